@@ -1,0 +1,57 @@
+# make help lists what there is.
+VENV ?= .venv
+PYTHON ?= python3
+RUN ?= runs/tiny_circuits/plain-44136fa3
+BIN := $(VENV)/bin
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: help install train eval test test-slow check golden bench tensorboard base clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+install: $(BIN)/.installed  ## a virtual environment in .venv with the pinned versions
+
+# torch is installed by its exact version first: left to itself, pip takes the newest build with its gigabytes of CUDA packages.
+$(BIN)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade-strategy only-if-needed "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+train: install  ## the main job: adapt the small base to an unseen drawing style, and compare
+	$(BIN)/python train.py
+
+eval: install  ## grade a run: make eval RUN=runs/<name>/<folder>
+	$(BIN)/python eval.py run=$(RUN)
+
+test: install  ## the fast tests
+	$(BIN)/python -m pytest -q
+
+test-slow: install  ## the slow tests
+	$(BIN)/python -m pytest -q -m slow
+
+check: install  ## ruff, mypy --strict, the floors, and the exemptions that parts declare
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.contract.exemptions
+
+golden: install  ## renew the resolved configs in tests/golden after a wanted change
+	$(BIN)/python tests/golden/renew.py
+
+bench: install  ## drawing, parsing, solving and comparing, measured
+	$(BIN)/python benchmarks/draw.py
+
+tensorboard: install  ## curves and pictures of all runs
+	$(BIN)/tensorboard --logdir runs
+
+base: install  ## train the small base anew (hours) and write it to weights/circuit-tiny
+	$(BIN)/python train.py experiment=tiny_words
+	$(BIN)/python train.py experiment=tiny_base
+	$(BIN)/circuitvlm export runs/tiny_base/plain-44136fa3 weights/circuit-tiny
+
+clean:  ## forget what tests and checks cached (runs, data and weights stay)
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,30 @@
+"""Grade what a run has learned: `python eval.py run=runs/<name>/<folder>`, or an adapter's folder (see
+conf/eval.yaml).
+"""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from circuitvlm.runtime.check import check_evaluation
+from circuitvlm.runtime.entry import run
+from circuitvlm.runtime.progress import setup_logging
+from circuitvlm.runtime.schema import register
+
+CONF = Path(__file__).resolve().parent / "conf"
+register()
+
+
+@hydra.main(config_path=str(CONF), config_name="eval", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Check the config, assemble the run, generate and grade its replies."""
+    setup_logging()
+    check_evaluation(cfg)
+    from circuitvlm.training.execute import execute_evaluation  # after the check: a wrong key must not wait for torch
+
+    execute_evaluation(cfg)
+
+
+if __name__ == "__main__":
+    run(main, config_dir=CONF)

@@ -1,0 +1,1 @@
+"""circuitvlm: fine-tune open vision-language models to read, and verify what they say."""

@@ -1,0 +1,302 @@
+"""Where on the page does each line run? A placement on the grid becomes strokes and labels in pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+
+from circuitvlm.circuit import _symbols
+from circuitvlm.circuit._frame import GROUND_SCALE, XY, Frame
+from circuitvlm.circuit._frame import frame as fitted
+from circuitvlm.circuit._geometry import Placement, Symbol
+from circuitvlm.circuit._labels import Line, Rect, Spot, label_lines, place
+from circuitvlm.circuit._styles import Style
+from circuitvlm.circuit.graph import Circuit, Device
+
+SMALLEST_FONT = 8.0
+SMALLER = 2.0
+"""By how much the font of node numbers and pin names is smaller than that of labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pole:
+    """A source that needs a plus and a minus: its middle, the unit vector from plus to minus, its size."""
+
+    x: float
+    y: float
+    dx: float
+    dy: float
+    scale: float
+
+
+@dataclass(slots=True)
+class Sketch:
+    """A drawing while it grows: SVG fragments, labels, and the rectangles where ink lies already."""
+
+    width: int
+    height: int
+    style: Style
+    fragments: list[str] = field(default_factory=list)
+    labels: list[Line] = field(default_factory=list)
+    signs: list[Line] = field(default_factory=list)
+    taken: list[Rect] = field(default_factory=list)
+    spots: list[Spot] = field(default_factory=list)
+    poles: list[Pole] = field(default_factory=list)
+    touched: float = 0.0
+
+    def line(self, *points: XY) -> None:
+        """A polyline, one rectangle of ink for each stretch."""
+        half = self.style.line_width / 2
+        self.fragments.append('<path d="M' + "L".join(f"{x:.2f} {y:.2f}" for x, y in points) + '"/>')
+        for (x0, y0), (x1, y1) in pairwise(points):
+            self.taken.append((min(x0, x1) - half, min(y0, y1) - half, max(x0, x1) + half, max(y0, y1) + half))
+
+    def path(self, stroke: str, fill: str, *, x: float, y: float, angle: float, scale: float, shift: float) -> None:
+        """A symbol's outline, moved along its axis by `shift` units, scaled, turned and brought to (x, y)."""
+        turn = (
+            f' transform="translate({x:.2f} {y:.2f}) rotate({angle:.0f}) scale({scale:.3f}) translate({shift:.3f} 0)"'
+        )
+        width = f' stroke-width="{self.style.line_width / scale:.4f}"'
+        if fill:
+            self.fragments.append(f'<path d="{fill}" fill="#000"{turn}{width}/>')
+        if stroke:
+            self.fragments.append(f'<path d="{stroke}"{turn}{width}/>')
+
+    def text(self, text: str, *, x: float, y: float, size: float) -> None:
+        """A sign that belongs to a symbol, centred at (x, y)."""
+        self.signs.append(Line(text=text, x=x, y=y + 0.36 * size, anchor="middle"))
+
+
+def sketch(
+    circuit: Circuit, placement: Placement, *, style: Style, width: int, height: int, rng: np.random.Generator
+) -> Sketch:
+    """The drawing of a placement, labels placed; with a smaller font where labels would touch something."""
+    page = Sketch(width=width, height=height, style=style)
+    frame = fitted(circuit, placement, style=style, width=width, height=height, rng=rng)
+    for wire in placement.wires:
+        page.line(*(frame.at(point) for point in wire))
+    devices = {device.name: device for device in circuit.devices}
+    for symbol in placement.symbols:
+        _draw(page, frame, symbol, devices[symbol.device])
+    for dot in placement.dots:
+        _dot(page, *frame.at(dot))
+    if placement.ground is not None:
+        _ground(page, *frame.at(placement.ground))
+    for pole in page.poles:
+        _signs(page, pole)
+    _write_labels(page)
+    if style.nodes:
+        _write_nodes(page, frame, placement)
+    return page
+
+
+# ------------------------------------------------------------------------------------------------------------ the parts
+
+
+def _draw(page: Sketch, frame: Frame, symbol: Symbol, device: Device) -> None:
+    if symbol.form == "edge":
+        _two_pins(page, frame, symbol, device)
+    elif symbol.form == "transistor":
+        _transistor(page, frame, symbol, device)
+    else:
+        _box(page, frame, symbol, device)
+
+
+def _outline(kind: str, style: Style) -> str:
+    """The name of the outline of a two-pin kind."""
+    return {
+        "R": f"resistor_{style.resistor}",
+        "L": f"inductor_{style.inductor}",
+        "C": "capacitor",
+        "D": "diode",
+        "V": "battery" if style.source == "battery" else "circle",
+        "I": "circle",
+    }.get(kind, "diamond" if kind in "EFGHB" else "resistor_box")
+
+
+def _two_pins(page: Sketch, frame: Frame, symbol: Symbol, device: Device) -> None:
+    """A symbol in the middle of its edge, with leads, its signs and the place of its label."""
+    style, name = page.style, _outline(device.kind, page.style)
+    shape = _symbols.shape(name)
+    (x0, y0), (x1, y1) = frame.at(symbol.pins[0]), frame.at(symbol.pins[1])
+    reach = math.hypot(x1 - x0, y1 - y0)
+    reach_is_cell = math.dist(*symbol.pins) >= 1  # else the placement has put leads of its own around the symbol
+    scale = min(style.symbol, (0.66 if reach_is_cell else 1.0) * reach) * (
+        0.85 if name in ("circle", "diamond") else 1.0
+    )
+    x, y, dx, dy = (x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) / reach, (y1 - y0) / reach
+    along, across = shape.length * scale / 2, shape.half * scale
+    page.line((x0, y0), (x - dx * along, y - dy * along))
+    page.line((x + dx * along, y + dy * along), (x1, y1))
+    angle = math.degrees(math.atan2(dy, dx))
+    page.path(shape.stroke, shape.fill, x=x, y=y, angle=angle, scale=scale, shift=-shape.length / 2)
+    half_x, half_y = (along, across) if dx else (across, along)
+    page.taken.append((x - half_x - 1, y - half_y - 1, x + half_x + 1, y + half_y + 1))
+    if device.kind in "IGF":
+        _arrow(page, x=x, y=y, dx=dx, dy=dy, reach=0.3 * scale)
+    elif name in ("circle", "diamond"):
+        page.poles.append(Pole(x=x, y=y, dx=dx, dy=dy, scale=scale))
+    elif name == "battery":
+        _plus(page, x=x - dx * (along + 5) + dy * 7, y=y - dy * (along + 5) - dx * 7, arm=2.4)
+    page.spots.append(
+        Spot(lines=label_lines(device, style), x=x, y=y, across=across, along=along, upright=abs(dy) > abs(dx))
+    )
+
+
+def _arrow(page: Sketch, *, x: float, y: float, dx: float, dy: float, reach: float) -> None:
+    """From the first pin to the second, inside of a source: the way its current goes (SPICE)."""
+    head = 0.62 * reach + page.style.line_width
+    tip, neck = (x + dx * reach, y + dy * reach), (x + dx * (reach - head), y + dy * (reach - head))
+    wing = 0.55 * head
+    page.fragments.append(f'<path d="M{x - dx * reach:.2f} {y - dy * reach:.2f}L{neck[0]:.2f} {neck[1]:.2f}"/>')
+    corners = (tip, (neck[0] - dy * wing, neck[1] + dx * wing), (neck[0] + dy * wing, neck[1] - dx * wing))
+    page.fragments.append(
+        '<path d="M' + "L".join(f"{a:.2f} {b:.2f}" for a, b in corners) + 'Z" fill="#000" stroke="none"/>'
+    )
+
+
+def _signs(page: Sketch, pole: Pole) -> None:
+    """Plus at the first pin and minus at the second: beside the leads where there is room for both, else inside."""
+    inside = 0.25 * pole.scale, 0.0, 0.11 * pole.scale
+    places = [inside]
+    if page.style.source == "outside":
+        side = 1 if (page.style.side == "left") == (pole.dy != 0) else -1  # away from the label first
+        places = [(0.5 * pole.scale + 5.0, side * 6.0, 2.6), (0.5 * pole.scale + 5.0, -side * 6.0, 2.6), inside]
+    for back, aside, arm in places:
+        ax, ay = abs(pole.dy) * aside, abs(pole.dx) * aside
+        plus = pole.x - pole.dx * back + ax, pole.y - pole.dy * back + ay
+        minus = pole.x + pole.dx * back + ax, pole.y + pole.dy * back + ay
+        if not aside or not any(_touches(_square(at, arm + 1), page) for at in (plus, minus)):
+            break
+    _plus(page, x=plus[0], y=plus[1], arm=arm)
+    _minus(page, x=minus[0], y=minus[1], arm=arm)
+
+
+def _square(at: XY, half: float) -> Rect:
+    return at[0] - half, at[1] - half, at[0] + half, at[1] + half
+
+
+def _plus(page: Sketch, *, x: float, y: float, arm: float) -> None:
+    page.fragments.append(f'<path d="M{x - arm:.2f} {y:.2f}h{2 * arm:.2f}M{x:.2f} {y - arm:.2f}v{2 * arm:.2f}"/>')
+    page.taken.append((x - arm - 1, y - arm - 1, x + arm + 1, y + arm + 1))
+
+
+def _minus(page: Sketch, *, x: float, y: float, arm: float) -> None:
+    page.fragments.append(f'<path d="M{x - arm:.2f} {y:.2f}h{2 * arm:.2f}"/>')
+    page.taken.append((x - arm - 1, y - 2, x + arm + 1, y + 2))
+
+
+def _transistor(page: Sketch, frame: Frame, symbol: Symbol, device: Device) -> None:
+    """A transistor between its main pins, upside down where the first of them is the lower one."""
+    outline = _symbols.body(_transistor_outline(device))
+    (x, y0), (pin_x, y), (_, y1) = (frame.at(pin) for pin in symbol.pins[:3])
+    sign = 1 if y0 < y1 else -1
+    scale = min(0.7 * page.style.symbol, abs(y0 - y1) / 2, (x - pin_x) / -outline.control[0])
+    turn = f'transform="translate({x:.2f} {y:.2f}) scale({scale:.3f} {sign * scale:.3f})"'
+    width = f'stroke-width="{page.style.line_width / scale:.4f}"'
+    page.fragments.append(
+        f'<path d="{outline.stroke}" {turn} {width}/><path d="{outline.fill}" fill="#000" {turn} {width}/>'
+    )
+    page.line((x, y0), (x, y - sign * scale))
+    page.line((x, y1), (x, y + sign * scale))
+    gate_x, gate_y = x + outline.control[0] * scale, y + sign * outline.control[1] * scale
+    page.line((pin_x, y), (pin_x, gate_y), (gate_x, gate_y))
+    page.taken.append((gate_x, y - scale, x, y + scale))
+    page.spots.append(Spot(lines=label_lines(device, page.style), x=x, y=y, across=1, along=scale, upright=True))
+
+
+def _transistor_outline(device: Device) -> str:
+    """n or p: as far as the model's name tells."""
+    text = device.text.lower()
+    p_type = text.startswith("p") or any(word in text for word in ("pnp", "pmos", "pch", "pjf", "pfet"))
+    family = {"Q": ("npn", "pnp"), "M": ("nmos", "pmos")}.get(device.kind, ("njf", "pjf"))
+    return family[p_type]
+
+
+def _box(page: Sketch, frame: Frame, symbol: Symbol, device: Device) -> None:
+    """A rectangle with the names of its pins inside."""
+    if not symbol.pins:  # a coupling between inductors is only written down
+        x, y = frame.at(symbol.centre)
+        page.spots.append(Spot(lines=label_lines(device, page.style), x=x, y=y, across=-2, along=2, upright=True))
+        return
+    size = page.style.font_size - SMALLER
+    row = symbol.centre[1]
+    columns = [x for x, _ in symbol.pins]
+    x0, y0 = frame.at((min(columns) - 0.3, row - 0.3))
+    x1, y1 = frame.at((max(columns) + 0.3, row + 0.3))
+    page.line((x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0))
+    page.taken.append((x0, y0, x1, y1))
+    for point, (pin, _) in zip(symbol.pins, device.pins, strict=True):
+        x, y = frame.at(point)
+        page.text(pin, x=x, y=y + (size * 0.7 if point[1] < row else -size * 0.7), size=size)
+    page.text(" ".join(label_lines(device, page.style)), x=(x0 + x1) / 2, y=(y0 + y1) / 2, size=size)
+
+
+def _dot(page: Sketch, x: float, y: float) -> None:
+    page.fragments.append(f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{page.style.dot:.2f}" fill="#000" stroke="none"/>')
+    page.taken.append((x - page.style.dot, y - page.style.dot, x + page.style.dot, y + page.style.dot))
+
+
+def _ground(page: Sketch, x: float, y: float) -> None:
+    shape = _symbols.ground(f"ground_{page.style.ground}")
+    scale = GROUND_SCALE * page.style.symbol
+    page.path(shape.stroke, "", x=x, y=y, angle=0, scale=scale, shift=0)
+    page.taken.append((x - shape.half * scale, y, x + shape.half * scale, y + shape.length * scale))
+
+
+# ----------------------------------------------------------------------------------------------------------- the labels
+
+
+def _write_labels(page: Sketch) -> None:
+    """Every label at its place, in the largest font in which none touches anything."""
+    full = page.style
+    ink = len(page.taken)
+    best: tuple[float, Style, list[Line]] | None = None
+    while True:
+        del page.taken[ink:]
+        lines, touched = _placed(page)
+        if best is None or touched < best[0] - 1:
+            best = touched, page.style, lines
+        if touched < 1 or page.style.font_size - 1 < min(SMALLEST_FONT, full.font_size):
+            break
+        page.style = replace(page.style, font_size=page.style.font_size - 1)
+    page.touched, page.style, page.labels = best
+    page.taken[ink:] = [line.rect(page.style) for line in page.labels]
+
+
+def _placed(page: Sketch) -> tuple[list[Line], float]:
+    lines: list[Line] = []
+    total = 0.0
+    for spot in page.spots:
+        chosen, touched = place(spot, style=page.style, taken=page.taken, page=(1, 1, page.width - 1, page.height - 1))
+        lines.extend(chosen)
+        page.taken.extend(line.rect(page.style) for line in chosen)
+        total += touched
+    return lines, total
+
+
+def _write_nodes(page: Sketch, frame: Frame, placement: Placement) -> None:
+    """Node numbers, small, where there is room beside their point; a crowded one stays unwritten."""
+    size = page.style.font_size - SMALLER
+    small = replace(page.style, font_size=size)
+    for node, point in placement.labels:
+        x, y = frame.at(point)
+        for dx, dy in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
+            line = Line(
+                text=node, x=x + 3 * dx, y=y + (-3 if dy < 0 else 3 + 0.74 * size), anchor="start" if dx > 0 else "end"
+            )
+            rect = line.rect(small)
+            if not _touches(rect, page):
+                page.signs.append(line)
+                page.taken.append(rect)
+                break
+
+
+def _touches(rect: Rect, page: Sketch) -> bool:
+    x0, y0, x1, y1 = rect
+    if x0 < 0 or y0 < 0 or x1 > page.width or y1 > page.height:
+        return True
+    return any(x0 < c and a < x1 and y0 < d and b < y1 for a, b, c, d in page.taken)

@@ -1,0 +1,226 @@
+"""Is this circuit the same as that one, and if not, how much of it is?"""
+
+from __future__ import annotations
+
+import cmath
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from circuitvlm.circuit._isomorphism import Edge, Network, UndecidedError, fingerprint, isomorphic
+from circuitvlm.circuit.graph import GROUND, SYMMETRIC, Circuit, Device
+from circuitvlm.circuit.quantity import format_engineering, parse_spice
+
+RELATIVE_TOLERANCE = 1e-6
+_REFERRING = frozenset("FHWK")
+_LARGE_NET = 256
+_Key = TypeVar("_Key", str, tuple[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a predicted circuit compares with the true one.
+
+    `topology`: the same devices by kind between the same nets, ground fixed, pins by role (R, C, L may be turned
+    round), the sources that control F, H, W and the coils of K included; names and values ignored. `values`: one such
+    correspondence also keeps all values (relative 1e-6), phasors and texts. `names`: one of those also keeps the
+    devices' names. `component_f1`, `pin_f1` in [0, 1] are partial credit. `undecided`: a comparison was given up at
+    its step cap and counts as False.
+    """
+
+    topology: bool
+    values: bool
+    names: bool
+    component_f1: float
+    pin_f1: float
+    undecided: bool = False
+
+
+def compare(predicted: Circuit, truth: Circuit) -> Comparison:
+    """Compares two circuits, in bounded time. All but `pin_f1`'s meaning of names is symmetric in them.
+
+    Values are equal if a chain of values of either circuit, each within 1e-6 of the next, joins them.
+    """
+    worths = _Worths([*predicted.devices, *truth.devices])
+    pair = (predicted, truth)
+    stages: list[bool] = []
+    undecided = False
+    # From the finest to the coarsest: what is the same by name is the same, and needs no search.
+    for label in (_named(worths), worths.label, _kind):
+        if any(stages):
+            stages.append(True)
+            continue
+        try:
+            stages.append(
+                len(predicted.devices) == len(truth.devices) and isomorphic(*(_network(c, label) for c in pair))
+            )
+        except UndecidedError:
+            undecided = True
+            stages.append(False)
+    names, values, topology = stages
+    return Comparison(
+        topology=topology,
+        values=values,
+        names=names,
+        component_f1=_f1(*(Counter(map(worths.component, c.devices)) for c in pair)),
+        pin_f1=_f1(*map(_pin_pairs, pair)),
+        undecided=undecided,
+    )
+
+
+def topology_key(circuit: Circuit) -> str:
+    """24 hex digits, equal for circuits of equal `topology`, stable over processes and versions.
+
+    Circuits that colour refinement cannot tell apart share a key: good for splitting data, not for proving equality.
+    """
+    return fingerprint(_network(circuit, _kind))
+
+
+Label = Callable[[Device], str]
+
+
+def _kind(device: Device) -> str:
+    return device.kind
+
+
+def _named(worths: _Worths) -> Label:
+    return lambda device: f"{device.name.upper()} {worths.label(device)}"
+
+
+class _Worths:
+    """What the devices of both circuits state, as labels that are equal where the statements are."""
+
+    def __init__(self, devices: Iterable[Device]) -> None:
+        devices = list(devices)
+        self._value = _chained((d.kind, d.value) for d in devices if d.value is not None)
+        phasors = [cmath.polar(d.ac) for d in devices if d.ac is not None]
+        self._magnitude = _chained(("", magnitude) for magnitude, _ in phasors)
+        # Absolute, in radians: shifting by ten keeps the relative rule from applying near zero.
+        self._phase = _chained(("", _turned(angle) + 10) for _, angle in phasors)
+
+    def label(self, device: Device) -> str:
+        """Kind, value, phasor and text, without the names of the devices referred to."""
+        text = " ".join(device.text.split(" ")[_referred(device) :]) if device.kind in _REFERRING else device.text
+        return f"{device.kind} {self._stated(device)} {self._phasor(device.ac)} {_normal(text)}"
+
+    def component(self, device: Device) -> str:
+        """Kind and value; the text where there is no value."""
+        return f"{device.kind} {self._stated(device)} {_normal(device.text) if device.value is None else ''}"
+
+    def _stated(self, device: Device) -> str:
+        return "-" if device.value is None else str(self._value[device.kind, device.value])
+
+    def _phasor(self, ac: complex | None) -> str:
+        if ac is None:
+            return "-"
+        magnitude, angle = cmath.polar(ac)
+        return f"{self._magnitude['', magnitude]}@{self._phase['', _turned(angle) + 10] if magnitude else 0}"
+
+
+def _turned(angle: float) -> float:
+    """-pi and pi are the same direction."""
+    return math.pi if abs(angle) > math.pi - RELATIVE_TOLERANCE else angle
+
+
+def _chained(values: Iterable[tuple[str, float]]) -> dict[tuple[str, float], int]:
+    """A class for each value, shared with the next larger one of its kind if that is within the tolerance."""
+    classes: dict[tuple[str, float], int] = {}
+    last = ("", math.nan)
+    for kind, value in sorted(set(values)):
+        near = last[0] == kind and value - last[1] <= RELATIVE_TOLERANCE * max(abs(value), abs(last[1]))
+        classes[kind, value] = classes[last] if near else len(classes)
+        last = (kind, value)
+    return classes
+
+
+def _normal(text: str) -> str:
+    """The text without case, punctuation between arguments, or the way its numbers are written."""
+    if not text:
+        return ""
+    words = text.casefold().replace("(", " ( ").replace(")", " ) ").replace(",", " ").replace("=", " = ").split()
+    return " ".join(_normal_number(word) for word in words)
+
+
+def _normal_number(word: str) -> str:
+    if word[0] in "+-.0123456789":
+        try:
+            return format_engineering(parse_spice(word))
+        except ValueError:
+            return word
+    return word
+
+
+def _referred(device: Device) -> int:
+    """How many of the first words of its text are names of other devices."""
+    if device.kind not in _REFERRING or not device.text:
+        return 0
+    if device.kind != "K":
+        return 1
+    words = device.text.split(" ")
+    return next((i for i, word in enumerate(words) if word[:1] not in ("L", "l")), len(words))
+
+
+def _references(device: Device) -> list[str]:
+    return [word.upper() for word in device.text.split(" ")[: _referred(device)]]
+
+
+def _network(circuit: Circuit, label: Label) -> Network:
+    """Nets, and the devices that others refer to, are vertices; devices are edges.
+
+    A coil that K couples has a polarity, so its pins are not swapped.
+    """
+    vertex: dict[str, int] = {}
+    for device in circuit.devices:
+        for node in device.nodes:
+            vertex.setdefault(node, len(vertex))
+    colours = [int(node == GROUND) for node in vertex]
+    wanted = {name: d.kind for d in circuit.devices if d.kind in _REFERRING for name in _references(d)}
+    coupled = {name for d in circuit.devices if d.kind == "K" for name in _references(d)}
+    own: dict[str, int] = {}
+    for device in circuit.devices:
+        if wanted and device.name.upper() in wanted:
+            own[device.name.upper()] = len(colours)
+            colours.append(2)
+    edges: list[Edge] = []
+    for device in circuit.devices:
+        swappable = device.kind in SYMMETRIC and device.name.upper() not in coupled
+        pins = [("" if swappable else role, vertex[node]) for role, node in device.pins]
+        if own:
+            pins += [("self", own[name]) for name in (device.name.upper(),) if name in own]
+            pins += [("refers", own[name]) for name in _references(device) if name in own]
+        edges.append(Edge(label(device), tuple(role for role, _ in pins), tuple(member for _, member in pins)))
+    return Network(colours, edges)
+
+
+def _pin_pairs(circuit: Circuit) -> Counter[tuple[str, str]]:
+    """Every pair of pins that share a net, pins as `NAME.role` (`NAME.` for R, C, L, whose pins are alike).
+
+    On ground each pin is paired with ground itself, so that a large ground net does not outweigh the rest; on a net of
+    over 256 pins each with the first of its pins by name, so that time stays linear.
+    """
+    nets: dict[str, list[str]] = {}
+    for device in circuit.devices:
+        for role, node in device.pins:
+            pin = f"{device.name.upper()}.{'' if device.kind in SYMMETRIC else role}"
+            nets.setdefault(node, []).append(pin)
+    pairs: Counter[tuple[str, str]] = Counter()
+    for node, pins in nets.items():
+        pins.sort()
+        if node == GROUND:
+            pairs.update((pin, GROUND) for pin in pins)
+        elif len(pins) > _LARGE_NET:
+            pairs.update((pins[0], pin) for pin in pins[1:])
+        else:
+            pairs.update((first, pin) for i, first in enumerate(pins) for pin in pins[i + 1 :])
+    return pairs
+
+
+def _f1(predicted: Counter[_Key], truth: Counter[_Key]) -> float:
+    """2 TP / (P + T) of two multisets; 1 where both are empty."""
+    total = predicted.total() + truth.total()
+    if not total:
+        return 1.0
+    common = sum(min(count, truth[key]) for key, count in predicted.items())
+    return 2 * common / total

@@ -1,0 +1,136 @@
+"""How does a Qwen2-VL begin that nobody has trained yet? A folder with a configuration, a tokenizer and a processor.
+
+The layout of the files is the one of Hugging Face's Qwen2-VL checkpoints, so the folder loads with plain transformers.
+Its paper is 0 and its ink positive: `image_mean` 1 and `image_std` -1/3 (with white paper at +1 a small vision tower
+collapses to one vector, whatever the image).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from string import printable
+from typing import Any
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, Qwen2VLConfig
+
+from circuitvlm.runtime.folder import write_atomic
+
+VERSION = 1
+"""Raise this whenever the same shape would give other files: old folders are then left alone."""
+
+SPECIAL = (
+    "<|endoftext|>",
+    "<|im_end|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|system|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+LETTERS = (*(c for c in printable if c >= " " or c == "\n"), "Ω", "µ", "°", "∠", UNKNOWN)
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' }}"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% elif part['type'] == 'text' %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}"
+    "{{ '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def blank(root: Path, shape: Mapping[str, Any]) -> Path:
+    """The folder under `root` of an untrained model of this shape, written on first use.
+
+    `shape`: hidden, layers, heads, kv_heads, intermediate (the LLM's); vision_hidden, vision_layers, vision_heads,
+    patch, min_pixels, max_pixels.
+    """
+    text = json.dumps([VERSION, dict(shape)], sort_keys=True)
+    folder = root / f"blank-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
+    if not (folder / "config.json").is_file():
+        tokenizer = character_tokenizer()
+        tokenizer.save_pretrained(folder)
+        write_atomic(folder / "preprocessor_config.json", json.dumps(_processor(shape), indent=2))
+        write_atomic(folder / "config.json", _config(shape, tokenizer).to_json_string())
+    return folder
+
+
+def character_tokenizer() -> PreTrainedTokenizerFast:
+    """One token per printable character, and the special tokens of the Qwen2-VL family that an image dialogue needs."""
+    vocabulary = {token: index for index, token in enumerate((*SPECIAL, *LETTERS))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+    tokenizer.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<|endoftext|>",
+        eos_token="<|im_end|>",
+        unk_token=UNKNOWN,
+        extra_special_tokens=list(SPECIAL[2:]),
+        chat_template=CHAT_TEMPLATE,
+        model_input_names=["input_ids", "attention_mask"],
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _processor(shape: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "image_processor_type": "Qwen2VLImageProcessor",
+        "processor_class": "Qwen2VLProcessor",
+        "image_mean": [1.0, 1.0, 1.0],
+        "image_std": [-1 / 3, -1 / 3, -1 / 3],
+        "min_pixels": shape["min_pixels"],
+        "max_pixels": shape["max_pixels"],
+        "patch_size": shape["patch"],
+        "merge_size": 2,
+        "temporal_patch_size": 1,
+    }
+
+
+def _config(shape: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> Qwen2VLConfig:
+    head = shape["hidden"] // shape["heads"]
+    side = head // 6
+    ids = tokenizer.convert_tokens_to_ids
+    return Qwen2VLConfig(
+        architectures=["Qwen2VLForConditionalGeneration"],
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": shape["hidden"],
+            "intermediate_size": shape["intermediate"],
+            "num_hidden_layers": shape["layers"],
+            "num_attention_heads": shape["heads"],
+            "num_key_value_heads": shape["kv_heads"],
+            "max_position_embeddings": 2048,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 10000.0,
+                "mrope_section": [head // 2 - 2 * side, side, side],
+            },
+            "pad_token_id": tokenizer.pad_token_id,
+            "bos_token_id": None,
+            "eos_token_id": tokenizer.eos_token_id,
+        },
+        vision_config={
+            "depth": shape["vision_layers"],
+            "embed_dim": shape["vision_hidden"],
+            "hidden_size": shape["hidden"],
+            "num_heads": shape["vision_heads"],
+            "mlp_ratio": 3,
+            "patch_size": shape["patch"],
+            "temporal_patch_size": 1,
+            "in_channels": 3,
+        },
+        image_token_id=ids("<|image_pad|>"),
+        video_token_id=ids("<|video_pad|>"),
+        vision_start_token_id=ids("<|vision_start|>"),
+        vision_end_token_id=ids("<|vision_end|>"),
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )

@@ -1,0 +1,82 @@
+"""Where do a checkpoint's files come from, and which of this machine's abilities can it use?"""
+
+from __future__ import annotations
+
+import json
+import logging
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from torch import nn
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+log = logging.getLogger(__name__)
+
+
+def locate(weights: str) -> Path:
+    """The folder of a checkpoint: the folder named, or the hub's, downloaded (resumably) where there is a network.
+
+    Raises FileNotFoundError in two lines: what is missing, and how to provide it.
+    """
+    folder = Path(weights).expanduser()
+    if (folder / "config.json").is_file():
+        return folder
+    if folder.exists() or weights.startswith((".", "/", "~", "weights/")) or weights.count("/") != 1:
+        raise FileNotFoundError(
+            f"model.weights: {weights} is not a checkpoint folder (no config.json in {folder.resolve()}).\n"
+            "Give the folder of a Hugging Face checkpoint (model.weights=/path/to/folder) or a hub name such as "
+            "Qwen/Qwen2-VL-2B-Instruct."
+        )
+    try:
+        return Path(
+            snapshot_download(weights, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"])
+        )
+    except Exception as error:  # every way of not reaching the hub has the same two-line answer
+        log.debug("download of %s failed", weights, exc_info=error)
+        raise FileNotFoundError(
+            f"model.weights: {weights} is neither a local folder nor in the Hugging Face cache, and the hub was not "
+            f"reached ({type(error).__name__}).\n"
+            f"Download it where there is a network (hf download {weights} --local-dir DIR) and run with "
+            "model.weights=DIR, or try the recipe on its small stand-in with standin=true."
+        ) from None
+
+
+def tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The checkpoint's tokenizer, with its chat template."""
+    made: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if made.chat_template is None:
+        raise ValueError(f"{folder}: the tokenizer has no chat template; an instruction-tuned checkpoint is needed")
+    return made
+
+
+def image_processor(folder: Path, *, min_pixels: int | None, max_pixels: int | None) -> Qwen2VLImageProcessorPil:
+    """The checkpoint's image processor in its PIL form, which needs no torchvision."""
+    stated: dict[str, Any] = json.loads((folder / "preprocessor_config.json").read_text())
+    bounds = {"min_pixels": min_pixels, "max_pixels": max_pixels}
+    stated.update({name: value for name, value in bounds.items() if value is not None})
+    for name in ("image_processor_type", "processor_class"):
+        stated.pop(name, None)
+    return Qwen2VLImageProcessorPil(**stated)
+
+
+def attention_available(wanted: str) -> str:
+    """The attention implementation asked for, or sdpa with a warning where FlashAttention-2 cannot run here."""
+    if wanted != "flash_attention_2" or (find_spec("flash_attn") is not None and torch.cuda.is_available()):
+        return wanted
+    log.warning("model.attention=flash_attention_2 needs the package flash-attn and a CUDA GPU; using sdpa instead")
+    return "sdpa"
+
+
+def keep_unpacked(net: nn.Module) -> None:
+    """Forbid bitsandbytes to repack 4-bit weights for a CPU's bfloat16 instructions when the net is evaluated.
+
+    Packed weights have no backward pass and are never unpacked for training (bitsandbytes 0.50), so a validation would
+    end the training after it.
+    """
+    for module in net.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]  # a flag, not a weight

@@ -1,0 +1,336 @@
+"""Who answers? A member of the Qwen2-VL family (arXiv 2409.12191): a folder, a hub name or a shape.
+
+Shape suffixes: B rows, T tokens in a row, R = 3 axes of multimodal RoPE, N labelled tokens, V vocabulary, D width.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase, Qwen2VLConfig, Qwen2VLForConditionalGeneration
+
+from circuitvlm.core.record import Dialogue
+from circuitvlm.core.tensor import IGNORE, IMAGE, TEXT, Batch, Encoded
+from circuitvlm.model._blank import blank
+from circuitvlm.model._loading import attention_available, image_processor, keep_unpacked, locate, tokenizer
+
+STANDIN_SHAPE: Mapping[str, Any] = {
+    "hidden": 64,
+    "layers": 2,
+    "heads": 2,
+    "kv_heads": 1,
+    "intermediate": 128,
+    "vision_hidden": 64,
+    "vision_layers": 2,
+    "vision_heads": 2,
+    "patch": 14,
+    "min_pixels": 56 * 56,
+    "max_pixels": 224 * 168,
+}
+
+
+class Qwen2VL:
+    """A Qwen2-VL by its checkpoint (`weights`: a folder or a hub name) or, untrained, by its `shape` (_blank.py).
+
+    attention: sdpa | eager | flash_attention_2 (falls back to sdpa, with a warning, where the package or a GPU is
+    missing). min_pixels and max_pixels override the processor's own bounds; max_tokens bounds one dialogue, whose image
+    is shrunk to fit, never cut. cache: where blank models are written.
+    """
+
+    components: Mapping[str, tuple[str, ...]] = {
+        "vision": ("model.visual.patch_embed", "model.visual.blocks"),
+        "projector": ("model.visual.merger",),
+        "llm": ("model.language_model",),
+        "head": ("lm_head",),
+    }
+
+    def __init__(
+        self,
+        *,
+        weights: str | None,
+        shape: Mapping[str, Any] | None,
+        attention: Literal["sdpa", "eager", "flash_attention_2"],
+        gradient_checkpointing: bool,
+        min_pixels: int | None,
+        max_pixels: int | None,
+        max_tokens: int,
+        cache: str,
+    ) -> None:
+        if (weights is None) == (shape is None):
+            raise ValueError(
+                f"model: give either weights or shape, not both or none (weights={weights!r}, shape={shape!r})"
+            )
+        self.weights = weights
+        self.shape = shape
+        self.attention = attention
+        self.gradient_checkpointing = gradient_checkpointing
+        self.min_pixels = min_pixels
+        self.max_pixels = max_pixels
+        self.max_tokens = max_tokens
+        self.cache = cache
+
+    def standin(self) -> Qwen2VL:
+        """The same settings on a very small untrained model of this family, for tests and trials."""
+        small = copy.copy(self)
+        small.weights, small.shape = None, STANDIN_SHAPE
+        small.min_pixels = small.max_pixels = None
+        return small
+
+    @property
+    def folder(self) -> Path:
+        """Where configuration, tokenizer and processor lie. Raises FileNotFoundError that says what to do."""
+        if self.shape is not None:
+            return blank(Path(self.cache), self.shape)
+        assert self.weights is not None, "the constructor asks for weights or shape"
+        return locate(self.weights)
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Module-name patterns of the repeated blocks, for sharding and for dropout over depth."""
+        return ("model.visual.blocks", "model.language_model.layers")
+
+    def codec(self) -> Qwen2VLCodec:
+        return Qwen2VLCodec(
+            folder=self.folder, min_pixels=self.min_pixels, max_pixels=self.max_pixels, max_tokens=self.max_tokens
+        )
+
+    def build(self, *, dtype: torch.dtype, quantization: Any | None) -> nn.Module:
+        """The net with its weights in `dtype`, frozen; quantization leaves tower, projector and head as they are.
+
+        An untrained shape is initialised from torch's current seed.
+        """
+        attention = attention_available(self.attention)
+        net: Any
+        if self.shape is None:
+            net = self._loaded(self.folder, dtype=dtype, attention=attention, quantization=quantization)
+        else:
+            config = Qwen2VLConfig.from_pretrained(self.folder)
+            net = Qwen2VLForConditionalGeneration._from_config(config, attn_implementation=attention, dtype=dtype)
+            if quantization is not None:  # transformers quantizes while it loads, so there must be something to load
+                with TemporaryDirectory() as folder:
+                    net.save_pretrained(folder)
+                    net = self._loaded(Path(folder), dtype=dtype, attention=attention, quantization=quantization)
+        net.requires_grad_(False)
+        if self.gradient_checkpointing:
+            net.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        built: nn.Module = net
+        return built
+
+    def _loaded(self, folder: Path, *, dtype: torch.dtype, attention: str, quantization: Any | None) -> nn.Module:
+        if quantization is not None:
+            quantization = copy.deepcopy(quantization)
+            quantization.llm_int8_skip_modules = ["model.visual", "lm_head"]
+        net: nn.Module = Qwen2VLForConditionalGeneration.from_pretrained(
+            folder, dtype=dtype, attn_implementation=attention, quantization_config=quantization
+        )
+        keep_unpacked(net)
+        return net
+
+    def see(self, net: nn.Module, batch: Batch) -> Tensor:
+        """(image tokens of the whole batch, D), in the order in which the image tokens stand in the rows.
+
+        A batch without images looks at one empty patch group and keeps none of it: where weights are sharded, a rank
+        that left the tower out would wait for the others for ever.
+        """
+        visual = _plain(net).model.visual
+        weight = visual.patch_embed.proj.weight
+        if "pixel_values" in batch.vision:
+            features = visual(batch.vision["pixel_values"].to(weight.dtype), grid_thw=batch.vision["image_grid_thw"])
+            kept: Tensor = features.pooler_output
+            return kept
+        side = visual.spatial_merge_size
+        blank = weight.new_zeros(side * side, weight[0].numel())
+        grid = torch.tensor([[1, side, side]], device=weight.device)
+        nothing: Tensor = visual(blank, grid_thw=grid).pooler_output[:0]
+        return nothing
+
+    def say(self, net: nn.Module, features: Tensor, batch: Batch) -> Tensor:
+        """Logits (N, V) where `batch.asked`."""
+        plain = _plain(net)
+        embeds_BTD = plain.model.get_input_embeddings()(batch.tokens_BT)
+        image_BT1 = (batch.modality_BT == IMAGE).unsqueeze(-1)
+        embeds_BTD = embeds_BTD.masked_scatter(image_BT1, features.to(embeds_BTD.dtype))
+        hidden_BTD = plain.model.language_model(
+            input_ids=None,
+            inputs_embeds=embeds_BTD,
+            attention_mask=batch.mask,
+            position_ids=batch.positions_RBT,
+            use_cache=False,
+        ).last_hidden_state
+        logits: Tensor = plain.lm_head(hidden_BTD[batch.asked])
+        return logits
+
+    def generate(self, net: nn.Module, batch: Batch, *, max_new_tokens: int, synced: bool) -> list[list[int]]:
+        """New tokens of each row of a left-padded batch of prompts, greedy, without the end token."""
+        plain = _plain(net)
+        end = plain.generation_config.eos_token_id or plain.config.text_config.eos_token_id
+        ends: set[int] = set(end) if isinstance(end, list) else {end}
+        with torch.no_grad():
+            rows = plain.generate(
+                input_ids=batch.tokens_BT,
+                attention_mask=batch.mask.long(),
+                mm_token_type_ids=batch.modality_BT.int(),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                num_beams=1,
+                use_cache=True,
+                synced_gpus=synced,
+                eos_token_id=sorted(ends),
+                pad_token_id=0,
+                **batch.vision,
+            )
+        return [_until(row[batch.tokens_BT.shape[1] :].tolist(), ends) for row in rows]
+
+
+class Qwen2VLCodec:
+    """Dialogue <-> tokens, by the checkpoint's own chat template, tokenizer and image processor.
+
+    It needs no torchvision: images go through the processor's PIL form, which gives the stock processor's tensors.
+    """
+
+    def __init__(self, *, folder: Path, min_pixels: int | None, max_pixels: int | None, max_tokens: int) -> None:
+        self.folder = folder
+        self.max_tokens = max_tokens
+        self.tokenizer: PreTrainedTokenizerBase = tokenizer(folder)
+        self.images = image_processor(folder, min_pixels=min_pixels, max_pixels=max_pixels)
+        config = Qwen2VLConfig.from_pretrained(folder)
+        self.image_token: int = config.image_token_id
+        self.end: int = self.tokenizer.convert_tokens_to_ids("<|im_end|>")
+        self.pad: int = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self.end
+
+    def encode(self, dialogue: Dialogue, *, reply: bool) -> Encoded:
+        """Tokens of the prompt and, with `reply`, of the wanted reply and its end token, which alone are labelled.
+
+        Raises ValueError, with the dialogue's id, where it does not fit `max_tokens` even with the smallest image.
+        """
+        prompt = self._prompt_tokens(dialogue)
+        answer = [*self._plain_tokens(dialogue.reply), self.end] if reply else []
+        room = self.max_tokens - len(prompt) - len(answer)
+        vision, counts = self._see(dialogue, room=room)
+        tokens = torch.tensor([*self._expand(prompt, counts), *answer])
+        labels = tokens.clone()
+        labels[: len(tokens) - len(answer)] = IGNORE
+        modality = torch.where(tokens == self.image_token, IMAGE, TEXT)
+        modality[len(tokens) - len(answer) :] = TEXT
+        return Encoded(
+            id=dialogue.id,
+            task=dialogue.task,
+            tokens_T=tokens,
+            labels_T=labels,
+            modality_T=modality,
+            image_T=_image_index(modality, counts),
+            positions_RT=_positions(modality, vision.get("image_grid_thw"), merge=self.images.merge_size),
+            vision=vision,
+        )
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of a reply's tokens, up to its end token if that is among them."""
+        ids = list(tokens)
+        ids = ids[: ids.index(self.end)] if self.end in ids else ids
+        text = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        assert isinstance(text, str), "one sequence decodes to one text"
+        return text
+
+    def save(self, folder: Path) -> None:
+        """Tokenizer, chat template and image processor's configuration, as an adapter's user needs them."""
+        self.tokenizer.save_pretrained(folder)
+        self.images.save_pretrained(folder)
+
+    def _prompt_tokens(self, dialogue: Dialogue) -> list[int]:
+        messages = [
+            {
+                "role": turn.role,
+                "content": [
+                    *({"type": "image"} for _ in turn.images),
+                    {"type": "text", "text": self._harmless(turn.text)},
+                ],
+            }
+            for turn in dialogue.prompt
+        ]
+        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _plain_tokens(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(self._harmless(text), add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _harmless(self, text: str) -> str:
+        """The text with control tokens broken up, so that a dataset's words cannot forge a turn or an image."""
+        return text.replace("<|", "<\N{ZERO WIDTH SPACE}|") if "<|" in text else text
+
+    def _see(self, dialogue: Dialogue, *, room: int) -> tuple[dict[str, Tensor], list[int]]:
+        pictures = [picture.open() for turn in dialogue.prompt for picture in turn.images]
+        if not pictures:
+            return {}, []
+        size = dict(self.images.size)
+        while True:
+            try:
+                made = self.images(images=pictures, return_tensors="pt", size=size)
+            except ValueError as error:  # a strip 200 times longer than wide, which the family refuses
+                raise ValueError(f"dialogue {dialogue.id!r}: {error}") from error
+            counts = (made["image_grid_thw"].prod(-1) // self.images.merge_size**2).tolist()
+            if sum(counts) - len(counts) <= room:
+                return {"pixel_values": made["pixel_values"], "image_grid_thw": made["image_grid_thw"]}, counts
+            largest = max(counts) * (self.images.patch_size * self.images.merge_size) ** 2
+            if size["longest_edge"] <= size["shortest_edge"] or room <= 0:
+                raise ValueError(
+                    f"dialogue {dialogue.id!r}: {sum(counts)} image tokens and its text do not fit model.max_tokens="
+                    f"{self.max_tokens}; raise it, or lower model.min_pixels"
+                )
+            # below both: a thin strip is rounded up to a whole patch, so its area may stay above any bound
+            size["longest_edge"] = max(size["shortest_edge"], min(size["longest_edge"], largest) * 3 // 4)
+
+    def _expand(self, prompt: list[int], counts: list[int]) -> list[int]:
+        """The prompt with each image's one placeholder repeated as often as the image has tokens."""
+        assert prompt.count(self.image_token) == len(counts), "the chat template writes one placeholder per image"
+        numbers = iter(counts)
+        return [token for t in prompt for token in ([t] * next(numbers) if t == self.image_token else [t])]
+
+
+def _image_index(modality_T: Tensor, counts: list[int]) -> Tensor:
+    image_T = torch.full_like(modality_T, -1)
+    if counts:
+        image_T[modality_T == IMAGE] = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    return image_T
+
+
+def _positions(modality_T: Tensor, grid: Tensor | None, *, merge: int) -> Tensor:
+    """(3, T): temporal, height and width position of each token (arXiv 2409.12191, section 2.1).
+
+    Text advances all three by one; an image's tokens keep the place's time and count rows and columns from there, and
+    the text after it goes on behind the larger of its sides.
+    """
+    total = modality_T.numel()
+    positions_RT = torch.empty(3, total, dtype=torch.long)
+    place, at = 0, 0
+    grids = [] if grid is None else [(int(t), int(h) // merge, int(w) // merge) for t, h, w in grid.tolist()]
+    for frames, rows, columns in grids:
+        first = at + int((modality_T[at:] == IMAGE).nonzero()[0])
+        positions_RT[:, at:first] = torch.arange(place, place + first - at)
+        place += first - at
+        axes = (torch.arange(frames), torch.arange(rows), torch.arange(columns))
+        mesh = torch.stack(torch.meshgrid(*axes, indexing="ij")).reshape(3, -1)
+        at = first + mesh.shape[1]
+        positions_RT[:, first:at] = mesh + place
+        place += max(rows, columns)
+    positions_RT[:, at:] = torch.arange(place, place + total - at)
+    return positions_RT
+
+
+def _plain(net: nn.Module) -> Any:
+    """The transformers model inside a PEFT wrapper, or the net itself."""
+    return net.get_base_model() if hasattr(net, "get_base_model") else net  # type: ignore[operator]
+
+
+def _until(tokens: list[int], ends: set[int]) -> list[int]:
+    for index, token in enumerate(tokens):
+        if token in ends:
+            return tokens[:index]
+    return tokens

@@ -1,0 +1,93 @@
+"""How well were these questions answered? Replies in, scores of every item and metric out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from circuitvlm.core.contract import Task
+from circuitvlm.core.record import Example, Reply
+from circuitvlm.report.significance import Interval, mean
+from circuitvlm.runtime.folder import write_atomic
+from circuitvlm.runtime.progress import bar
+
+
+class MissingReplyError(ValueError):
+    """Some question has no reply on disk; the message names the first ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One graded reply: the question's id and tags, what was said and wanted, and each metric's score (0 to 1)."""
+
+    id: str
+    task: str
+    tags: Mapping[str, str]
+    reply: str
+    wanted: str
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Grades:
+    """Every item of one split."""
+
+    items: tuple[Item, ...]
+
+    def values(self, metric: str) -> list[float]:
+        """The scores of a metric, named task/metric, in the items' order."""
+        task, _, name = metric.rpartition("/")
+        return [item.scores[name] for item in self.items if item.task == task]
+
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(f"{item.task}/{name}" for item in self.items for name in item.scores))
+
+    def interval(self, metric: str) -> Interval:
+        """The mean of a metric with its 95 % interval."""
+        return mean(self.values(metric))
+
+    def means(self) -> dict[str, float]:
+        return {metric: self.interval(metric).value for metric in self.metrics()}
+
+    def where(self, tag: str, value: str) -> Grades:
+        """The items that carry this tag."""
+        return Grades(tuple(item for item in self.items if item.tags.get(tag) == value))
+
+    def save(self, path: Path) -> None:
+        """JSON with the means, their intervals, and every item."""
+        summary = {m: {"count": len(self.values(m)), **asdict(self.interval(m))} for m in self.metrics()}
+        body = {"metrics": summary, "items": [asdict(item) for item in self.items]}
+        write_atomic(path, json.dumps(body, indent=1, ensure_ascii=False))
+
+    @staticmethod
+    def load(path: Path) -> Grades:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        return Grades(tuple(Item(**item) for item in body["items"]))
+
+
+def grade(
+    questions: Iterable[Example], replies: Mapping[str, Reply], tasks: Mapping[str, Task], *, label: str
+) -> Grades:
+    """Score each question's reply with its task's metrics. Raises MissingReplyError; nothing is skipped."""
+    questions = list(questions)
+    missing = [q.id for q in questions if q.id not in replies]
+    if missing:
+        raise MissingReplyError(
+            f"{label}: {len(missing)} of {len(questions)} questions have no reply, such as {missing[:3]}"
+        )
+    graded = (_item(q, replies[q.id], tasks[q.task]) for q in questions)
+    return Grades(tuple(bar(graded, total=len(questions), label=f"grading {label}")))
+
+
+def _item(question: Example, reply: Reply, task: Task) -> Item:
+    read, truth = task.read(reply.text), task.truth(question)
+    return Item(
+        id=question.id,
+        task=question.task,
+        tags=dict(question.tags),
+        reply=reply.text,
+        wanted=task.ask(question).reply,
+        scores={name: metric.score(read, truth).value for name, metric in task.metrics.items()},
+    )

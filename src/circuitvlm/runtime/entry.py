@@ -1,0 +1,70 @@
+"""How does a command end? With its work done, or with a message a person can act on and exit status 2."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from circuitvlm.runtime.allow import near
+from circuitvlm.runtime.check import ConfigError
+from circuitvlm.runtime.compose import compose_base, experiment_of
+from circuitvlm.runtime.folder import FolderError
+from circuitvlm.runtime.progress import setup_logging
+from circuitvlm.runtime.schema import Run
+
+log = logging.getLogger("circuitvlm")
+
+USERS_FAULT = (ConfigError, FolderError, FileNotFoundError, HydraException, OmegaConfBaseException)
+"""What the user can mend: told in words, as is a ValueError of our own. Anything else keeps its traceback."""
+
+
+def run(main: Callable[[], object], *, config_dir: Path) -> None:
+    """Run a Hydra application; a fault of the user's ends it with status 2 and without a traceback."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints its own half of a traceback and exits with 1
+    try:
+        main()
+    except (*USERS_FAULT, ValueError) as error:
+        if not isinstance(error, USERS_FAULT) and not _ours(error):
+            raise
+        setup_logging()
+        log.error("%s", _misspelt(error, config_dir) or "\n".join(_chain(error)))
+        sys.exit(2)
+
+
+def _ours(error: BaseException) -> bool:
+    """True for an error that this project raised: a library's ValueError is a bug of ours, and needs its traceback."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and last.tb_frame.f_globals.get("__name__", "").startswith("circuitvlm.")
+
+
+def _misspelt(error: BaseException, config_dir: Path) -> str | None:
+    """For a key that the config does not have: the key, and the nearest one that it has."""
+    cause = error.__cause__ or error
+    key = getattr(cause, "full_key", None)
+    if not key or not isinstance(cause, (ConfigKeyError, ConfigAttributeError)):
+        return None
+    parent, _, name = str(key).rpartition(".")
+    section = OmegaConf.select(compose_base(config_dir, experiment_of(sys.argv[1:])), parent) if parent else None
+    known = [field.name for field in fields(Run)] if section is None else [str(k) for k in section]
+    return f"{key}: no such key.{near(name, known)}"
+
+
+def _chain(error: BaseException | None) -> Iterator[str]:
+    """The messages of an error and of what caused it, each once."""
+    seen: set[str] = set()
+    while error is not None:
+        text = str(error).strip()
+        if text and not any(text in other for other in seen):
+            seen.add(text)
+            yield text
+        error = error.__cause__

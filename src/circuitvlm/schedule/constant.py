@@ -1,0 +1,9 @@
+"""How fast? Up in a straight line, then the same all the way."""
+
+from __future__ import annotations
+
+
+def constant(step: float, total: float, *, warmup: float) -> float:
+    """The factor on the peak rate; `warmup` is the share of `total` (0 to 1) in which it climbs from 0 to 1."""
+    rise = warmup * total
+    return step / rise if step < rise else 1.0

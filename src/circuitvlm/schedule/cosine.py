@@ -1,0 +1,17 @@
+"""How fast? Up in a straight line, then down along half a cosine."""
+
+from __future__ import annotations
+
+import math
+
+
+def cosine(step: float, total: float, *, warmup: float, floor: float) -> float:
+    """The factor on the peak rate (Loshchilov and Hutter 2017, arXiv 1608.03983, without restarts).
+
+    `warmup` is the share of `total` (0 to 1) in which the factor climbs from 0 to 1; `floor` is the factor at the end.
+    """
+    rise = warmup * total
+    if step < rise:
+        return step / rise
+    done = min((step - rise) / max(total - rise, 1e-12), 1.0)
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * done))

@@ -1,0 +1,117 @@
+"""How is a result shown: to a person at a terminal, to a pipe, to another program?"""
+
+from __future__ import annotations
+
+import cmath
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from circuitvlm.circuit.equivalence import Comparison
+from circuitvlm.circuit.graph import GROUND, Circuit
+from circuitvlm.circuit.numeric import Solution
+from circuitvlm.circuit.quantity import SMALLEST, format_engineering
+
+Cells = Sequence[Sequence[str]]
+PHASE = "phase (deg)"
+
+
+def table(head: Sequence[str], rows: Cells) -> None:
+    """On standard output: ruled on a terminal, else columns of plain text."""
+    if sys.stdout.isatty():
+        ruled = Table()
+        for index, name in enumerate(head):
+            ruled.add_column(name, justify="right" if index else "left")
+        for row in rows:
+            ruled.add_row(*row)
+        Console().print(ruled)
+    else:
+        widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+        for row in (head, *rows):
+            typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def as_json(body: Mapping[str, Any]) -> None:
+    """On standard output, indented, for another program."""
+    typer.echo(json.dumps(body, indent=2, ensure_ascii=False))
+
+
+def solution(circuit: Circuit, solved: Solution, *, frequency: float) -> None:
+    """Two tables: the voltages of the nodes, and what each device carries and takes up."""
+    phase = [PHASE] if frequency else []
+    table(["node", "voltage (V)", *phase], [[node, *_shown(solved.voltage(node))] for node in _inner(circuit)])
+    typer.echo()
+    power = ["mean power (W)", "reactive (var)"] if frequency else ["power (W)"]
+    rows = [
+        [
+            device.name,
+            *_shown(solved.voltage(*device.nodes[:2])),
+            *_shown(solved.current(device.name)),
+            *_rectangular(solved.power(device.name)),
+        ]
+        for device in circuit.devices
+    ]
+    table(["device", "voltage (V)", *phase, "current (A)", *phase, *power], rows)
+
+
+def solution_json(circuit: Circuit, solved: Solution, *, frequency: float) -> None:
+    """The same numbers unrounded; a phasor by its real and imaginary part, magnitude and phase."""
+    devices = {
+        device.name: {
+            "voltage": _plain(solved.voltage(*device.nodes[:2])),
+            "current": _plain(solved.current(device.name)),
+            "power": _plain(solved.power(device.name)),
+        }
+        for device in circuit.devices
+    }
+    nodes = {node: _plain(solved.voltage(node)) for node in _inner(circuit)}
+    as_json({"frequency": frequency, "nodes": nodes, "devices": devices})
+
+
+def comparison(result: Comparison) -> None:
+    """One line for each field."""
+    rows = [[name, _word(value)] for name, value in asdict(result).items()]
+    table(["aspect", "result"], rows)
+
+
+def _inner(circuit: Circuit) -> list[str]:
+    return [node for node in circuit.nodes if node != GROUND]
+
+
+def _word(value: bool | float) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:.4f}"
+
+
+def _shown(value: float | complex) -> list[str]:
+    """One cell, or magnitude and phase of a phasor."""
+    if not isinstance(value, complex):
+        return [_engineering(value)]
+    phase = round(math.degrees(cmath.phase(value)), 2) + 0.0  # + 0.0 takes the sign off a zero
+    return [_engineering(abs(value)), f"{phase:.2f}"]
+
+
+def _rectangular(value: float | complex) -> list[str]:
+    return [_engineering(value.real), _engineering(value.imag)] if isinstance(value, complex) else [_engineering(value)]
+
+
+def _engineering(value: float) -> str:
+    """Six digits: a table is for reading, JSON has them all."""
+    return format_engineering(float(f"{value:.6g}") if abs(value) >= SMALLEST else 0.0)
+
+
+def _plain(value: float | complex) -> float | dict[str, float]:
+    if not isinstance(value, complex):
+        return value
+    return {
+        "real": value.real,
+        "imaginary": value.imag,
+        "magnitude": abs(value),
+        "phase_degrees": math.degrees(cmath.phase(value)),
+    }

@@ -1,0 +1,242 @@
+"""Where does a config become a run? The only place that turns sections of a config into parts and lets them meet."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Timer
+from omegaconf import DictConfig, OmegaConf
+
+from circuitvlm.core.contract import Model, Source, Task
+from circuitvlm.report.grade import Grades, grade
+from circuitvlm.runtime import folder as folders
+from circuitvlm.runtime import seed
+from circuitvlm.runtime.allow import instantiate
+from circuitvlm.runtime.check import ConfigError, check
+from circuitvlm.runtime.progress import rank
+from circuitvlm.training.checkpoint import LAST, Checkpoint
+from circuitvlm.training.data_module import Data, Window
+from circuitvlm.training.module import Module
+from circuitvlm.training.replies import read_replies
+
+log = logging.getLogger(__name__)
+
+STANDIN: Mapping[str, Any] = {"steps": 1, "epochs": None, "validate_items": 4, "evaluate_items": 4, "controls": None}
+"""What `standin=true` changes beside the model: a run that proves that the recipe runs."""
+
+DTYPES = {
+    "32-true": torch.float32,
+    "bf16-mixed": torch.bfloat16,
+    "16-mixed": torch.float16,
+}
+
+
+class Run:
+    """One run by its checked config: its folder, its parts, and the three things it does: train, evaluate, compare."""
+
+    def __init__(self, cfg: DictConfig, *, base: DictConfig) -> None:
+        self.folder = folders.run_folder(cfg, base)
+        self.base = base
+        self.settings = _plain(cfg)
+        self.cfg: dict[str, Any] = {**self.settings, **(STANDIN if cfg.standin else {})}
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        sources: dict[str, Source] = instantiate(self.cfg["data"])
+        return sources
+
+    @cached_property
+    def tasks(self) -> dict[str, Task]:
+        tasks: dict[str, Task] = instantiate(self.cfg["tasks"])
+        return tasks
+
+    @cached_property
+    def model(self) -> Model:
+        model: Model = instantiate(self.cfg["model"])
+        return model.standin() if self.cfg["standin"] else model
+
+    @cached_property
+    def data(self) -> Data:
+        return Data(
+            sources=self.sources,
+            tasks=self.tasks,
+            codec=self.model.codec(),
+            collate=instantiate(self.cfg["collate"]),
+            objective=instantiate(self.cfg["objective"]),
+            window=Window(
+                seed=seed.stream(self.cfg["seed"], "sampler"),
+                steps=self.steps,
+                global_batch=self.cfg["global_batch"],
+                micro_batch=self.cfg["micro_batch"],
+            ),
+            predict_batch=self.cfg["predict_batch"],
+            validate_items=self.cfg["validate_items"],
+            workers=self.cfg["workers"],
+        )
+
+    @cached_property
+    def steps(self) -> int:
+        if self.cfg["steps"] is not None:
+            return int(self.cfg["steps"])
+        examples = sum(len(s.examples("train")) for s in self.sources.values() if "train" in s.splits()) * len(
+            self.tasks
+        )
+        return math.ceil(float(self.cfg["epochs"]) * examples / int(self.cfg["global_batch"]))
+
+    @cached_property
+    def module(self) -> Module:
+        cfg = self.cfg
+        adapter = instantiate(cfg["adapter"])
+        questions = self.data.questions("validation", limit=cfg["validate_items"])
+        return Module(
+            model=self.model,
+            codec=self.data.codec,
+            adapter=adapter,
+            dropout=instantiate(cfg["dropout"]),
+            objective=self.data.objective,
+            optimizer=instantiate(cfg["optimizer"]),
+            schedule=instantiate(cfg["schedule"]),
+            tasks=self.tasks,
+            truths={example.id: example for example in questions},
+            quantization=instantiate(cfg["quantization"]) if cfg["quantization"] else None,
+            dtype=torch.float32 if adapter.trains_base else DTYPES[cfg["precision"]],
+            seed=seed.stream(cfg["seed"], "weights"),
+            lr_scale=cfg["lr_scale"],
+            max_new_tokens=cfg["max_new_tokens"],
+            steps=self.steps,
+            log_every=cfg["log_every"],
+            adapter_folder=_adapter_folder(cfg["init_adapter"]) if cfg["init_adapter"] else None,
+        )
+
+    @cached_property
+    def trainer(self) -> Trainer:
+        cfg = self.cfg
+        trained_by = int(cfg["micro_batch"]) * _world(cfg["trainer"])
+        callbacks: list[Callback] = [Checkpoint(self.folder / LAST, every=cfg["checkpoint_every"])]
+        callbacks += list(instantiate(cfg["callback"]).values())
+        if cfg["minutes"] is not None:
+            callbacks.append(Timer(duration={"seconds": 60 * cfg["minutes"]}))
+        accumulation = max(1, cfg["global_batch"] // trained_by)
+        settings = {
+            "max_steps": self.steps,
+            "max_epochs": -1,
+            "accumulate_grad_batches": accumulation,
+            "val_check_interval": min(cfg["validate_every"], max(self.steps, 1)) * accumulation,
+            "check_val_every_n_epoch": None,
+            "num_sanity_val_steps": 0,
+            "limit_val_batches": 1.0 if self.steps else 0,
+            "gradient_clip_val": cfg["clip"],
+            "precision": cfg["precision"],
+            "log_every_n_steps": cfg["log_every"],
+            "callbacks": callbacks,
+            "logger": list(instantiate(_logger_sections(cfg["logger"], self.folder)).values()),
+            "default_root_dir": str(self.folder),
+            "enable_checkpointing": False,
+            "use_distributed_sampler": False,
+        }
+        try:
+            trainer: Trainer = instantiate(cfg["trainer"], **settings)
+        except MisconfigurationException as error:
+            raise ConfigError([f"trainer: {error} On a machine without a GPU: trainer=cpu"]) from error
+        return trainer
+
+    def train(self) -> None:
+        """Train from where the folder's last checkpoint stands to the end, and save the adapter's folder."""
+        seed.seed_plain(self.cfg["seed"])
+        torch.manual_seed(seed.stream(self.cfg["seed"], "training", rank()))
+        last = self.folder / LAST
+        if self.steps:
+            resume = str(last) if last.is_file() and not self.cfg["fresh"] else None
+            if resume:
+                log.info("going on from %s", last)
+            self.trainer.fit(self.module, datamodule=self.data, ckpt_path=resume, weights_only=True)
+            self.save(self.folder / "adapter")
+
+    def save(self, folder: Path) -> None:
+        """A folder that plain peft and transformers load: adapter, tokenizer, processor and chat template."""
+        assert self.module.net is not None, "training builds the net"
+        self.module.adapter.save(self.module.net.weights, folder)
+        if rank() == 0:
+            self.data.codec.save(folder)
+            folders.write_atomic(folder / folders.CONFIG, folders.as_yaml(self.settings))
+
+    def evaluate(self, splits: Sequence[str], *, items: int | None, out: Path) -> dict[str, Grades]:
+        """Generate replies for each split into `out`, then grade them from there."""
+        grades = {}
+        for split in splits:
+            self.data.asked, self.module.replies_folder = (split, items), out / split
+            self.trainer.predict(self.module, datamodule=self.data, return_predictions=False)
+            self.trainer.strategy.barrier("replies")
+            grades[split] = self.regrade(split, items=items, out=out)
+        return grades
+
+    def regrade(self, split: str, *, items: int | None, out: Path) -> Grades:
+        """Grade the replies that lie in `out`, without a model."""
+        questions = self.data.questions(split, limit=items)
+        grades = grade(questions, read_replies(out / split), self.tasks, label=split)
+        if rank() == 0:
+            grades.save(out / split / "scores.json")
+        return grades
+
+    def summary(self) -> dict[str, Any]:
+        """What was trained, for how long, and on how much."""
+        count = sum(p.numel() for p in self.module.parameters() if p.requires_grad)
+        # a 4-bit weight is stored two to a byte
+        total = sum(p.numel() * (2 if type(p).__name__ == "Params4bit" else 1) for p in self.module.parameters())
+        return {
+            "minutes": round(self.module.seconds / 60, 3),
+            "steps": self.trainer.global_step,
+            "samples": self.trainer.global_step * self.cfg["global_batch"],
+            "trainable_parameters": count,
+            "parameters": total,
+            "cpu_threads": torch.get_num_threads(),
+        }
+
+
+def trained_run(path: Path, *, changes: Mapping[str, Any]) -> Run:
+    """A finished run, by its folder or its adapter's, that will load its adapter and not train."""
+    adapter = _adapter_folder(str(path))
+    cfg = OmegaConf.merge(folders.read_config(adapter), changes)
+    assert isinstance(cfg, DictConfig), "a run's config is a mapping"
+    cfg.update(steps=0, epochs=None, minutes=None, init_adapter=str(adapter), fresh=False, folder=str(path))
+    cfg.update(controls=None, logger={}, callback={})  # grading adds nothing to the run's curves
+    check(cfg)
+    return Run(cfg, base=cfg)
+
+
+def _plain(cfg: DictConfig) -> dict[str, Any]:
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(plain, dict), "a config is a mapping"
+    return {str(key): value for key, value in plain.items()}
+
+
+def _adapter_folder(path: str) -> Path:
+    """A run's adapter, or the adapter folder itself."""
+    inner = Path(path) / "adapter"
+    found = inner if inner.is_dir() else Path(path)
+    if not any(found.glob("*.safetensors")):
+        raise folders.FolderError(f"{path} holds no trained adapter (no *.safetensors): has the run ended?")
+    return found
+
+
+def _world(trainer: Mapping[str, Any]) -> int:
+    """Processes of the run: the launcher's word, else devices x nodes."""
+    if "WORLD_SIZE" in os.environ:
+        return int(os.environ["WORLD_SIZE"])
+    devices = trainer.get("devices", 1)
+    count = devices if isinstance(devices, int) and devices > 0 else max(1, torch.cuda.device_count())
+    return count * int(trainer.get("num_nodes", 1))
+
+
+def _logger_sections(loggers: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Each logger writes into the run's folder, which the config cannot know before the run is named."""
+    return {name: {**section, "save_dir": str(folder)} for name, section in loggers.items() if section}

@@ -1,0 +1,71 @@
+"""What else stands in a run's table? Its controls: the same run with other overrides, each as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from circuitvlm.report.grade import Grades
+from circuitvlm.runtime import folder as folders
+from circuitvlm.runtime.check import check
+from circuitvlm.runtime.compose import compose
+
+log = logging.getLogger(__name__)
+
+LAUNCHER = ("TORCHELASTIC_", "GROUP_", "ROLE_", "MASTER_", "SLURM_", "LOCAL_", "RANK", "WORLD_SIZE", "NODE_RANK")
+"""Beginnings of the variables with which a launcher tells a process its rank: a control is alone."""
+
+
+def compose_controls(cfg: DictConfig, *, overrides: Sequence[str], config_dir: Path) -> dict[str, DictConfig]:
+    """Each control's checked config. Raises before anything is trained where one cannot be."""
+    made = {}
+    for name, own in (cfg.controls or {}).items():
+        control = compose([*_beside(overrides, own), *own], config_dir=config_dir)
+        control.update(controls=None, fresh=False, standin=cfg.standin)
+        check(control)
+        made[str(name)] = control
+    return made
+
+
+def run_control(name: str, cfg: DictConfig, *, run: Path, minutes: float) -> Path:
+    """Train and evaluate a control, given the same minutes at most, unless that is done; returns its folder."""
+    where = run / "controls" / name
+    if folders.state(where) != "finished":
+        cfg.update(minutes=max(minutes, 0.1), folder=str(where))
+        where.parent.mkdir(parents=True, exist_ok=True)
+        path = where.with_suffix(".yaml")
+        folders.write_atomic(path, folders.as_yaml(cfg))
+        log.info("control %s: its config is %s", name, path)
+        alone = {key: value for key, value in os.environ.items() if not key.startswith(LAUNCHER)}
+        subprocess.run([sys.executable, "-m", "circuitvlm.training.execute", str(path)], check=True, env=alone)
+    return where
+
+
+def grades_of(folder: Path, splits: Sequence[str]) -> Mapping[str, Grades]:
+    """What a finished run scored on each split."""
+    return {split: Grades.load(folder / "replies" / split / "scores.json") for split in splits}
+
+
+def note_of(folder: Path) -> str:
+    """How much a run was trained, for its row of the table."""
+    made = json.loads((folder / "trained.json").read_text())
+    return f"{made['minutes']:.1f} min, {made['samples']:,} samples, {made['trainable_parameters']:,} trainable weights"
+
+
+def _beside(overrides: Sequence[str], own: Sequence[str]) -> list[str]:
+    """The user's overrides that a control does not replace: its `adapter=full` ends the user's `adapter.rank=8` too."""
+    heads = {_key(word) for word in own}
+    if "steps" in heads:
+        heads.add("epochs")
+    return [w for w in overrides if not any(_key(w) == h or _key(w).startswith(f"{h}.") for h in heads)]
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0]

@@ -1,0 +1,220 @@
+"""How do sources, tasks and a codec become the loaders of one run?"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from lightning import LightningDataModule
+from torch import distributed
+from torch.utils.data import DataLoader, Dataset
+
+from circuitvlm.core.contract import Codec, Collate, Objective, Source, Task
+from circuitvlm.core.record import Example
+from circuitvlm.core.tensor import Batch, Encoded
+from circuitvlm.training.sampler import OnceSampler, WindowSampler
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How the samples of a run are cut: samples a step over all ranks, samples a micro-batch, steps in all."""
+
+    seed: int
+    steps: int
+    global_batch: int
+    micro_batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A validation batch twice: with its replies, for the loss, and without, for generating them."""
+
+    told: Batch
+    asked: Batch
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Told:
+        return Told(self.told.to(device, non_blocking), self.asked.to(device, non_blocking))
+
+
+class Questions(Dataset[Example]):
+    """Every example of a split, of every source, once for each task that asks about it."""
+
+    def __init__(
+        self, sources: Mapping[str, Source], tasks: Mapping[str, Task], split: str, *, limit: int | None
+    ) -> None:
+        self.tasks = list(tasks)
+        self.names = [name for name, source in sources.items() if split in source.splits()]
+        self.parts = [sources[name].examples(split) for name in self.names]
+        self.several = len(sources) > 1
+        if not self.parts:
+            known = sorted({name for source in sources.values() for name in source.splits()})
+            raise ValueError(f"no source has a split {split!r}; there are {', '.join(known)}")
+        self.ends: list[int] = []
+        for part in self.parts:
+            self.ends.append((self.ends[-1] if self.ends else 0) + len(part))
+        total = self.ends[-1] * len(self.tasks)
+        self.total = total if limit is None else min(limit, total)
+
+    def __len__(self) -> int:
+        return self.total
+
+    def __getitem__(self, index: int) -> Example:
+        item, which = divmod(index, len(self.tasks))
+        part = bisect.bisect_right(self.ends, item)
+        example = self.parts[part][item - (self.ends[part - 1] if part else 0)]
+        task = self.tasks[which]
+        # two sources may use the same ids, and two tasks ask about the same example
+        name = f"{self.names[part]}/{example.id}" if self.several else example.id
+        return replace(example, id=f"{name}#{task}" if len(self.tasks) > 1 else name, task=task)
+
+    def __iter__(self) -> Iterator[Example]:
+        return (self[index] for index in range(len(self)))
+
+
+@dataclass(frozen=True)
+class Pack:
+    """The work of a loader worker: examples to dialogues, to tokens, to one batch. Holds the codec, never the model."""
+
+    tasks: Mapping[str, Task]
+    codec: Codec
+    collate: Collate
+    told: bool
+    asked: bool
+
+    def __call__(self, examples: Sequence[Example]) -> Any:
+        if not self.asked:
+            return self._batch(examples, reply=True)
+        asked = self._batch(examples, reply=False)
+        return Told(self._batch(examples, reply=True), asked) if self.told else asked
+
+    def _batch(self, examples: Sequence[Example], *, reply: bool) -> Batch:
+        samples: list[Encoded] = [
+            self.codec.encode(self.tasks[example.task].ask(example), reply=reply) for example in examples
+        ]
+        return self.collate(samples, pad=self.codec.pad, side="right" if reply else "left")
+
+
+class WindowLoader:
+    """A loader that looks ahead one accumulation window and tells its batches how much all of it teaches.
+
+    With that count the loss is the same for 1 x 8, 2 x 4 and two processes, whatever the lengths of the replies.
+    """
+
+    def __init__(self, loader: DataLoader[Any], sampler: WindowSampler, count: Callable[[Batch], float]) -> None:
+        self.loader = loader
+        self.sampler = sampler
+        self.count = count
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[Batch]:
+        window: list[Batch] = []
+        for batch in self.loader:
+            window.append(batch)
+            if len(window) == self.sampler.accumulation:
+                total = _over_ranks(sum(self.count(b) for b in window))
+                yield from (replace(b, window_count=total) for b in window)
+                window = []
+
+
+class Data(LightningDataModule):
+    """The loaders of a run. Its checkpoint state is the number of windows trained on."""
+
+    def __init__(
+        self,
+        *,
+        sources: Mapping[str, Source],
+        tasks: Mapping[str, Task],
+        codec: Codec,
+        collate: Collate,
+        objective: Objective,
+        window: Window,
+        predict_batch: int,
+        validate_items: int,
+        workers: int,
+    ) -> None:
+        super().__init__()
+        self.sources = sources
+        self.tasks = tasks
+        self.codec = codec
+        self.collate = collate
+        self.objective = objective
+        self.window = window
+        self.predict_batch = predict_batch
+        self.validate_items = validate_items
+        self.workers = workers
+        self.trained = 0
+        self.asked: tuple[str, int | None] | None = None
+
+    def questions(self, split: str, *, limit: int | None = None) -> Questions:
+        return Questions(self.sources, self.tasks, split, limit=limit)
+
+    def train_dataloader(self) -> WindowLoader:
+        questions = self.questions("train")
+        rank, world = _rank_and_world()
+        sampler = WindowSampler(
+            len(questions),
+            seed=self.window.seed,
+            windows=self.window.steps,
+            global_batch=self.window.global_batch,
+            micro_batch=self.window.micro_batch,
+            rank=rank,
+            world=world,
+        )
+        sampler.start = self.trained
+        if self.trainer is not None and self.trainer.accumulate_grad_batches != sampler.accumulation:
+            raise ValueError(
+                f"trainer.devices: {world} processes run, but accumulation was derived for another number; "
+                "state the devices as a number"
+            )
+        return WindowLoader(self._loader(questions, sampler, told=True, asked=False), sampler, self.objective.count)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        questions = self.questions("validation", limit=self.validate_items)
+        return self._loader(questions, self._once(questions), told=True, asked=True)
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Left-padded prompts of the split that `asked` names, to be answered."""
+        assert self.asked is not None, "evaluate() says what is asked"
+        split, limit = self.asked
+        questions = self.questions(split, limit=limit)
+        return self._loader(questions, self._once(questions), told=False, asked=True)
+
+    def state_dict(self) -> dict[str, int]:
+        assert self.trainer is not None, "Lightning saves a data module's state through its trainer"
+        return {"trained": self.trainer.global_step}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self.trained = state_dict["trained"]
+
+    def _once(self, questions: Questions) -> OnceSampler:
+        rank, world = _rank_and_world()
+        return OnceSampler(len(questions), batch=self.predict_batch, rank=rank, world=world)
+
+    def _loader(self, questions: Questions, sampler: Any, *, told: bool, asked: bool) -> DataLoader[Any]:
+        return DataLoader(
+            questions,
+            batch_sampler=sampler,
+            collate_fn=Pack(self.tasks, self.codec, self.collate, told, asked),
+            num_workers=self.workers,
+            generator=torch.Generator().manual_seed(0),  # its base seed must not be drawn from the run's random numbers
+        )
+
+
+def _rank_and_world() -> tuple[int, int]:
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
+
+
+def _over_ranks(value: float) -> float:
+    if _rank_and_world()[1] == 1:
+        return value
+    device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+    total = torch.tensor(value, device=device, dtype=torch.float64)
+    distributed.all_reduce(total)
+    return float(total)

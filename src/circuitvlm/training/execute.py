@@ -1,0 +1,120 @@
+"""What do `python train.py` and `python eval.py` do, from a checked config to a table?"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from circuitvlm.report.grade import Grades
+from circuitvlm.report.table import comparison
+from circuitvlm.runtime import folder as folders
+from circuitvlm.runtime import provenance
+from circuitvlm.runtime.allow import near
+from circuitvlm.runtime.check import ConfigError, check
+from circuitvlm.runtime.progress import rank, setup_logging
+from circuitvlm.training import control
+from circuitvlm.training.assemble import Run, trained_run
+
+log = logging.getLogger(__name__)
+
+THIS = "this run"
+
+CHANGEABLE = ("predict_batch", "max_new_tokens", "data", "trainer", "precision", "model")
+"""What an evaluation may state otherwise than the run did: other data, another machine, the base in another place."""
+
+
+def quiet() -> None:
+    """Silence what Lightning says of things that are so on purpose; everything else still reaches the log."""
+    for message in (
+        "You're resuming from a checkpoint that ended before the epoch ended",  # the sampler goes on by itself
+        "You are using a custom batch sampler",  # it is ours, and tested to give every sample once
+        r"Found \d+ module\(s\) in eval mode",  # frozen towers, put there by Module.configure_model
+        "The '.*_dataloader' does not have many workers",  # `workers` is the user's setting
+        r"`isinstance\(treespec, LeafSpec\)`",  # between Lightning and torch
+    ):
+        warnings.filterwarnings("ignore", message=message)
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def execute(cfg: DictConfig, *, base: DictConfig, controls: Mapping[str, DictConfig]) -> None:
+    """All of `python train.py`: train, evaluate, run the controls, print and keep the table."""
+    quiet()
+    run = Run(cfg, base=base)
+    run.model.codec()  # weights that are missing are told before anything is written or drawn
+    _refuse_unknown_splits(run)
+    found = folders.start(run.folder, run.settings, base=base, fresh=cfg.fresh)
+    if found == "finished":
+        log.info("this run is finished; fresh=true begins it again: %s\n%s", run.folder, _table(run.folder))
+        return
+    log.info("%s run in %s", "a new" if found == "new" else "going on with the", run.folder)
+    if rank() == 0:
+        folders.write_atomic(run.folder / "provenance.json", json.dumps(provenance.record(), indent=2, default=str))
+    run.train()
+    grades = run.evaluate(run.cfg["evaluate"], items=run.cfg["evaluate_items"], out=run.folder / "replies")
+    if rank() != 0:
+        return
+    folders.write_atomic(run.folder / "trained.json", json.dumps(run.summary(), indent=2))
+    minutes = run.module.seconds / 60
+    rows: dict[str, Mapping[str, Grades]] = {THIS: grades}
+    notes = {THIS: control.note_of(run.folder)}
+    for name, other in controls.items():
+        where = control.run_control(name, other, run=run.folder, minutes=minutes)
+        rows[name], notes[name] = control.grades_of(where, run.cfg["evaluate"]), control.note_of(where)
+    text = comparison(rows, notes=notes)
+    folders.write_atomic(run.folder / "table.md", text)
+    folders.finish(run.folder, {split: g.means() for split, g in grades.items()})
+    log.info("finished: %s\n%s", run.folder, text)
+
+
+def _refuse_unknown_splits(run: Run) -> None:
+    """A misspelt split is told now, not after the training."""
+    known = sorted({split for source in run.sources.values() for split in source.splits()})
+    odd = [f"evaluate: no split {s!r}.{near(s, known)}" for s in run.cfg["evaluate"] if s not in known]
+    if odd:
+        raise ConfigError(odd)
+
+
+def _table(folder: Path) -> str:
+    path = folder / "table.md"
+    return path.read_text() if path.is_file() else ""
+
+
+def execute_evaluation(cfg: DictConfig) -> None:
+    """All of `python eval.py`: generate and grade replies with a trained adapter, print and keep the table."""
+    quiet()
+    run = trained_run(Path(cfg.run), changes=_changes(cfg))
+    where = Path(cfg.out) if cfg.out else Path(cfg.run) / "evaluation"
+    splits = list(cfg.splits) if cfg.splits else run.cfg["evaluate"]
+    limit = cfg["items"] if cfg["items"] is not None else run.cfg["evaluate_items"]  # cfg.items is a method
+    grades = run.evaluate(splits, items=limit, out=where)
+    if rank() == 0:
+        text = comparison({Path(cfg.run).name: grades}, notes={})
+        folders.write_atomic(where / "table.md", text)
+        log.info("graded: %s\n%s", where, text)
+
+
+def _changes(cfg: DictConfig) -> dict[str, Any]:
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(plain, dict), "a config is a mapping"
+    return {key: plain[key] for key in CHANGEABLE if plain[key] is not None}
+
+
+def main(path: Path) -> None:
+    """Run a resolved config as it stands: `python -m circuitvlm.training.execute CONFIG.yaml`."""
+    setup_logging()
+    cfg = OmegaConf.load(path)
+    assert isinstance(cfg, DictConfig), f"{path} holds a mapping"
+    check(cfg)
+    execute(cfg, base=cfg, controls={})
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,255 @@
+"""What is one step? The LightningModule: it holds the net and knows neither dataset nor metric's meaning."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MeanMetric
+
+from circuitvlm.core.contract import Adapter, Codec, Dropout, Model, Objective, Schedule, Task
+from circuitvlm.core.record import Example, Reply
+from circuitvlm.core.tensor import Batch, Tally
+from circuitvlm.training.data_module import Told
+from circuitvlm.training.groups import groups
+from circuitvlm.training.net import Net
+from circuitvlm.training.replies import ReplyWriter, forget_replies
+from circuitvlm.training.shard import shard
+
+log = logging.getLogger(__name__)
+
+
+class NonFiniteLossError(RuntimeError):
+    """The loss of a batch is NaN or infinite; the message names the batch's replies."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Logged:
+    step: int
+    time: float
+
+
+class Module(LightningModule):
+    """Trains an adapter on a frozen net; validates and predicts by generating replies.
+
+    The net is built in `configure_model`, once per rank, under the strategy's own context. `truths` gives the example
+    behind a reply's id in validation.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Model,
+        codec: Codec,
+        adapter: Adapter,
+        dropout: Dropout | None,
+        objective: Objective,
+        optimizer: Callable[..., Optimizer],
+        schedule: Schedule,
+        tasks: Mapping[str, Task],
+        truths: Mapping[str, Example],
+        quantization: Any | None,
+        dtype: torch.dtype,
+        seed: int,
+        lr_scale: Mapping[str, float],
+        max_new_tokens: int,
+        steps: int,
+        log_every: int,
+        adapter_folder: Any | None,
+    ) -> None:
+        super().__init__()
+        self.model, self.codec, self.adapter, self.dropout = model, codec, adapter, dropout
+        self.objective, self.optimizer, self.schedule, self.steps = objective, optimizer, schedule, steps
+        self.tasks, self.truths = tasks, truths
+        self.quantization, self.dtype_of_base, self.seed = quantization, dtype, seed
+        self.lr_scale, self.max_new_tokens, self.adapter_folder = lr_scale, max_new_tokens, adapter_folder
+        self.log_every = log_every
+        self.net: Net | None = None
+        self.replies_folder: Path | None = None
+        self._writer: ReplyWriter | None = None
+        self._logged: _Logged | None = None
+        self._random: Tensor | None = None
+        self._started: float | None = None
+        self._seconds_before = 0.0
+        self.strict_loading = False  # checkpoints hold what is trained, and on_load_checkpoint is strict about that
+        self.train_loss, self.validation_loss = MeanMetric(), MeanMetric()
+        self.scores = torch.nn.ModuleDict(
+            {f"{task}/{name}": MeanMetric() for task, part in tasks.items() for name in part.metrics}
+        )
+
+    def configure_model(self) -> None:
+        """Build, quantize, adapt and shard the net, if that has not been done."""
+        if self.net is not None:
+            return
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            plain = self.model.build(dtype=self.dtype_of_base, quantization=self.quantization)
+            weights = self.adapter.attach(plain, self.model, self.dropout)
+        if self.adapter_folder is not None:
+            self.adapter.load(weights, self.adapter_folder)
+        self.net = Net(self.model, weights)
+        self.net.train()
+        for prefixes in self.model.components.values():
+            _rest(plain, prefixes)
+        shard(self.net, plain, self.model, mesh=self.device_mesh)
+
+    def training_step(self, batch: Batch) -> Tensor:
+        tally = self._tally(batch)
+        if not torch.isfinite(tally.sum):
+            raise NonFiniteLossError(
+                f"step {self.global_step}: the loss is {float(tally.sum)} on {', '.join(batch.ids)}"
+            )
+        self.train_loss.update(tally.mean.detach(), weight=tally.count)
+        # Lightning and DDP divide by accumulation and ranks; the sum is to be divided by the window's count alone.
+        scale = self.trainer.world_size * self.trainer.accumulate_grad_batches
+        return tally.sum * scale / max(batch.window_count, 1.0)
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Every `log_every` optimizer steps: the loss over all tokens since the last time, and the throughput."""
+        if (batch_idx + 1) % (self.log_every * self.trainer.accumulate_grad_batches):
+            return
+        now, step = time.monotonic(), self.global_step
+        loss = self.train_loss.compute()  # over all ranks
+        tokens = float(self.train_loss.weight)
+        self.train_loss.reset()
+        rates = {}
+        if self._logged is not None and step > self._logged.step:
+            seconds = now - self._logged.time
+            rates["train/answer_tokens_per_second"] = tokens / seconds
+            rates["train/steps_per_second"] = (step - self._logged.step) / seconds
+        self._logged = _Logged(step=step, time=now)
+        for logger in self.loggers:
+            logger.log_metrics({"train/loss": float(loss), **rates}, step=step)
+        self.log("loss", loss, prog_bar=True, logger=False)
+
+    def validation_step(self, batch: Told) -> list[Reply]:  # type: ignore[override]  # replies go to the callbacks
+        tally = self._tally(batch.told)
+        replies = self.reply(batch.asked)
+        if self.global_rank > 0 and batch.asked.ids[0] == next(iter(self.truths)):
+            return []  # sample 0 belongs to rank 0: this rank only kept step with the others (OnceSampler)
+        self.validation_loss.update(tally.mean, weight=tally.count)
+        for reply in replies:
+            task, example = self.tasks[reply.task], self.truths[reply.id]
+            read, truth = task.read(reply.text), task.truth(example)
+            for name, metric in task.metrics.items():
+                self._score(f"{reply.task}/{name}").update(metric.score(read, truth).value)
+        return replies
+
+    def predict_step(self, batch: Batch) -> list[Reply]:
+        assert self._writer is not None, "on_predict_start() comes first"
+        replies = self.reply(batch)
+        self._writer.write(replies)
+        return replies
+
+    def on_predict_start(self) -> None:
+        """Open this rank's file in a folder that holds no replies of an earlier run, which may have had more ranks."""
+        assert self.replies_folder is not None, "evaluate() says where replies go"
+        if self.global_rank == 0:
+            forget_replies(self.replies_folder)
+        self.trainer.strategy.barrier("replies are fresh")
+        self._writer = ReplyWriter(self.replies_folder, rank=self.global_rank)
+
+    def on_predict_end(self) -> None:
+        assert self._writer is not None, "on_predict_start() comes first"
+        self._writer.close()
+
+    def reply(self, batch: Batch) -> list[Reply]:
+        """The net's replies to a left-padded batch of prompts."""
+        assert self.net is not None, "configure_model() comes first"
+        synced = self.device_mesh is not None
+        rows = self.net.generate(batch, max_new_tokens=self.max_new_tokens, synced=synced)
+        texts = [self.codec.decode(row) for row in rows]
+        return [Reply(id=i, task=t, text=x) for i, t, x in zip(batch.ids, batch.tasks, texts, strict=True)]
+
+    def configure_optimizers(self) -> Any:
+        assert self.net is not None, "configure_model() comes first"
+        defaults = self.optimizer.keywords  # type: ignore[attr-defined]  # a functools.partial of the YAML
+        parts = groups(
+            self.net,
+            self.model,
+            lr=defaults["lr"],
+            weight_decay=defaults.get("weight_decay", 0.0),
+            lr_scale=self.lr_scale,
+        )
+        optimizer = self.optimizer(parts)
+        # LambdaLR asks at step 0 before the first update: half a step in, so that a warm-up never trains at rate 0.
+        scheduler = LambdaLR(optimizer, lambda step: self.schedule(min(step + 0.5, self.steps), self.steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_validation_start(self) -> None:
+        self._random = torch.get_rng_state()
+
+    def on_validation_end(self) -> None:
+        """Give training its random numbers back, and do not count this pause as training time."""
+        assert self._random is not None, "on_validation_start() comes first"
+        torch.set_rng_state(self._random)
+        self._logged = None
+
+    def on_validation_epoch_end(self) -> None:
+        self.log("validate/loss", self.validation_loss, prog_bar=True)
+        for name in self.scores:
+            self.log(f"validate/{name}", self._score(name))
+        shares = ", ".join(f"{name} {float(self._score(name).compute()):.3f}" for name in self.scores)
+        log.info("step %d: loss %.4f, %s", self.global_step, float(self.validation_loss.compute()), shares)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep only what is trained: a checkpoint never holds frozen weights."""
+        trained = self._trained()
+        checkpoint["state_dict"] = {name: t for name, t in checkpoint["state_dict"].items() if name in trained}
+        checkpoint["trained"] = sorted(trained)
+        checkpoint["random"] = torch.get_rng_state()
+        checkpoint["seconds"] = self.seconds
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        odd = self._trained() ^ set(checkpoint["trained"])  # FSDP2 has taken the weights out by now
+        if odd:
+            raise ValueError(f"the checkpoint is of other weights: {len(odd)} names differ, such as {sorted(odd)[:3]}")
+        done = checkpoint["global_step"] * self.trainer.accumulate_grad_batches
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        for part in ("total", "current"):  # Lightning counts micro-batches, which may be cut otherwise now
+            behind = progress[part]["ready"] - progress[part]["completed"]
+            progress[part].update(ready=done, started=done, processed=done, completed=done - behind)
+        self._random = checkpoint["random"]
+        self._seconds_before = checkpoint["seconds"]
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of training so far, over every start of this run, validation included."""
+        return self._seconds_before + (time.monotonic() - self._started if self._started is not None else 0.0)
+
+    def on_train_start(self) -> None:
+        self._started = time.monotonic()
+        if self._random is not None:
+            torch.set_rng_state(self._random)
+
+    def on_train_end(self) -> None:
+        self._seconds_before, self._started = self.seconds, None
+
+    def _score(self, name: str) -> MeanMetric:
+        metric = self.scores[name]
+        assert isinstance(metric, MeanMetric), "scores are (sum, count) metrics"
+        return metric
+
+    def _tally(self, batch: Batch) -> Tally:
+        assert self.net is not None, "configure_model() comes first"
+        return self.objective.tally(self.net(batch), batch)
+
+    def _trained(self) -> set[str]:
+        return {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+
+
+def _rest(plain: torch.nn.Module, prefixes: tuple[str, ...]) -> None:
+    """Put a component without trainable weights into eval mode: Lightning leaves modes alone."""
+    parts = [plain.get_submodule(prefix) for prefix in prefixes]
+    if not any(p.requires_grad for part in parts for p in part.parameters()):
+        for part in parts:
+            part.eval()

@@ -1,0 +1,29 @@
+"""How do a specification and its weights run as one module?"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from circuitvlm.core.contract import Model
+from circuitvlm.core.tensor import Batch
+
+
+class Net(nn.Module):
+    """A built model with its adapter, speaking in the specification's two breaths.
+
+    One module so that DDP and FSDP see one forward; `generate` is registered with FSDP as a forward method.
+    """
+
+    def __init__(self, model: Model, weights: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.weights = weights
+
+    def forward(self, batch: Batch, features: Tensor | None = None) -> Tensor:
+        """Logits (N, V) at the labelled rows only; pass `features` to leave out seeing."""
+        features = self.model.see(self.weights, batch) if features is None else features
+        return self.model.say(self.weights, features, batch)
+
+    def generate(self, batch: Batch, *, max_new_tokens: int, synced: bool = False) -> list[list[int]]:
+        """New tokens of every row of a left-padded batch, greedy, cut at the end token."""
+        return self.model.generate(self.weights, batch, max_new_tokens=max_new_tokens, synced=synced)

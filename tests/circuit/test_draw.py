@@ -1,0 +1,168 @@
+"""Does a picture say what its netlist says, legibly, in every style, for any netlist?"""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+import resvg_py
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from circuitvlm.circuit import draw, generate
+from circuitvlm.circuit._labels import Rect
+from circuitvlm.circuit.graph import PIN_NAMES, Circuit, Device
+from circuitvlm.circuit.layout import nets, nets_of, place
+
+STYLES = tuple(draw.STYLES)
+EVERY_KIND = "RCLVIDQMJZEGFHBSWTKX"
+
+
+@st.composite
+def circuits(draw_: st.DrawFn, kinds: str = EVERY_KIND) -> Circuit:
+    """Any devices on any nodes: shorted parts, loose nodes and missing ground included."""
+    devices = []
+    for i in range(draw_(st.integers(1, 12))):
+        kind = draw_(st.sampled_from(kinds))
+        pins = draw_(st.integers(0, 6)) if kind == "X" else len(PIN_NAMES[kind])
+        nodes = draw_(st.lists(st.sampled_from("012345"), min_size=pins, max_size=pins))
+        devices.append(Device(name=f"{kind}{i}", kind=kind, nodes=tuple(nodes), value=1e3))
+    return Circuit(devices=tuple(devices))
+
+
+@settings(max_examples=250, deadline=None)
+@given(circuits())
+def test_any_netlist_is_placed_with_its_own_connections(circuit: Circuit) -> None:
+    assert nets(place(circuit)) == nets_of(circuit)
+
+
+@settings(max_examples=250, deadline=None)
+@given(circuits(kinds="RCLVIDFHBW"))
+def test_any_circuit_of_two_pins_is_placed_with_its_own_connections(circuit: Circuit) -> None:
+    assert nets(place(circuit)) == nets_of(circuit)
+
+
+@settings(max_examples=15, deadline=None)
+@given(circuits())
+def test_any_netlist_can_be_drawn(circuit: Circuit) -> None:
+    assert draw.pixels(circuit, style="american").min() < 100
+
+
+def test_a_generated_circuit_is_placed_anew_with_its_own_connections() -> None:
+    for i in range(100):
+        circuit = generate.item(4, i, components=(2, 12)).circuit
+        assert nets(place(circuit)) == nets_of(circuit)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_labels_touch_nothing(style: str) -> None:
+    for i in range(200):
+        item = generate.item(8, i, components=(3, 8))
+        page = draw._sketch(item.circuit, item.placement, style=style, width=224, height=168, seed=i)
+        labels = [line.rect(page.style) for line in page.labels]
+        if draw.crowding(item.circuit, item.placement, style=style, width=224, height=168, seed=i) < 1:
+            ink = page.taken[: len(page.taken) - len(labels)] if not page.style.nodes else page.taken
+            assert not any(shared(a, b) >= 1 for a, b in combinations(labels, 2))
+            assert not any(shared(a, b) >= 1 for a in labels for b in ink if b not in labels)
+            assert all(x0 >= 0 and y0 >= 0 and x1 <= 224 and y1 <= 168 for x0, y0, x1, y1 in labels)
+            assert len(labels) >= len(item.circuit.devices)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_nearly_every_drawing_is_legible(style: str) -> None:
+    items = [generate.item(9, i, components=(3, 8)) for i in range(100)]
+    crowded = sum(
+        draw.crowding(item.circuit, item.placement, style=style, seed=i, width=224, height=168) >= 1
+        for i, item in enumerate(items)
+    )
+    assert crowded <= 5
+
+
+def shared(a: Rect, b: Rect) -> float:
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_style_draws_every_kind(style: str) -> None:
+    blank = draw.pixels(deck("R"), style=style)
+    for kind in EVERY_KIND:
+        if kind != "K":
+            picture = draw.pixels(deck(kind), style=style)
+            assert picture.dtype == np.uint8
+            assert picture.shape != blank.shape or kind == "R" or (picture != blank).mean() > 0.002, kind
+
+
+def deck(kind: str) -> Circuit:
+    pins = len(PIN_NAMES[kind]) if kind != "X" else 5
+    probe = Device(name=f"{kind}1", kind=kind, nodes=tuple("10234"[:pins]), value=2.0)
+    return Circuit(devices=(probe, Device(name="R9", kind="R", nodes=("1", "0"), value=4700.0)))
+
+
+def test_a_label_shows_name_and_value() -> None:
+    text = draw.svg(deck("R"), style="textbook")
+    assert "R9 = 4.7k" in text or {"R9", "4.7k"} <= set(re.findall(">([^<>]+)</text>", text))
+    assert "4.7kΩ" in draw.svg(deck("R"), style="iec")
+
+
+def test_the_png_has_the_size_that_was_asked_for() -> None:
+    item = generate.item(1, 1, components=(3, 8))
+    with Image.open(io.BytesIO(draw.image(item.circuit, item.placement, style="paper", width=300, height=200))) as png:
+        assert (png.format, png.size, png.mode) == ("PNG", (300, 200), "L")
+    single = generate.item(1, 1, components=(1, 1))
+    assert draw.pixels(single.circuit, single.placement, style="american").shape == (84, 112)
+    assert draw.pixels(item.circuit, item.placement, style="american").shape == (168, 224)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_outlined_letters_are_the_text_of_the_svg(style: str) -> None:
+    item = generate.item(1, 2, components=(8, 8))
+    plain = replace(draw.STYLES[style], noise=0.0, blur=0.0)
+    text = draw.svg(item.circuit, item.placement, style=plain)
+    png = resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, font_files=[plain.font.path])
+    shown = np.asarray(Image.open(io.BytesIO(png)).convert("L")).astype(float)
+    without = resvg_py.svg_to_bytes(svg_string=re.sub("<text.*?</text>", "", text), skip_system_fonts=True)
+    bare = np.asarray(Image.open(io.BytesIO(without)).convert("L")).astype(float)
+    outlined = draw.pixels(item.circuit, item.placement, style=plain).astype(float)
+    assert np.abs(outlined - shown).sum() < 0.15 * np.abs(bare - shown).sum()
+
+
+def test_a_drawing_is_the_same_in_another_process() -> None:
+    code = (
+        "import hashlib; from circuitvlm.circuit import draw, generate; i = generate.item(3, 7, components=(3, 8));"
+        "print(hashlib.sha256(draw.image(i.circuit, i.placement, style='paper', seed=5)).hexdigest())"
+    )
+    done = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in "ab"]
+    assert done[0].stdout == done[1].stdout
+
+
+def test_drawings_of_one_style_differ_by_seed() -> None:
+    item = generate.item(3, 7, components=(3, 8))
+    pictures = [draw.image(item.circuit, item.placement, style="american", seed=seed) for seed in (1, 2, 1)]
+    assert pictures[0] == pictures[2] != pictures[1]
+
+
+def test_the_sign_of_a_source_shows() -> None:
+    for kind in "VI":
+        there, back = (
+            Circuit(devices=(Device(name=f"{kind}1", kind=kind, nodes=n, value=1.0),)) for n in (("1", "0"), ("0", "1"))
+        )
+        for style in STYLES:
+            assert (draw.pixels(there, style=style) != draw.pixels(back, style=style)).any()
+
+
+def test_an_unknown_style_is_named() -> None:
+    with pytest.raises(ValueError, match="'japanese', wanted one of american"):
+        draw.svg(deck("R"), style="japanese")
+
+
+def test_names_from_a_model_cannot_break_out_of_the_picture() -> None:
+    device = Device(name="R<&>", kind="R", nodes=("1", "0"), text="</svg><script>")
+    assert "<script" not in draw.svg(Circuit(devices=(device,)), style="american")

@@ -1,0 +1,234 @@
+"""Are equal circuits found equal, and different ones different, in bounded time?"""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import networkx as nx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circuitvlm.circuit import netlist
+from circuitvlm.circuit.equivalence import compare, topology_key
+from circuitvlm.circuit.graph import GROUND, SYMMETRIC, Circuit, Device
+
+settings.register_profile("stable", derandomize=True, deadline=None)
+settings.load_profile("stable")
+
+VALUES = (1.0, 10.0, 4700.0)
+
+
+def random_circuit(seed: int, kinds: str = "RRRCLVID") -> Circuit:
+    rng = random.Random(seed)
+    nodes = [GROUND, *(f"n{i}" for i in range(rng.randint(1, 5)))]
+    devices = []
+    for i in range(rng.randint(1, 9)):
+        kind = rng.choice(kinds)
+        pins = 4 if kind == "E" else 3 if kind == "Q" else 2
+        value = rng.choice(VALUES) if kind not in "DQ" else None
+        ends = tuple(rng.choices(nodes, k=pins))
+        devices.append(Device(f"{kind}{i}", kind, ends, value, text="" if value else "MOD"))
+    return Circuit(tuple(devices))
+
+
+def disguised(circuit: Circuit, seed: int) -> Circuit:
+    """The same circuit with other names of nodes and devices, in another order, passive devices turned round."""
+    rng = random.Random(seed)
+    names = {node: f"x{i}" for i, node in enumerate(rng.sample(circuit.nodes, len(circuit.nodes)))} | {GROUND: GROUND}
+    called = {d.name: f"{d.kind}{100 + i}" for i, d in enumerate(rng.sample(circuit.devices, len(circuit.devices)))}
+    devices = []
+    for device in rng.sample(circuit.devices, len(circuit.devices)):
+        nodes = tuple(names[node] for node in device.nodes)
+        turned = nodes[::-1] if device.kind in SYMMETRIC and rng.random() < 0.5 else nodes
+        text = called.get(device.text, device.text)
+        devices.append(replace(device, name=called[device.name], nodes=turned, text=text))
+    return Circuit(tuple(devices))
+
+
+def oracle(a: Circuit, b: Circuit, label: Callable[[Device], object]) -> bool:
+    """networkx VF2 on the bipartite graph of devices and nets; pins on one net merged into one edge's label."""
+
+    def graph(circuit: Circuit) -> nx.Graph:
+        g = nx.Graph()
+        for node in circuit.nodes:
+            g.add_node(("net", node), label=node == GROUND)
+        for i, device in enumerate(circuit.devices):
+            g.add_node(i, label=label(device))
+            for node in set(device.nodes):
+                roles = [("" if device.kind in SYMMETRIC else role) for role, n in device.pins if n == node]
+                g.add_edge(i, ("net", node), roles=tuple(sorted(roles)))
+        return g
+
+    def same(key: str) -> Callable[[dict[str, object], dict[str, object]], bool]:
+        return lambda x, y: x[key] == y[key]
+
+    return nx.is_isomorphic(graph(a), graph(b), node_match=same("label"), edge_match=same("roles"))
+
+
+def moved(circuit: Circuit, seed: int) -> Circuit:
+    """One terminal of one device on another node."""
+    rng = random.Random(seed)
+    at = rng.randrange(len(circuit.devices))
+    device = circuit.devices[at]
+    pin = rng.randrange(len(device.nodes))
+    nodes = list(device.nodes)
+    nodes[pin] = rng.choice([GROUND, "n0", "n1", "n2", "new"])
+    devices = list(circuit.devices)
+    devices[at] = replace(device, nodes=tuple(nodes))
+    return Circuit(tuple(devices))
+
+
+def grid(side: int) -> Circuit:
+    spots = [(r, q) for r in range(side) for q in range(side)]
+    right = [f"Rx{r}x{q} n{r}_{q} n{r}_{q + 1} 1" for r, q in spots if q + 1 < side]
+    down = [f"Ry{r}x{q} n{r}_{q} n{r + 1}_{q} 1" for r, q in spots if r + 1 < side]
+    return netlist.parse("\n".join(["V1 n0_0 0 1", *right, *down]))
+
+
+def branches(count: int, length: int) -> Circuit:
+    lines = ["V1 1 0 1"]
+    for i in range(count):
+        nodes = ["1", *(f"a{i}_{j}" for j in range(1, length)), "0"]
+        lines += [f"R{i}x{j} {nodes[j]} {nodes[j + 1]} 5" for j in range(length)]
+    return netlist.parse("\n".join(lines))
+
+
+def rings(sizes: list[int]) -> Circuit:
+    lines = ["V1 1 0 1"]
+    for q, size in enumerate(sizes):
+        lines += [f"R{q}x{i} c{q}_{i} c{q}_{(i + 1) % size} 1\nRg{q}x{i} c{q}_{i} 0 1" for i in range(size)]
+    return netlist.parse("\n".join(lines))
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["RRRCLVID", "RV", "R", "EQRV", "RCLVIDEQ"]))
+@settings(max_examples=300)
+def test_a_disguised_circuit_is_the_same(seed: int, kinds: str) -> None:
+    circuit = random_circuit(seed, kinds)
+    other = disguised(circuit, seed + 1)
+    for verdict in (compare(circuit, other), compare(other, circuit)):
+        assert verdict.topology
+        assert verdict.values
+        assert verdict.component_f1 == 1
+        assert not verdict.undecided
+    assert topology_key(circuit) == topology_key(other)
+    same = compare(circuit, circuit)
+    assert same.names
+    assert same.pin_f1 == 1
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["RRRCLVID", "RV", "R", "EQRV"]))
+@settings(max_examples=400)
+def test_a_moved_terminal_is_judged_as_networkx_does(seed: int, kinds: str) -> None:
+    circuit = random_circuit(seed, kinds)
+    other = disguised(moved(circuit, seed + 2), seed + 1)
+    verdict = compare(other, circuit)
+    assert verdict.topology == oracle(circuit, other, lambda d: d.kind)
+    assert verdict.values == oracle(circuit, other, lambda d: (d.kind, d.value))
+    assert compare(circuit, other).values == verdict.values
+    if verdict.topology:
+        assert topology_key(circuit) == topology_key(other)
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=200)
+def test_names_as_networkx_does(seed: int) -> None:
+    circuit = random_circuit(seed, "RRCVQ")
+    renamed = disguised(moved(circuit, seed + 2), seed + 1)
+    back = sorted(circuit.devices, key=lambda d: d.name)
+    pairs = zip(renamed.devices, back, strict=True)
+    other = Circuit(tuple(replace(d, name=named.name) for d, named in pairs if d.kind == named.kind))
+    assert compare(other, circuit).names == oracle(circuit, other, lambda d: (d.name, d.value))
+
+
+def test_values_need_one_correspondence_not_equal_multisets() -> None:
+    truth = netlist.parse("V1 1 0 5\nR1 1 2 1k\nR2 2 0 2k")
+    swapped = netlist.parse("V1 1 0 5\nR1 1 2 2k\nR2 2 0 1k")
+    verdict = compare(swapped, truth)
+    assert (verdict.topology, verdict.values, verdict.names) == (True, False, False)
+    assert verdict.component_f1 == 1
+
+
+@pytest.mark.parametrize(
+    ("predicted", "truth", "expected"),
+    [
+        ("V1 1 0 5\nR1 1 0 1k", "V1 0 1 5\nR1 1 0 1k", (False, False, False)),
+        ("V1 1 0 5\nR1 1 0 1k", "V1 1 0 5\nR1 0 1 1000.0001", (True, True, True)),
+        ("V1 1 0 5\nR1 1 0 1k", "V1 1 0 5\nR1 0 1 1001", (True, False, False)),
+        ("V1 1 0 5\nR1 1 0 1k", "V1 a 0 5\nR7 a 0 1k", (True, True, False)),
+        ("V1 1 0 5\nR1 1 0 1k\nR2 1 0 2k", "V1 1 0 5\nR2 1 0 1k\nR1 1 0 2k", (True, True, False)),
+        ("V1 1 0 5\nR1 1 2 1k", "V1 1 2 5\nR1 1 0 1k", (False, False, False)),
+        ("V1 1 0 5\nR1 1 1 1k", "V1 1 0 5\nR1 1 2 1k", (False, False, False)),
+        ("V1 1 0 5 AC 1\nR1 1 0 1", "V1 1 0 5\nR1 1 0 1", (True, False, False)),
+        ("V1 1 0 0 AC 1 180\nR1 1 0 1", "V1 1 0 AC -1\nR1 1 0 1", (True, True, True)),
+        ("R1 1 0 r1\nV1 1 0 VS", "R1 1 0 R1\nV1 1 0 vs", (True, True, True)),
+        ("V1 1 0 SIN(0 1 1k)\nR1 1 0 1", "V1 1 0 sin (0, 1, 1000)\nR1 1 0 1", (True, True, True)),
+        ("V1 1 0 1\nV2 2 0 1\nF1 2 0 V1 3", "V9 1 0 1\nV8 2 0 1\nF1 2 0 V9 3", (True, True, False)),
+        ("V1 1 0 1\nV2 2 0 1\nF1 2 0 V1 3", "V1 1 0 1\nV2 2 0 1\nF1 2 0 V2 3", (False, False, False)),
+        ("Q1 1 2 0 N\nR1 1 2 1", "Q1 2 1 0 N\nR1 1 2 1", (True, True, True)),
+        ("Q1 1 2 0 N\nR1 1 0 1", "Q1 2 1 0 N\nR1 1 0 1", (False, False, False)),
+        ("L1 1 0 1\nL2 2 0 1\nK1 L1 L2 .9", "L1 0 1 1\nL2 2 0 1\nK1 L1 L2 .9", (False, False, False)),
+        ("V1 1 0 0\nR1 1 0 1", "V1 1 0 1e-12\nR1 1 0 1", (True, False, False)),
+    ],
+)
+def test_verdicts(predicted: str, truth: str, expected: tuple[bool, bool, bool]) -> None:
+    for pair in ((predicted, truth), (truth, predicted)):
+        verdict = compare(*map(netlist.parse, pair))
+        assert (verdict.topology, verdict.values, verdict.names) == expected
+
+
+def test_partial_credit() -> None:
+    truth = netlist.parse("V1 1 0 5\nR1 1 2 1k\nR2 2 0 2k\nR3 2 0 3k")
+    less = compare(Circuit(truth.devices[:3]), truth)
+    assert less.component_f1 == pytest.approx(6 / 7)
+    assert 0.5 < less.pin_f1 < 1
+    assert compare(netlist.parse("C5 1 2 7"), truth).component_f1 == 0
+    assert compare(netlist.parse("C5 1 2 7"), truth).pin_f1 == 0
+    # R3 goes to node 1 instead of ground: 6 of the 7 pairs are left, of 8 there. R1 is turned round, which is nothing.
+    pins = compare(netlist.parse("V1 1 0 5\nR1 2 1 1k\nR2 2 0 2k\nR3 2 1 3k"), truth)
+    assert pins.pin_f1 == pytest.approx(2 * 6 / (8 + 7))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (branches(20, 1), branches(20, 1), True),
+        (branches(100, 2), branches(100, 2), True),
+        (branches(50, 4), branches(50, 4), True),
+        (grid(6), grid(6), True),
+        (grid(10), grid(10), True),
+        (rings([3] * 30), rings([3] * 30), True),
+        (rings([3] * 10), rings([6] * 5), False),
+        (rings([3, 3, 6]), rings([4, 4, 4]), False),
+    ],
+)
+def test_symmetric_circuits_are_decided(one: Circuit, other: Circuit, same: bool) -> None:
+    began = time.process_time()
+    verdict = compare(disguised(other, 5), one)
+    assert time.process_time() - began < 5
+    assert not verdict.undecided
+    assert verdict.topology == verdict.values == same
+
+
+def test_what_is_too_large_is_given_up_and_says_so() -> None:
+    large = branches(2000, 3)
+    began = time.process_time()
+    verdict = compare(disguised(large, 1), large)
+    assert time.process_time() - began < 10
+    assert verdict.undecided
+    assert not verdict.topology
+
+
+def test_the_key_is_the_same_in_another_process() -> None:
+    text = "V1 1 0 5\nR1 1 2 1k\nQ1 2 1 0 N\nF1 1 0 V1 2"
+    code = (
+        "from circuitvlm.circuit import netlist, equivalence as e;"
+        f"print(e.topology_key(netlist.parse({text!r})), end='')"
+    )
+    other = {**os.environ, "PYTHONHASHSEED": "7"}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=other)
+    assert run.stdout == topology_key(netlist.parse(text)) == "d31da2d3cfab39af2e206983"

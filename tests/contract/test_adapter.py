@@ -1,0 +1,240 @@
+"""Does every adapter of conf/adapter keep its promises, on every family's stand-in? And would we notice if not?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from circuitvlm.core.tensor import Batch
+from tests.contract import rooms
+from tests.contract.desk import Desk, built, logits, losses, standin, together, train
+
+STEPS = 5
+
+
+def promise_silent(adapter: Any, model: Any, desk: Desk) -> None:
+    """At birth an adapter changes no answer."""
+    net, batch = built(model), _batch(model, desk)
+    plain = _said(model, net, batch)
+    adapted = _said(model, adapter.attach(net, model, None).eval(), batch)
+    difference = float((plain - adapted).abs().max())
+    assert difference < 1e-5, f"at birth the logits differ by {difference}"
+
+
+def promise_frozen(adapter: Any, model: Any, desk: Desk) -> None:
+    """What is frozen is bit-identical after five steps."""
+    net = adapter.attach(built(model), model, None)
+    frozen = {name: p for name, p in net.named_parameters() if not p.requires_grad}
+    assert frozen, "nothing is frozen"
+    before = {name: p.detach().clone() for name, p in frozen.items()}
+    _learn(net, model, desk)
+    moved = [name for name, p in frozen.items() if not torch.equal(before[name], p)]
+    assert not moved, f"{len(moved)} frozen weights moved, such as {moved[:3]}"
+
+
+def promise_moved(adapter: Any, model: Any, desk: Desk) -> None:
+    """Every weight that is said to be trained has moved after five steps."""
+    net = adapter.attach(built(model), model, None)
+    trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    assert trained, "nothing is trained"
+    before = {name: p.detach().clone() for name, p in trained.items()}
+    _learn(net, model, desk)
+    still = [name for name, p in trained.items() if torch.equal(before[name], p)]
+    assert not still, f"{len(still)} trainable weights did not move, such as {still[:3]}"
+
+
+def promise_base(adapter: Any, model: Any, desk: Desk) -> None:
+    """The base's own weights are trained if and only if the adapter says so."""
+    net = built(model)
+    base = list(net.parameters())
+    adapter.attach(net, model, None)
+    trained = any(p.requires_grad for p in base)
+    assert trained == adapter.trains_base, f"trains_base is {adapter.trains_base}, but base weights train: {trained}"
+
+
+def promise_saved(adapter: Any, model: Any, desk: Desk) -> None:
+    """Saved and loaded into a fresh net, it gives the same logits."""
+    batch, folder = _batch(model, desk), _fresh(desk)
+    net = adapter.attach(built(model), model, None)
+    _learn(net, model, desk)
+    adapter.save(net, folder)
+    other = adapter.attach(built(model), model, None).eval()
+    wanted = _said(model, net.eval(), batch)
+    assert float((_said(model, other, batch) - wanted).abs().max()) > 1e-3, "five steps have changed no answer"
+    adapter.load(other, folder)
+    difference = float((_said(model, other, batch) - wanted).abs().max())
+    assert difference < 1e-5, f"after loading the logits differ by {difference}"
+    ready = [name for name, p in other.named_parameters() if p.requires_grad]
+    assert ready == [n for n, p in net.named_parameters() if p.requires_grad], (
+        "after loading, other weights are trained"
+    )
+
+
+def promise_strict(adapter: Any, model: Any, desk: Desk) -> None:
+    """A folder in which a tensor is missing or has another name is refused."""
+    net, folder = adapter.attach(built(model), model, None), _fresh(desk)
+    adapter.save(net, folder)
+    files = sorted(folder.glob("*.safetensors"))
+    assert files, f"nothing was saved as safetensors, only {[path.name for path in folder.iterdir()]}"
+    for path in files:
+        whole = load_file(path)
+        first, *rest = sorted(whole)
+        for fault, tensors in (
+            ("missing", {name: whole[name] for name in rest}),
+            ("renamed", {f"odd.{name}" if name == first else name: t for name, t in whole.items()}),
+            ("added", {**whole, "odd.lora_A.weight": torch.zeros(2)}),
+        ):
+            save_file(tensors, path, metadata={"format": "pt"})
+            assert _refuses(adapter, net, folder), f"a folder with a tensor {fault} was loaded without a word"
+        save_file(whole, path, metadata={"format": "pt"})
+        adapter.load(net, folder)
+
+
+def promise_small(adapter: Any, model: Any, desk: Desk) -> None:
+    """It trains fewer weights than it leaves alone."""
+    net = adapter.attach(built(model), model, None)
+    sizes = {True: 0, False: 0}
+    for parameter in net.parameters():
+        sizes[parameter.requires_grad] += parameter.numel()
+    assert 0 < sizes[True] < sizes[False], f"{sizes[True]:,} weights are trained and {sizes[False]:,} frozen"
+
+
+# ------------------------------------------------------------------------------------------------------------- helpers
+
+
+def _batch(model: Any, desk: Desk) -> Batch:
+    return together(desk.samples(model)[:2], pad=model.codec().pad, side="right")
+
+
+def _said(model: Any, net: nn.Module, batch: Batch) -> Tensor:
+    with torch.no_grad():
+        return logits(model, net, batch)
+
+
+def _learn(net: nn.Module, model: Any, desk: Desk) -> None:
+    batch = _batch(model, desk)
+    train(net, lambda: losses(model, net, batch).sum() / 20, steps=STEPS)
+
+
+def _fresh(desk: Desk) -> Path:
+    """A folder that no other promise has written to."""
+    return desk.folder / f"adapter-{len(list(desk.folder.glob('adapter-*')))}"
+
+
+def _refuses(adapter: Any, net: nn.Module, folder: Path) -> bool:
+    try:
+        adapter.load(net, folder)
+    except ValueError:
+        return True
+    return False
+
+
+# ------------------------------------------------------------------------------------------------------- what is there
+
+
+@pytest.mark.parametrize("family", rooms.families("model"))
+@pytest.mark.parametrize("name", rooms.names("adapter"))
+@rooms.promises(globals())
+def test_adapter_keeps(promise: rooms.Promise, name: str, family: str, cache: Path, desk: Desk) -> None:
+    rooms.hold(promise, rooms.build("adapter", name), standin(family, cache), desk)
+
+
+# -------------------------------------------------------------------------------------- and we would notice if it broke
+
+
+class Offset:
+    """A small adapter that keeps every promise: an offset on the logits. Its faults are the subclasses."""
+
+    trains_base = False
+    start = 0.0
+
+    def attach(self, net: nn.Module, model: Any, dropout: Any) -> nn.Module:
+        head = net.get_submodule("lm_head")
+        head.offset = nn.Parameter(torch.full((head.out_features,), self.start))
+        head.register_forward_hook(lambda module, given, made: made + module.offset)
+        return net
+
+    def save(self, net: nn.Module, folder: Path) -> None:
+        folder.mkdir()
+        save_file({"offset": net.get_submodule("lm_head").offset.detach()}, folder / "offset.safetensors")
+
+    def load(self, net: nn.Module, folder: Path) -> None:
+        tensors = load_file(folder / "offset.safetensors")
+        if set(tensors) != {"offset"}:
+            raise ValueError("not an offset")
+        net.get_submodule("lm_head").offset.data.copy_(tensors["offset"])
+
+
+class Loud(Offset):
+    start = 0.1
+
+
+class Meddling(Offset):
+    """It moves a frozen weight at every forward pass."""
+
+    def attach(self, net: nn.Module, model: Any, dropout: Any) -> nn.Module:
+        net = super().attach(net, model, dropout)
+        net.get_submodule("lm_head").register_forward_hook(self.meddle)
+        return net
+
+    @staticmethod
+    def meddle(module: nn.Module, given: Any, made: Tensor) -> None:
+        module.get_parameter("weight").data.mul_(0.999)
+
+
+class Idle(Offset):
+    """It has a weight that nothing depends on."""
+
+    def attach(self, net: nn.Module, model: Any, dropout: Any) -> nn.Module:
+        net.idle = nn.Parameter(torch.zeros(3))
+        return super().attach(net, model, dropout)
+
+
+class Greedy(Offset):
+    """It trains the base, and says that it does not."""
+
+    def attach(self, net: nn.Module, model: Any, dropout: Any) -> nn.Module:
+        return super().attach(net, model, dropout).requires_grad_(True)
+
+
+class Forgetful(Offset):
+    def load(self, net: nn.Module, folder: Path) -> None:
+        """Nothing."""
+
+
+class Careless(Offset):
+    def load(self, net: nn.Module, folder: Path) -> None:
+        offset = load_file(folder / "offset.safetensors").get("offset")
+        if offset is not None:
+            net.get_submodule("lm_head").offset.data.copy_(offset)
+
+
+BROKEN: list[tuple[Callable[..., None], type[Offset], str]] = [
+    (promise_silent, Loud, "at birth"),
+    (promise_frozen, Meddling, "frozen weights moved"),
+    (promise_moved, Idle, "did not move"),
+    (promise_base, Greedy, "trains_base"),
+    (promise_saved, Forgetful, "after loading"),
+    (promise_strict, Careless, "without a word"),
+    (promise_small, Greedy, "are trained and"),
+]
+
+
+@pytest.mark.parametrize(("promise", "kind", "said"), BROKEN, ids=[rooms.name_of(row[0]) for row in BROKEN])
+def test_a_broken_adapter_is_noticed(
+    promise: rooms.Promise, kind: type[Offset], said: str, cache: Path, desk: Desk
+) -> None:
+    model = standin(rooms.families("model")[0], cache)
+    promise(Offset(), model, desk)
+    with pytest.raises(AssertionError, match=said):
+        promise(kind(), model, desk)
+
+
+def test_every_promise_is_proven() -> None:
+    assert rooms.unproven(globals(), BROKEN) == []

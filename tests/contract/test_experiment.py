@@ -1,0 +1,140 @@
+"""Does every experiment run one training step on its stand-in, and get graded? And would we notice if not?"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from circuitvlm.core.tensor import Batch
+from circuitvlm.runtime import folder as folders
+from circuitvlm.runtime.check import check
+from circuitvlm.runtime.compose import compose
+from circuitvlm.training.assemble import Run
+from circuitvlm.training.checkpoint import LAST
+from tests.contract import rooms
+
+CHANGED = (
+    "standin=true",
+    "trainer=cpu",
+    "workers=0",
+    "global_batch=4",
+    "micro_batch=2",
+    "predict_batch=2",
+    "max_new_tokens=4",
+    "checkpoint_every=1",
+    "minutes=null",
+    "init_adapter=null",
+)
+ITEMS = 3
+
+
+def promise_step(run: Run) -> None:
+    """One optimizer step with a finite loss moves what is trained and nothing else, and leaves a checkpoint."""
+    watch = Watch()
+    run.trainer.callbacks.append(watch)
+    run.train()
+    assert run.trainer.global_step == 1, f"{run.trainer.global_step} steps"
+    assert watch.losses, "no training batch was seen"
+    assert all(map(math.isfinite, watch.losses)), f"losses {watch.losses}"
+    still = [
+        name for name, p in run.module.named_parameters() if p.requires_grad and torch.equal(p, watch.before[name])
+    ]
+    moved = [
+        name
+        for name, p in run.module.named_parameters()
+        if not p.requires_grad and not torch.equal(p, watch.before[name])
+    ]
+    assert len(still) < len(watch.trained), f"none of {len(still)} trainable weights moved"
+    assert not moved, f"{len(moved)} frozen weights moved"
+    held = torch.load(run.folder / LAST, weights_only=True)
+    assert set(held["state_dict"]) == watch.trained, "the checkpoint holds other weights than those that are trained"
+    assert any((run.folder / "adapter").glob("*.safetensors")), "no adapter was saved"
+
+
+def promise_graded(run: Run) -> None:
+    """Every question of every split that the experiment evaluates gets a reply and a score."""
+    run.train()
+    grades = run.evaluate(run.cfg["evaluate"], items=ITEMS, out=run.folder / "replies")
+    assert set(grades) == set(run.cfg["evaluate"]), f"graded are {sorted(grades)}"
+    for split, found in grades.items():
+        wanted = [question.id for question in run.data.questions(split, limit=ITEMS)]
+        assert [item.id for item in found.items] == wanted, f"{split}: graded are {[item.id for item in found.items]}"
+        for item in found.items:
+            names = set(run.tasks[item.task].metrics)
+            assert set(item.scores) == names, f"{item.id}: scores {sorted(item.scores)}, wanted {sorted(names)}"
+        saved = json.loads((run.folder / "replies" / split / "scores.json").read_text())
+        assert len(saved["items"]) == len(wanted), f"{split}: {len(saved['items'])} items in scores.json"
+
+
+class Watch(Callback):
+    """What the weights were before the first step, and the loss of each batch."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.before: dict[str, torch.Tensor] = {}
+        self.trained: set[str] = set()
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        self.before = {name: p.detach().clone() for name, p in pl_module.named_parameters()}
+        self.trained = {name for name, p in pl_module.named_parameters() if p.requires_grad}
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        self.losses.append(float(outputs["loss"]))
+
+
+def small_run(name: str, cache: Path, runs: Path, *more: str) -> Run:
+    """The experiment on its stand-in, with few items, in a folder of its own."""
+    composed = compose([f"experiment={name}", f"runs={runs}", *CHANGED, *more], config_dir=rooms.CONF)
+    cfg = OmegaConf.create(_few(OmegaConf.to_container(composed, resolve=True), cache))
+    assert isinstance(cfg, DictConfig)
+    check(cfg)
+    run = Run(cfg, base=cfg)
+    folders.start(run.folder, run.settings, base=cfg, fresh=False)
+    return run
+
+
+def _few(plain: Any, cache: Path) -> dict[str, Any]:
+    made = dict(plain)
+    for room in ("data", "model"):
+        assert isinstance(made[room], Mapping)
+        made[room] = rooms.small(made[room], cache)
+    return made
+
+
+# ------------------------------------------------------------------------------------------------------- what is there
+
+
+@pytest.mark.parametrize("name", rooms.names("experiment"))
+@rooms.promises(globals())
+def test_experiment_keeps(promise: rooms.Promise, name: str, cache: Path, tmp_path: Path) -> None:
+    promise(small_run(name, cache, tmp_path))
+
+
+# -------------------------------------------------------------------------------------- and we would notice if it broke
+
+
+def test_an_experiment_that_learns_nothing_is_noticed(cache: Path, tmp_path: Path) -> None:
+    run = small_run(rooms.names("experiment")[0], cache, tmp_path, "optimizer.lr=0.0", "optimizer.weight_decay=0.0")
+    with pytest.raises(AssertionError, match="trainable weights moved"):
+        promise_step(run)
+
+
+def test_a_reply_that_is_graded_twice_is_noticed(cache: Path, tmp_path: Path) -> None:
+    run = small_run(rooms.names("experiment")[0], cache, tmp_path)
+    real = run.regrade
+
+    def doubled(split: str, **given: Any) -> Any:
+        found = real(split, **given)
+        return type(found)(found.items * 2)
+
+    run.regrade = doubled  # type: ignore[method-assign]
+    with pytest.raises(AssertionError, match="graded are"):
+        promise_graded(run)

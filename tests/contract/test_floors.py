@@ -1,0 +1,91 @@
+"""Do imports go down the floors only, and do the plain rooms stay plain? And would we notice if not?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLAIN = ("runtime", "circuit", "schedule", "dropout", "metric", "task", "report")
+HEAVY = ("torch", "lightning", "transformers")
+
+
+def lint(root: Path) -> subprocess.CompletedProcess[str]:
+    """import-linter on the package under root/src, by root/pyproject.toml."""
+    code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    command = [sys.executable, "-c", code, "--no-cache", "--config", str(root / "pyproject.toml")]
+    env = {**os.environ, "PYTHONPATH": str(root / "src"), "COLUMNS": "200"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=root, env=env)
+
+
+def heavy_imports(root: Path, room: str) -> subprocess.CompletedProcess[str]:
+    """Import every module of a room in a fresh process; fails, and names what came along, if that was heavy."""
+    code = f"""
+import importlib, pkgutil, sys
+package = importlib.import_module("circuitvlm.{room}")
+for module in pkgutil.walk_packages(package.__path__, "circuitvlm.{room}."):
+    importlib.import_module(module.name)
+raise SystemExit(", ".join(name for name in {HEAVY!r} if name in sys.modules) or 0)
+"""
+    env = {**os.environ, "PYTHONPATH": str(root / "src")}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "src/circuitvlm", tmp_path / "src/circuitvlm", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_imports_go_down_the_floors_only() -> None:
+    done = lint(ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The floors of the house KEPT" in done.stdout
+
+
+WRONG = [
+    ("core/wrong.py", "import circuitvlm.circuit", "The floors of the house BROKEN"),
+    ("metric/wrong.py", "import circuitvlm.task", "The floors of the house BROKEN"),
+    ("schedule/wrong.py", "def f() -> None:\n    import circuitvlm.training", "The floors of the house BROKEN"),
+    ("runtime/wrong.py", "from circuitvlm.data import __doc__", "The floors of the house BROKEN"),
+    ("brandnew/__init__.py", "", "circuitvlm.brandnew"),
+    ("circuit/wrong.py", "import torch", "No torch in the plain rooms BROKEN"),
+    ("task/wrong.py", "import circuitvlm.core.wrong", "No torch in the plain rooms BROKEN"),
+    ("model/wrong.py", "import hydra", "Hydra stays out of the parts BROKEN"),
+]
+
+
+@pytest.mark.parametrize(("file", "code", "said"), WRONG, ids=[file for file, _, _ in WRONG])
+def test_a_wrong_import_or_an_unlisted_room_is_noticed(file: str, code: str, said: str, copy: Path) -> None:
+    (copy / "src/circuitvlm/core/wrong.py").write_text("import torch\n")  # one to be reached indirectly
+    path = copy / "src/circuitvlm" / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(code + "\n")
+    done = lint(copy)
+    assert done.returncode != 0
+    assert said in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("room", PLAIN)
+def test_a_plain_room_imports_nothing_heavy(room: str) -> None:
+    done = heavy_imports(ROOT, room)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_heavy_import_is_noticed(copy: Path) -> None:
+    (copy / "src/circuitvlm/dropout/wrong.py").write_text("import importlib\nimportlib.import_module('torch')\n")
+    done = heavy_imports(copy, "dropout")
+    assert done.returncode != 0
+    assert "torch" in done.stderr.splitlines()[-1]
+
+
+def test_the_contracts_name_every_plain_room() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    listed = text.partition('name = "No torch in the plain rooms"')[2].partition("forbidden_modules")[0]
+    assert [room for room in PLAIN if f'"circuitvlm.{room}"' not in listed] == []

@@ -1,0 +1,414 @@
+"""Does every model of conf/model keep its promises, on its small stand-in? And would we notice if not?"""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import AutoProcessor
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from circuitvlm.core.record import Dialogue, Picture
+from circuitvlm.core.tensor import IGNORE, IMAGE, Encoded
+from tests.contract import rooms
+from tests.contract.desk import Desk, alone, built, logits, longer, losses, standin, together, train
+
+NEW = 6
+"""Tokens to generate."""
+
+
+def promise_round_trip(model: Any, desk: Desk) -> None:
+    """Decoding what was encoded gives the reply back."""
+    codec = model.codec()
+    for dialogue, sample in zip(desk.dialogues, desk.samples(model), strict=True):
+        said = codec.decode(_reply_tokens(sample).tolist())
+        assert said == dialogue.reply, f"{dialogue.id}: decoded {said!r}, wanted {dialogue.reply!r}"
+
+
+def promise_labels(model: Any, desk: Desk) -> None:
+    """Labels are IGNORE everywhere but the reply and its end token; a prompt without reply is the same prompt."""
+    codec = model.codec()
+    ends = set()
+    for told, asked in zip(desk.samples(model), desk.samples(model, reply=False), strict=True):
+        reply = _reply_tokens(told)
+        assert torch.equal(told.tokens_T[len(told) - len(reply) :], reply), f"{told.id}: labels are not its last tokens"
+        assert len(told) - len(reply) == len(asked), f"{told.id}: labels begin elsewhere than the reply"
+        assert torch.equal(told.tokens_T[: len(asked)], asked.tokens_T), f"{told.id}: another prompt with its reply"
+        assert (asked.labels_T == IGNORE).all(), f"{asked.id}: labels without a reply"
+        assert len(reply), f"{told.id}: no end token is labelled"
+        assert codec.decode(reply[:-1].tolist()) == codec.decode(reply.tolist()), f"{told.id}: no end token"
+        ends.add(int(reply[-1]))
+    assert len(ends) == 1, f"replies end with different tokens: {ends}"
+
+
+def promise_company(model: Any, desk: Desk) -> None:
+    """A sample alone has the loss that it has in any batch, in any company, padded on either side."""
+    net, samples, pad = built(model), desk.samples(model), model.codec().pad
+    with torch.no_grad():
+        single = [float(losses(model, net, alone(sample))[0]) for sample in samples]
+        for order in _companies(len(samples)):
+            for side in ("left", "right"):
+                batch = together([samples[k] for k in order], pad=pad, side=side)
+                for k, loss in zip(order, losses(model, net, batch).tolist(), strict=True):
+                    where = f"{samples[k].id} among {len(order)}, padded {side}"
+                    assert loss == pytest.approx(single[k], rel=1e-4, abs=1e-4), f"another loss of {where}"
+
+
+def promise_generation(model: Any, desk: Desk) -> None:
+    """A prompt alone gets the tokens that it gets in any batch."""
+    net, pad = _talker(model, desk), model.codec().pad
+    samples = desk.samples(model, reply=False)
+    single = [_generated(model, net, [sample], pad)[0] for sample in samples]
+    assert len({tuple(tokens) for tokens in single}) > 2, f"the same tokens to every prompt: {single}"
+    for order in _companies(len(samples)):
+        found = _generated(model, net, [samples[k] for k in order], pad)
+        for k, tokens in zip(order, found, strict=True):
+            assert tokens == single[k], f"{samples[k].id}: {tokens} among {len(order)}, {single[k]} alone"
+
+
+def promise_consistency(model: Any, desk: Desk) -> None:
+    """What is generated token by token is what `say` finds most likely, seen at once."""
+    net, pad = _talker(model, desk), model.codec().pad
+    for sample in desk.samples(model, reply=False):
+        tokens = _generated(model, net, [sample], pad)[0]
+        if tokens:
+            with torch.no_grad():
+                best = logits(model, net, alone(longer(sample, tokens))).argmax(-1).tolist()
+            assert best == tokens, f"{sample.id}: generated {tokens}, but {best} is most likely"
+
+
+def promise_learning(model: Any, desk: Desk) -> None:
+    """Twenty steps on two samples lower their loss."""
+    net, batch = built(model), _pair(model, desk)
+    net.requires_grad_(True)
+    before = float(losses(model, net, batch).sum().detach())
+    train(net, lambda: losses(model, net, batch).sum() / 20, steps=20)
+    after = float(losses(model, net, batch).sum().detach())
+    assert after < 0.9 * before, f"the loss went from {before:.3f} to {after:.3f}"
+
+
+def promise_sight(model: Any, desk: Desk) -> None:
+    """Other images change the answer, and so do images in another order."""
+    net, codec = built(model), model.codec()
+    one, other = desk.pictures[0], _inverted(desk)
+
+    def said(*images: Any) -> Tensor:
+        with torch.no_grad():
+            return logits(model, net, alone(codec.encode(desk.ask("x", "Read.", images, reply="R1"), reply=True)))
+
+    assert torch.equal(said(one, other), said(one, other)), "the same images give other logits"
+    difference = float((said(one) - said(other)).abs().max())
+    assert difference > 1e-4, f"another image moves the logits by {difference} only"
+    assert float((said(one, other) - said(other, one)).abs().max()) > 1e-4, "the order of the images changes nothing"
+
+
+def promise_positions(model: Any, desk: Desk) -> None:
+    """Positions are those that the net's own code would give (where transformers has code for it)."""
+    index = getattr(getattr(built(model), "model", None), "get_rope_index", None)
+    for sample in desk.samples(model):
+        if index is None:
+            wanted = torch.arange(len(sample)).expand_as(sample.positions_RT)
+        else:
+            batch = alone(sample)
+            kind = batch.modality_BT.int()
+            wanted = index(batch.tokens_BT, mm_token_type_ids=kind, image_grid_thw=batch.vision.get("image_grid_thw"))[
+                0
+            ][:, 0]
+        assert torch.equal(sample.positions_RT, wanted), f"{sample.id}: positions differ from transformers'"
+
+
+def promise_image_tokens(model: Any, desk: Desk) -> None:
+    """An image has exactly as many tokens as features; shrunk to fit, never cut, refused where it cannot."""
+    net = built(model)
+    dialogue = desk.dialogues[0]
+    full = model.codec().encode(dialogue, reply=True)
+    tight = _bounded(model, len(full) - 1).codec().encode(dialogue, reply=True)
+    assert len(tight) < len(full), f"{len(tight)} tokens where max_tokens is {len(full) - 1}"
+    assert torch.equal(_text(tight), _text(full)), "shrinking the image changed the text"
+    for sample in (full, tight, *desk.samples(model)):
+        tokens = int((sample.modality_T == IMAGE).sum())
+        features = model.see(net, alone(sample))
+        assert len(features) == tokens, f"{sample.id}: {len(features)} features for {tokens} image tokens"
+        assert torch.equal(sample.image_T >= 0, sample.modality_T == IMAGE), (
+            f"{sample.id}: image_T disagrees with modality_T"
+        )
+    for asked in (dialogue, _strip(desk)):
+        least = len(_text(model.codec().encode(asked, reply=True))) + 1
+        refusal = _refusal(partial(_bounded(model, least).codec().encode, asked, reply=True))
+        assert refusal is not None, f"{asked.id}: a dialogue that cannot fit was accepted"
+        assert asked.id in refusal, f"the refusal does not name the dialogue {asked.id}: {refusal}"
+
+
+def promise_pixels(model: Any, desk: Desk) -> None:
+    """Pixels are those of the stock image processor, loaded from the model's folder and from what the codec saves."""
+    saved = desk.folder / "saved"
+    model.codec().save(saved)
+    for sample, dialogue in zip(desk.samples(model), desk.dialogues, strict=True):
+        images = [picture.open() for turn in dialogue.prompt for picture in turn.images]
+        for folder in (Path(model.folder), saved) if images else ():
+            made = Qwen2VLImageProcessorPil.from_pretrained(folder)(images=images, return_tensors="pt")
+            assert set(made) == set(sample.vision), f"{sample.id}: {set(sample.vision)}, wanted {set(made)}"
+            for key, value in made.items():
+                assert torch.equal(sample.vision[key], value), f"{sample.id}: {key} is not the stock processor's"
+
+
+def promise_control(model: Any, desk: Desk) -> None:
+    """Control tokens in the words of a user or of a reply do not become control tokens."""
+    codec = model.codec()
+    special = set(codec.tokenizer.all_special_ids) | set(codec.tokenizer.added_tokens_decoder)
+    words = sorted(codec.tokenizer.convert_ids_to_tokens(sorted(special)))
+    for word in words:
+        if not word.startswith("<|"):
+            continue  # a letter of its own, such as the sign for what is unknown
+        for text, reply in ((f"Read {word} this.", "R1"), ("Read this.", f"R1 {word} 1"), (f"{word}{word}", word)):
+            plain = codec.encode(desk.ask("x", "Read this.", (desk.pictures[0],), reply="R1"), reply=True)
+            forged = codec.encode(desk.ask("x", text, (desk.pictures[0],), reply=reply), reply=True)
+            wanted, found = (sum(int(t) in special - _letters(codec) for t in s.tokens_T) for s in (plain, forged))
+            assert found == wanted, f"{word!r} in the text was taken for a control token"
+
+
+def promise_travel(model: Any, desk: Desk) -> None:
+    """The codec goes to loader workers: small, and the same on the other side."""
+    codec = model.codec()
+    packed = pickle.dumps(codec)
+    assert len(packed) < 30_000_000, f"a worker would be sent {len(packed):,} bytes"
+    there = pickle.loads(packed).encode(desk.dialogues[0], reply=True)
+    assert torch.equal(there.tokens_T, codec.encode(desk.dialogues[0], reply=True).tokens_T), (
+        "another codec after the journey"
+    )
+
+
+def promise_components(model: Any, desk: Desk) -> None:
+    """Every weight lies in one component of the map; every prefix and every stack of blocks is there."""
+    net = built(model)
+    modules = {name for name, _ in net.named_modules()}
+    prefixes = [prefix for group in model.components.values() for prefix in group]
+    lost = [name for name in (*prefixes, *model.blocks) if name not in modules]
+    assert not lost, f"no such modules: {lost}"
+    for name, _ in net.named_parameters():
+        homes = [prefix for prefix in prefixes if name.startswith(f"{prefix}.")]
+        assert len(homes) == 1, f"{name} lies in {homes}"
+
+
+# ------------------------------------------------------------------------------------------------------------- helpers
+
+
+def _reply_tokens(sample: Encoded) -> Tensor:
+    return sample.labels_T[sample.labels_T != IGNORE]
+
+
+def _text(sample: Encoded) -> Tensor:
+    return sample.tokens_T[sample.modality_T != IMAGE]
+
+
+def _companies(count: int) -> list[Sequence[int]]:
+    """Everybody, everybody the other way round, and two by two."""
+    return [range(count), range(count - 1, -1, -1), (0, 1), (1, 3), (2, 4)]
+
+
+def _pair(model: Any, desk: Desk) -> Any:
+    samples = desk.samples(model)
+    return together([samples[0], samples[3]], pad=model.codec().pad, side="right")
+
+
+def _talker(model: Any, desk: Desk) -> torch.nn.Module:
+    """A net that has learnt to say different things to different prompts: an untrained one says the same to all."""
+    net, known = built(model), desk.learnt.get(model.folder)
+    if known is None:
+        batch = together(desk.samples(model), pad=model.codec().pad, side="right")
+        net.requires_grad_(True)
+        train(net, lambda: losses(model, net, batch).sum() / 50, steps=36, lr=1e-2)
+        desk.learnt[model.folder] = net.state_dict()
+    else:
+        net.load_state_dict(known)
+    return net
+
+
+def _generated(model: Any, net: torch.nn.Module, samples: list[Encoded], pad: int) -> list[list[int]]:
+    batch = together(samples, pad=pad, side="left")
+    rows: list[list[int]] = model.generate(net, batch, max_new_tokens=NEW, synced=False)
+    return rows
+
+
+def _refusal(act: Callable[[], Any]) -> str | None:
+    try:
+        act()
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _bounded(model: Any, tokens: int) -> Any:
+    bounded = copy.copy(model)
+    bounded.max_tokens = tokens
+    return bounded
+
+
+def _inverted(desk: Desk) -> Any:
+    """A picture of the first one's size with black and white exchanged."""
+    path = desk.folder / "inverted.png"
+    if not path.is_file():
+        desk.pictures[0].open().point(lambda value: 255 - value).save(path)
+    return replace(desk.pictures[0], path=path)
+
+
+def _strip(desk: Desk) -> Dialogue:
+    """About a picture so thin that it is rounded up to one row of patches and cannot be shrunk below that."""
+    path = desk.folder / "strip.png"
+    Image.new("RGB", (380, 2), "white").save(path)
+    return desk.ask("strip", "Read.", (Picture(path),), reply="R1")
+
+
+def _letters(codec: Any) -> set[int]:
+    """Special tokens that a text may hold: the sign for what is unknown."""
+    unknown = codec.tokenizer.unk_token_id
+    return set() if unknown is None else {unknown}
+
+
+# ------------------------------------------------------------------------------------------------------- what is there
+
+
+@pytest.mark.parametrize("name", rooms.names("model"))
+@rooms.promises(globals())
+def test_model_keeps(promise: rooms.Promise, name: str, cache: Path, desk: Desk) -> None:
+    rooms.hold(promise, standin(name, cache), desk)
+
+
+@pytest.mark.skipif(find_spec("torchvision") is None, reason="torchvision is not installed; promise_pixels stands in")
+@pytest.mark.parametrize("name", rooms.names("model"))
+def test_pixels_are_those_of_the_stock_processor(name: str, cache: Path, desk: Desk) -> None:
+    model = standin(name, cache)
+    stock = AutoProcessor.from_pretrained(model.folder).image_processor
+    grey = 1 / 255 / min(abs(value) for value in stock.image_std)  # one of 255 levels, in the processor's own units
+    for picture in desk.pictures:
+        made = stock(images=[picture.open()], return_tensors="pt")
+        ours = model.codec().encode(desk.ask("x", "Read.", (picture,), reply="R1"), reply=True).vision
+        assert torch.equal(ours["image_grid_thw"], made["image_grid_thw"])
+        # torchvision resizes in another rounding, which shows at hard edges; without resizing there is no difference
+        resized = any(side % 28 for side in picture.open().size)
+        difference = (ours["pixel_values"] - made["pixel_values"]).abs()
+        assert float(difference.mean()) <= (grey if resized else 1e-5)
+
+
+# -------------------------------------------------------------------------------------- and we would notice if it broke
+
+
+def with_codec(change: Callable[[Encoded], Encoded], *, only: Callable[[Any], bool] = lambda dialogue: True) -> Any:
+    """A fault: a codec whose samples come out changed."""
+
+    def make(model: Any) -> Any:
+        real = type(model).codec
+
+        def codec(self: Any) -> Any:
+            whole = real(self)
+            encoded = type(whole).encode
+
+            def encode(this: Any, dialogue: Any, *, reply: bool) -> Encoded:
+                sample = encoded(this, dialogue, reply=reply)
+                return change(sample) if only(dialogue) else sample
+
+            return rooms.broken(whole, encode=encode)
+
+        return rooms.broken(model, codec=codec)
+
+    return make
+
+
+def with_say(change: Callable[[Any, Any, Any], tuple[Any, Any]], *, factor: float = 1.0) -> Any:
+    """A fault: a model that says something from changed features and a changed batch."""
+
+    def make(model: Any) -> Any:
+        real = type(model).say
+
+        def say(self: Any, net: Any, features: Any, batch: Any) -> Tensor:
+            changed, other = change(net, features, batch)
+            said: Tensor = real(self, net, changed, other) * factor
+            return said
+
+        return rooms.broken(model, say=say)
+
+    return make
+
+
+def with_generate(change: Callable[[list[list[int]]], list[list[int]]]) -> Any:
+    def make(model: Any) -> Any:
+        real = type(model).generate
+        return rooms.broken(model, generate=lambda self, *given, **named: change(real(self, *given, **named)))
+
+    return make
+
+
+def heavy(model: Any) -> Any:
+    whole = model.codec()
+    whole.weights = torch.zeros(10_000_000)
+    return rooms.broken(model, codec=lambda self: whole)
+
+
+def cut(sample: Encoded) -> Encoded:
+    """An image token less, as a cut at the left would do it."""
+    where = int((sample.modality_T == IMAGE).nonzero()[0]) if (sample.modality_T == IMAGE).any() else 0
+    keep = torch.arange(len(sample)) != where
+    row = {n: getattr(sample, n)[..., keep] for n in ("tokens_T", "labels_T", "modality_T", "image_T", "positions_RT")}
+    return replace(sample, **row)
+
+
+def prompt_labelled(sample: Encoded) -> Encoded:
+    return replace(sample, labels_T=torch.where(sample.modality_T == IMAGE, IGNORE, sample.tokens_T))
+
+
+def reply_shortened(sample: Encoded) -> Encoded:
+    return replace(sample, labels_T=torch.where(torch.arange(len(sample)) < len(sample) - 3, IGNORE, sample.labels_T))
+
+
+def counted(sample: Encoded) -> Encoded:
+    return replace(sample, positions_RT=torch.arange(len(sample)).expand_as(sample.positions_RT))
+
+
+def dimmed(sample: Encoded) -> Encoded:
+    return replace(sample, vision={key: value * 1.01 for key, value in sample.vision.items()})
+
+
+def forged(sample: Encoded) -> Encoded:
+    return replace(sample, tokens_T=torch.cat([sample.tokens_T, sample.tokens_T[-1:]]))
+
+
+def marked(dialogue: Any) -> bool:
+    return any("<|" in turn.text for turn in dialogue.prompt)
+
+
+BROKEN = [
+    (promise_round_trip, with_codec(reply_shortened), "decoded"),
+    (promise_labels, with_codec(prompt_labelled), "labels"),
+    (promise_company, with_say(lambda net, f, b: (f, replace(b, mask=torch.ones_like(b.mask)))), "another loss"),
+    (promise_generation, with_generate(lambda rows: [[*row, len(rows)] for row in rows]), "among"),
+    (promise_consistency, with_generate(lambda rows: [[t + 1 for t in row] for row in rows]), "most likely"),
+    (promise_learning, with_say(lambda net, f, b: (f, b), factor=0.0), "the loss went"),
+    (promise_sight, with_say(lambda net, f, b: (f * 0, b)), "moves the logits"),
+    (promise_positions, with_codec(counted), "positions differ"),
+    (promise_image_tokens, with_codec(cut), "features for"),
+    (promise_pixels, with_codec(dimmed), "not the stock processor's"),
+    (promise_control, with_codec(forged, only=marked), "control token"),
+    (promise_travel, heavy, "bytes"),
+    (promise_components, lambda model: rooms.broken(model, components={"llm": ("model.language_model",)}), "lies in"),
+]
+
+
+@pytest.mark.parametrize(("promise", "fault", "said"), BROKEN, ids=[rooms.name_of(row[0]) for row in BROKEN])
+def test_a_broken_model_is_noticed(promise: rooms.Promise, fault: Any, said: str, cache: Path, desk: Desk) -> None:
+    model = fault(standin(rooms.families("model")[0], cache))
+    with pytest.raises(AssertionError, match=said):
+        promise(model, desk)
+
+
+def test_every_promise_is_proven() -> None:
+    assert rooms.unproven(globals(), BROKEN) == []

@@ -1,0 +1,165 @@
+"""Do splits of generated circuits stay apart, come back the same, and survive being interrupted?"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circuitvlm.circuit import netlist
+from circuitvlm.circuit.equivalence import topology_key
+from circuitvlm.data import _chunks, circuits
+from circuitvlm.data.circuits import Circuits, share_of
+
+
+def source(cache: Path, *, seed: int = 0, workers: int = 0, **splits: dict[str, Any]) -> Circuits:
+    return Circuits(seed=seed, width=224, height=168, cache=str(cache), workers=workers, splits=splits)
+
+
+def split(count: int = 60, topologies: str = "train", **other: Any) -> dict[str, Any]:
+    return {"count": count, "components": [3, 6], "styles": ["american", "iec"], "topologies": topologies} | other
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def three(cache: Path) -> Circuits:
+    return source(cache, train=split(150), validation=split(topologies="validation"), test=split(topologies="test"))
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_no_topology_lies_in_two_shares(three: Circuits) -> None:
+    assert three.splits() == ("train", "validation", "test")
+    keys = [{example.tags["topology"] for example in three.examples(name)} for name in three.splits()]
+    assert all(not a & b for a, b in combinations(keys, 2))
+    assert all(len(found) > 10 for found in keys)
+
+
+def test_shares_are_about_eighty_ten_ten_and_know_no_seed() -> None:
+    shares = [share_of(hashlib.md5(str(i).encode()).hexdigest()) for i in range(2000)]
+    assert [round(shares.count(share) / 2000, 1) for share in ("train", "validation", "test")] == [0.8, 0.1, 0.1]
+
+
+def test_an_example_is_what_its_netlist_says(three: Circuits) -> None:
+    examples = [example for name in three.splits() for example in three.examples(name)]
+    assert len({example.id for example in examples}) == len(examples) == 270
+    for example in examples[::9]:
+        text = example.facts["netlist"]
+        assert isinstance(text, str)
+        circuit = netlist.parse(text)
+        assert netlist.format(circuit) == text
+        assert topology_key(circuit) == example.tags["topology"]
+        assert example.tags["components"] == str(len(circuit.devices))
+        assert set(example.tags) == {"style", "components", "family", "topology"}
+        assert example.images[0].open().size == (224, 168)
+
+
+def test_no_circuit_comes_twice(three: Circuits) -> None:
+    assert len({example.facts["netlist"] for example in three.examples("train")}) == 150
+
+
+def test_styles_come_as_often_as_they_are_named(cache: Path) -> None:
+    many = source(cache, train=split(150, styles=["american", "american", "american", "iec"])).examples("train")
+    assert 0.6 < sum(example.tags["style"] == "american" for example in many) / 150 < 0.9
+
+
+def test_workers_make_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = source(tmp_path / "a", train=split(8)).examples("train")
+    monkeypatch.setattr(_chunks, "CHUNK", 4)
+    chunked = source(tmp_path / "b", workers=2, train=split(8)).examples("train")
+    assert len(chunked) == 8
+    for a, b in zip(alone, chunked, strict=True):
+        assert (a.id, a.facts, a.tags) == (b.id, b.facts, b.tags)
+        assert a.images[0].path.read_bytes() == b.images[0].path.read_bytes()
+
+
+def test_single_parts_are_small_pictures(tmp_path: Path) -> None:
+    single = source(tmp_path, one=split(6, components=[1, 1], topologies="test")).examples("one")
+    assert [(e.tags["family"], e.images[0].open().size) for e in single] == [("single", (112, 84))] * 6
+
+
+def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_chunks, "CHUNK", 5)
+    source(tmp_path / "whole", train=split(15)).examples("train")
+    made = circuits._make
+
+    def dying(settings: circuits.Split, index: int) -> Any:
+        if index == 12:
+            raise KeyboardInterrupt
+        return made(settings, index)
+
+    monkeypatch.setattr(circuits, "_make", dying)
+    monkeypatch.setattr("os.getpid", lambda: 0)
+    with pytest.raises(KeyboardInterrupt):
+        source(tmp_path / "killed", train=split(15)).examples("train")
+    folder = next((tmp_path / "killed").iterdir())
+    assert len(list((folder / "images").iterdir())) == 2
+    assert not _chunks.is_whole(folder)
+    calls: list[int] = []
+
+    def counting(settings: circuits.Split, index: int) -> Any:
+        calls.append(index)
+        return made(settings, index)
+
+    monkeypatch.setattr(circuits, "_make", counting)
+    source(tmp_path / "killed", train=split(15)).examples("train")
+    assert calls == [10, 11, 12, 13, 14]
+    shutil.rmtree(next(folder.glob("*.tmp")))  # what the kill left behind goes when it is an hour old
+    assert fingerprint(tmp_path / "killed") == fingerprint(tmp_path / "whole")
+
+
+def test_a_second_process_may_be_faster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = circuits._make
+
+    def overtaken(settings: circuits.Split, index: int) -> Any:
+        monkeypatch.setattr(circuits, "_make", made)
+        source(tmp_path, train=split(5)).examples("train")  # another process finishes while this one is drawing
+        return made(settings, index)
+
+    monkeypatch.setattr(circuits, "_make", overtaken)
+    assert len(source(tmp_path, train=split(5)).examples("train")) == 5
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_settings_decide_the_folder(tmp_path: Path) -> None:
+    for seed, count in ((0, 4), (1, 4), (0, 5)):
+        source(tmp_path, seed=seed, train=split(count)).examples("train")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_too_many_of_a_kind_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_chunks, "ROUNDS", 2)
+    monkeypatch.setattr(circuits, "_distinct", lambda rows: list(rows)[:1])
+    with pytest.raises(ValueError, match="wanted 3 distinct items"):
+        source(tmp_path, train=split(3)).examples("train")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (split() | {"colour": 1}, "'train' states .*colour"),
+        (split(topologies="all"), "topologies 'all'"),
+        (split(styles=["iecc"]), "'iecc', wanted one of"),
+        (split(styles=[]), "states no styles"),
+        (split(count=0), "count 0"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        source(tmp_path, train=settings)
+
+
+def test_an_unknown_split_is_named(three: Circuits) -> None:
+    with pytest.raises(ValueError, match="no split 'tset'; there are train, validation, test"):
+        three.examples("tset")

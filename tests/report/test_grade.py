@@ -1,0 +1,100 @@
+"""Is every question graded once, by its own task, and does what was graded come back from the disk?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circuitvlm.core.record import Dialogue, Example, Reply, Score, Turn
+from circuitvlm.report.grade import Grades, MissingReplyError, grade
+
+
+class Same:
+    def score(self, predicted: Any, truth: Any) -> Score:
+        return Score(value=float(predicted == truth))
+
+
+class Half:
+    def score(self, predicted: Any, truth: Any) -> Score:
+        return Score(value=0.5)
+
+
+class Word:
+    """A task that asks for the word of an example, in capitals or not."""
+
+    def __init__(self, *, capitals: bool, metrics: dict[str, Any]) -> None:
+        self.capitals, self.metrics = capitals, metrics
+
+    def ask(self, example: Example) -> Dialogue:
+        turn = Turn(role="user", text="Which word?")
+        return Dialogue(id=example.id, task=example.task, prompt=(turn,), reply=self.truth(example))
+
+    def read(self, text: str) -> str:
+        return text.strip()
+
+    def truth(self, example: Example) -> str:
+        word = str(example.facts["word"])
+        return word.upper() if self.capitals else word
+
+
+TASKS = {
+    "plain": Word(capitals=False, metrics={"same": Same(), "half": Half()}),
+    "loud": Word(capitals=True, metrics={"same": Same()}),
+}
+
+
+def question(name: str, word: str, *, task: str = "plain", style: str = "iec") -> Example:
+    return Example(id=name, task=task, facts={"word": word}, tags={"style": style})
+
+
+def replies(**texts: str) -> dict[str, Reply]:
+    return {name: Reply(id=name, task="plain", text=text) for name, text in texts.items()}
+
+
+QUESTIONS = [
+    question("a", "ohm"),
+    question("b", "farad", style="american"),
+    question("c", "henry", task="loud"),
+    question("d", "volt", task="loud"),
+]
+GIVEN = replies(a=" ohm\n", b="no", c="HENRY", d="volt")
+
+
+@pytest.fixture
+def grades() -> Grades:
+    return grade(QUESTIONS, GIVEN, TASKS, label="test")
+
+
+def test_each_question_is_graded_by_its_own_task(grades: Grades) -> None:
+    assert grades.metrics() == ("plain/same", "plain/half", "loud/same")
+    assert grades.values("plain/same") == [1.0, 0.0]
+    assert grades.values("loud/same") == [1.0, 0.0]
+    assert grades.means() == {"plain/same": 0.5, "plain/half": 0.5, "loud/same": 0.5}
+    assert (grades.items[0].reply, grades.items[0].wanted) == (" ohm\n", "ohm")
+
+
+def test_a_missing_reply_is_an_error_with_its_id() -> None:
+    with pytest.raises(MissingReplyError, match=r"test: 2 of 4 questions have no reply, such as \['b', 'd'\]"):
+        grade(QUESTIONS, {name: GIVEN[name] for name in "ac"}, TASKS, label="test")
+
+
+def test_a_reply_that_nobody_asked_for_counts_nothing(grades: Grades) -> None:
+    assert grade(iter(QUESTIONS), GIVEN | replies(z="ohm"), TASKS, label="test") == grades
+
+
+def test_items_can_be_chosen_by_tag(grades: Grades) -> None:
+    assert [item.id for item in grades.where("style", "american").items] == ["b"]
+    assert grades.where("style", "none").items == ()
+    assert grades.where("nothing", "none").means() == {}
+
+
+def test_grades_come_back_from_the_disk(grades: Grades, tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    grades.save(path)
+    assert Grades.load(path) == grades
+    summary = json.loads(path.read_text())["metrics"]["plain/same"]
+    assert summary["count"] == 2
+    assert 0 <= summary["low"] < summary["value"] == 0.5 < summary["high"] <= 1

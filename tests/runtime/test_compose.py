@@ -1,0 +1,100 @@
+"""Does composing work everywhere, leave no trace, and does the command line show itself?"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import hydra
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+from circuitvlm.runtime.check import check
+from circuitvlm.runtime.compose import compose, compose_base, experiment_of
+from circuitvlm.runtime.schema import register
+
+APP = """
+import sys
+from pathlib import Path
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from circuitvlm.runtime.compose import compose_base, experiment_of
+from circuitvlm.runtime.schema import register
+register()
+@hydra.main(config_path="conf", config_name="train", version_base="1.3")
+def main(cfg):
+    outer = GlobalHydra.instance().hydra
+    base = compose_base(Path(__file__).parent / "conf", experiment_of(HydraConfig.get().overrides.task))
+    assert GlobalHydra.instance().hydra is outer
+    print(cfg.name, cfg.seed, base.name, base.seed, Path.cwd())
+main()
+"""
+
+
+def run_app(conf: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    (conf.parent / "app.py").write_text(APP)
+    (conf.parent / "cwd").mkdir(exist_ok=True)
+    command = [sys.executable, str(conf.parent / "app.py"), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=conf.parent / "cwd")
+
+
+def test_an_unknown_key_dies_at_composition(conf: Path) -> None:
+    with pytest.raises(Exception, match="Could not override 'sed'"):
+        compose(["sed=3"], config_dir=conf)
+
+
+def test_an_experiment_changes_what_it_says(conf: Path) -> None:
+    cfg = compose(["experiment=first", "seed=3"], config_dir=conf)
+    assert (cfg.name, cfg.steps, cfg.seed, cfg.adapter.rank) == ("first", 100, 3, 1)
+    base = compose_base(conf, "first")
+    assert (base.name, base.seed) == ("first", 0)
+    assert compose_base(conf, None).name == "unnamed"
+    check(cfg)
+
+
+def test_composing_leaves_no_trace_and_nests(conf: Path) -> None:
+    assert not GlobalHydra.instance().is_initialized()
+    compose(config_dir=conf)
+    assert not GlobalHydra.instance().is_initialized()
+    with hydra.initialize_config_dir(str(conf), version_base="1.3"):
+        outer = GlobalHydra.instance().hydra
+        compose(["seed=1"], config_dir=conf)
+        with pytest.raises(Exception, match="nothing_of_that_name"):
+            compose(["model=nothing_of_that_name"], config_dir=conf)
+        assert GlobalHydra.instance().hydra is outer
+        assert hydra.compose("train").seed == 0
+
+
+def test_composing_works_inside_an_application_that_writes_nothing(conf: Path) -> None:
+    done = run_app(conf, "experiment=first", "seed=3")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["first", "3", "first", "0", str(conf.parent / "cwd")]
+    assert list((conf.parent / "cwd").iterdir()) == []
+
+
+def test_help_works_and_has_no_hole(conf: Path) -> None:
+    done = run_app(conf, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "global_batch: 8" in done.stdout
+    assert "???" not in done.stdout
+    assert "adapter: fake, none" in done.stdout
+
+
+def test_the_experiment_is_read_from_the_command_line() -> None:
+    assert experiment_of(["seed=1", "experiment=a", "x=experiment=b"]) == "a"
+    assert experiment_of(["+experiment=a/b"]) == "a/b"
+    assert experiment_of(["experiment=null"]) is None
+    assert experiment_of([]) is None
+
+
+def test_registering_twice_is_harmless(conf: Path) -> None:
+    register()
+    register()
+    compose(config_dir=conf)
+
+
+def test_a_wrong_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="wanted the folder conf/"):
+        compose(config_dir=tmp_path / "nowhere")

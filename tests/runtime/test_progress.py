@@ -1,0 +1,88 @@
+"""Does a bar pass everything on, and does logging stay readable?"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from circuitvlm.runtime import progress
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
+
+
+def test_without_a_terminal_lines_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert list(progress.bar(range(5), label="grading", every=0.0)) == [0, 1, 2, 3, 4]
+    assert "grading: 3 of 5" in caplog.text
+    assert "grading: 5 of 5, done" in caplog.text
+
+
+def test_lines_come_seldom(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert len(list(progress.bar(iter(range(1000)), total=None, label="x"))) == 1000
+    assert len(caplog.records) == 1
+
+
+def test_on_a_terminal_a_bar_is_drawn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert list(progress.bar([1, 2, 3], label="drawing")) == [1, 2, 3]
+    assert "drawing" in capsys.readouterr().err
+
+
+def test_other_ranks_are_silent(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    caplog.set_level(logging.INFO)
+    assert list(progress.bar([1, 2], label="x", every=0.0)) == [1, 2]
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("env", "rank"),
+    [
+        ({}, 0),
+        ({"RANK": "3"}, 3),
+        ({"RANK": "0", "LOCAL_RANK": "2"}, 0),
+        ({"LOCAL_RANK": "2"}, 2),
+        ({"SLURM_PROCID": "5"}, 5),
+    ],
+)
+def test_the_rank_is_read_from_the_environment(env: dict[str, str], rank: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert progress.rank() == rank
+
+
+def test_another_node_is_not_rank_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NODE_RANK", "1")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert progress.rank() != 0
+
+
+def test_setup_is_harmless_to_repeat_and_takes_hydras_handler_away() -> None:
+    root = logging.getLogger()
+    root.addHandler(logging.StreamHandler())
+    for _ in range(3):
+        progress.setup_logging()
+    ours = [handler for handler in root.handlers if handler.name == "circuitvlm"]
+    assert len(ours) == 1
+    assert [handler for handler in root.handlers if type(handler) is logging.StreamHandler] == ours
+    assert root.level == logging.INFO
+
+
+def test_other_ranks_tell_warnings_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    progress.setup_logging()
+    assert logging.getLogger().level == logging.WARNING

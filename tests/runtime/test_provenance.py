@@ -1,0 +1,53 @@
+"""Is it written down where a run came from, in a repository and outside of one?"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from circuitvlm.runtime.provenance import git, record
+
+
+def commit(folder: Path) -> None:
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "x"]):
+        subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True)
+
+
+def test_a_record_is_plain_and_complete(tmp_path: Path) -> None:
+    found = record(root=tmp_path)
+    assert found["commit"] is None
+    assert found["versions"]["circuitvlm"]
+    assert found["cpus"] >= 1
+    assert {"python", "platform", "command", "time"} <= found.keys()
+    json.dumps(found)
+
+
+def test_commit_and_dirt(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1")
+    commit(tmp_path)
+    clean = git(tmp_path)
+    assert clean["commit"] is not None
+    assert len(clean["commit"]) == 40
+    assert clean["dirty"] is None
+    (tmp_path / "a.py").write_text("2")
+    changed = git(tmp_path)
+    assert changed["commit"] == clean["commit"]
+    assert changed["dirty"] is not None
+    (tmp_path / "a.py").write_text("3")
+    assert git(tmp_path)["dirty"] != changed["dirty"]
+
+
+def test_a_repository_that_merely_lies_around_us_is_not_ours(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1")
+    commit(tmp_path)
+    (tmp_path / "venv").mkdir()
+    assert git(tmp_path / "venv") == {"commit": None, "dirty": None}
+
+
+def test_a_machine_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert record()["commit"] is None

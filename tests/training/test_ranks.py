@@ -1,0 +1,92 @@
+"""Does a run learn the same, however its window is cut? One process, accumulation, two processes; and FSDP2 starts."""
+
+from __future__ import annotations
+
+import csv
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).parents[2]
+SMALL = [
+    "experiment=tiny_circuits",
+    "model=qwen2_vl_new",
+    "model.shape={hidden: 64, layers: 2, heads: 2, kv_heads: 2, intermediate: 128, vision_hidden: 64, vision_layers: 2,"
+    " vision_heads: 2, patch: 14, min_pixels: 3136, max_pixels: 37632}",
+    "quantization=none",
+    "precision=32-true",
+    "steps=3",
+    "global_batch=8",
+    "validate_every=3",
+    "validate_items=4",
+    "predict_batch=4",
+    "evaluate=[]",
+    "controls=null",
+    "logger=csv",
+    "log_every=1",
+    "workers=0",
+    "callback.pictures=null",
+    "data.circuits.workers=0",
+    "data.circuits.splits.train.count=24",
+    "data.circuits.splits.validation.count=4",
+]
+
+
+def launch(folder: Path, *overrides: str, processes: int = 1) -> Path:
+    """Run train.py as its user would, under torchrun where there are several processes; returns the run's folder."""
+    words = [str(ROOT / "train.py"), *SMALL, f"folder={folder}", *overrides]
+    command = [sys.executable, *words]
+    if processes > 1:
+        torchrun = ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", f"--master_port={_free_port()}"]
+        command = [sys.executable, *torchrun, *words]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CIRCUITVLM_CACHE": str(folder.parent / "cache")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return folder
+
+
+def losses(folder: Path) -> list[float]:
+    with (folder / "csv" / "metrics.csv").open() as file:
+        return [float(row["train/loss"]) for row in csv.DictReader(file) if row.get("train/loss")]
+
+
+def weights(folder: Path) -> dict[str, object]:
+    return dict(load_file(folder / "adapter" / "adapter_model.safetensors"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return launch(tmp_path_factory.mktemp("ranks") / "one", "micro_batch=8")
+
+
+def assert_same(one: Path, other: Path) -> None:
+    assert len(losses(one)) == 3
+    assert losses(other) == pytest.approx(losses(one), abs=1e-5)
+    for name, tensor in weights(one).items():
+        assert weights(other)[name].float().numpy() == pytest.approx(tensor.float().numpy(), abs=2e-5), name
+
+
+def test_accumulation_is_the_same_run(one: Path) -> None:
+    assert_same(one, launch(one.parent / "accumulated", "micro_batch=4"))
+
+
+def test_two_processes_are_the_same_run(one: Path) -> None:
+    ddp = ("micro_batch=4", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    assert_same(one, launch(one.parent / "ddp", *ddp, processes=2))
+
+
+def test_fsdp2_on_two_processes_is_the_same_run(one: Path) -> None:
+    fsdp = ("micro_batch=4", "trainer=fsdp2", "trainer.accelerator=cpu", "trainer.devices=2", "clip=null")
+    plain = launch(one.parent / "unclipped", "micro_batch=8", "clip=null")
+    assert_same(plain, launch(one.parent / "fsdp2", *fsdp, processes=2))

@@ -1,0 +1,85 @@
+"""Are the samples of a run the same however it is cut, and is every question asked just once?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import chain
+
+import pytest
+
+from circuitvlm.training.sampler import OnceSampler, WindowSampler
+
+CUTS = [(1, 12), (1, 4), (1, 1), (2, 6), (2, 3), (3, 4), (3, 2), (4, 3), (12, 1)]
+"""(ranks, micro-batch), of windows of 12."""
+
+
+def sampler(
+    size: int = 31, *, rank: int = 0, world: int = 1, micro: int = 12, windows: int = 8, seed: int = 5
+) -> WindowSampler:
+    return WindowSampler(size, seed=seed, windows=windows, global_batch=12, micro_batch=micro, rank=rank, world=world)
+
+
+def windows(size: int, *, world: int, micro: int) -> list[list[int]]:
+    """The samples of each window over all ranks, as sets with repeats."""
+    found: list[list[int]] = [[] for _ in range(8)]
+    for rank in range(world):
+        one = sampler(size, rank=rank, world=world, micro=micro)
+        batches = list(one)
+        assert len(batches) == len(one) == 8 * one.accumulation
+        assert {len(batch) for batch in batches} == {micro}
+        for index, batch in enumerate(batches):
+            found[index // one.accumulation] += batch
+    return [sorted(window) for window in found]
+
+
+@pytest.mark.parametrize("size", [31, 12, 5, 1, 1000])
+@pytest.mark.parametrize(("world", "micro"), CUTS)
+def test_windows_do_not_depend_on_ranks_and_micro_batches(size: int, world: int, micro: int) -> None:
+    assert windows(size, world=world, micro=micro) == windows(size, world=1, micro=12)
+
+
+@pytest.mark.parametrize("size", [31, 12, 5, 1])
+def test_an_epoch_has_every_sample_once(size: int) -> None:
+    stream = list(chain.from_iterable(sampler(size, windows=40)))
+    for start in range(0, len(stream) - size + 1, size):
+        assert sorted(stream[start : start + size]) == list(range(size))
+
+
+def test_epochs_and_seeds_are_shuffled_differently() -> None:
+    stream = list(chain.from_iterable(sampler(100, windows=40)))
+    assert stream[:100] != stream[100:200]
+    assert stream[:100] != list(range(100))
+    assert stream != list(chain.from_iterable(sampler(100, windows=40, seed=6)))
+
+
+@pytest.mark.parametrize("start", [0, 1, 3, 8])
+def test_a_resumed_run_goes_on_where_it_stopped(start: int) -> None:
+    whole, resumed = sampler(micro=4), sampler(micro=4)
+    resumed.start = start
+    assert list(resumed) == list(whole)[start * whole.accumulation :]
+    assert len(resumed) == len(whole), "Lightning compares a resumed run's length with the whole run's"
+
+
+def test_asking_again_gives_the_same() -> None:
+    one = sampler(micro=4)
+    assert list(one) == list(one)
+
+
+def test_a_window_that_cannot_be_cut_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"global_batch=12 .* micro_batch=5 x 1 .* nearest is 10"):
+        sampler(micro=5)
+    with pytest.raises(ValueError, match="no training example"):
+        sampler(size=0)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 12, 13, 100])
+@pytest.mark.parametrize(("world", "batch"), [(1, 1), (1, 4), (2, 3), (3, 4), (4, 1), (8, 8)])
+def test_every_question_is_asked_once(size: int, world: int, batch: int) -> None:
+    ranks = [OnceSampler(size, batch=batch, rank=rank, world=world) for rank in range(world)]
+    found = [list(one) for one in ranks]
+    assert len({len(batches) for batches in found}) == 1, "a rank with fewer batches would leave the others waiting"
+    assert [len(one) for one in ranks] == [len(batches) for batches in found]
+    assert all(0 < len(samples) <= batch for batches in found for samples in batches)
+    count = Counter(sample for batches in found for samples in batches for sample in samples)
+    assert sorted(count) == list(range(size))
+    assert {sample for sample, times in count.items() if times > 1} <= {0}, "only the filler, sample 0, may come again"

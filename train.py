@@ -1,0 +1,32 @@
+"""Train and evaluate one run: `python train.py experiment=<name> key=value ...` (see conf/train.yaml for the keys)."""
+
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from circuitvlm.runtime.check import check
+from circuitvlm.runtime.compose import compose_base, experiment_of
+from circuitvlm.runtime.entry import run
+from circuitvlm.runtime.progress import setup_logging
+from circuitvlm.runtime.schema import register
+
+CONF = Path(__file__).resolve().parent / "conf"
+register()
+
+
+@hydra.main(config_path=str(CONF), config_name="train", version_base="1.3")
+def main(cfg: DictConfig) -> None:
+    """Check the config, assemble the run, run it."""
+    setup_logging()
+    check(cfg)
+    from circuitvlm.training import control, execute  # after the check: a wrong key must not wait for torch
+
+    overrides = list(HydraConfig.get().overrides.task)
+    controls = control.compose_controls(cfg, overrides=overrides, config_dir=CONF)
+    execute.execute(cfg, base=compose_base(CONF, experiment_of(overrides)), controls=controls)
+
+
+if __name__ == "__main__":
+    run(main, config_dir=CONF)
