@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from circuitvlm.circuit._geometry import Placement, Point, Symbol
+from circuitvlm.circuit._geometry import OVERHANG, Placement, Point, Symbol
 from circuitvlm.circuit._labels import GAP, label_lines, text_width
 from circuitvlm.circuit._styles import Style
 from circuitvlm.circuit.graph import Circuit
@@ -59,7 +59,12 @@ def frame(
     """Columns and rows for a page."""
     columns, rows = (int(np.ceil(size)) for size in placement.size)
     across, down = _Needs(columns), _Needs(rows)
-    widths = {d.name: max(text_width(t, style) for t in label_lines(d, style)) for d in circuit.devices}
+    boxed = {symbol.device for symbol in placement.symbols if symbol.form == "box"}
+    lines = {d.name: label_lines(d, style) for d in circuit.devices}
+    widths = {
+        n: text_width(" ".join(t), style) if n in boxed else max(text_width(u, style) for u in t)
+        for n, t in lines.items()
+    }
     kinds = {d.name: d.kind for d in circuit.devices}
     for symbol in placement.symbols:
         _need(symbol, across, down, style=style, label=widths[symbol.device], slim=kinds[symbol.device] in _SLIM)
@@ -82,6 +87,12 @@ def _need(symbol: Symbol, across: _Needs, down: _Needs, *, style: Style, label: 
         _raise(across.between, int(x), max(style.symbol + 10, label + 6))
         for side in (down.before, down.after):
             _raise(side, round(y), half + GAP + line)
+        return
+    if symbol.form == "box" and symbol.pins:
+        left, right = (pick(x for x, _ in symbol.pins) for pick in (min, max))
+        for gap in range(int(left - OVERHANG), int(np.ceil(right + OVERHANG))):
+            _raise(across.between, gap, (label + 6) / (right - left + 2 * OVERHANG))
+        _raise(down.between, int(y), 5 * style.font_size)
         return
     sides: Mapping[str, dict[int, float]] = {"right": across.after, "left": across.before}
     other = sides["left" if style.side == "right" else "right"]

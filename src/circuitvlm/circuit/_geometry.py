@@ -20,6 +20,9 @@ Form = Literal["edge", "transistor", "box"]
 Pin = tuple[str, int]
 """(device name, number of the pin in the order of the netlist line); ground is ("0", 0)."""
 
+OVERHANG = 0.3
+"""Columns by which a box is wider than its outermost pins, on either side."""
+
 _INSET = 0.05
 
 
@@ -51,6 +54,7 @@ class Placement:
     def size(self) -> tuple[float, float]:
         """Columns and rows from the first grid line to the last."""
         points = [p for s in self.symbols for p in (s.centre, *s.pins)] + [p for wire in self.wires for p in wire]
+        points += [(x + OVERHANG, y) for s in self.symbols if s.form == "box" for x, y in s.pins]
         return max((x for x, _ in points), default=0), max((y for _, y in points), default=0)
 
 

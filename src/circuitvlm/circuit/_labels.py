@@ -16,6 +16,9 @@ UNITS = {"R": "Ω", "C": "F", "L": "H", "V": "V", "I": "A"}
 ASCENT, DESCENT = 0.74, 0.06
 """Height of a capital and of what hangs below, as shares of the font size."""
 ANCHORS = {"start": 0.0, "middle": 0.5, "end": 1.0}
+LONGEST = 14
+"""Characters of a label's line."""
+
 GAP = 3.0
 AIR = 2.0
 """Pixels between a symbol and its label, and left and right of every label: two of them must not read as one."""
@@ -56,6 +59,9 @@ def text_width(text: str, style: Style) -> float:
 
 def label_lines(device: Device, style: Style) -> tuple[str, ...]:
     """The name, then the value where there is one."""
+    if device.ac and not device.value and not device.text:  # a source of small signals: its amplitude says more than 0
+        number = format_engineering(abs(device.ac)).replace("u", style.micro)
+        return device.name, f"{number}{UNITS.get(device.kind, '')} AC"
     if device.value is not None:
         shows_unit = style.unit == "all" or (style.unit == "sources" and device.kind in "VI")
         unit = UNITS.get(device.kind, "") if shows_unit else ""
@@ -64,7 +70,8 @@ def label_lines(device: Device, style: Style) -> tuple[str, ...]:
         if style.space and unit and number[-1:].isalpha():  # "4.7 kΩ"
             return device.name, f"{number[:-1]}{style.space}{number[-1]}{unit}"
         return device.name, number + (style.space if unit else "") + unit
-    text = " ".join(device.text.split())[:14]
+    text = " ".join(device.text.split())
+    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
     return (device.name, text) if text and text.upper() != device.name.upper() else (device.name,)
 
 

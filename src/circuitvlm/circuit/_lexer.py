@@ -18,6 +18,9 @@ _FUNCTIONS = frozenset(_FUNCTION_WORDS.split())
 _LANGUAGE_WORDS = "spice ngspice hspice ltspice netlist cir circuit sp net text txt plaintext"
 _LANGUAGES = frozenset(_LANGUAGE_WORDS.split())
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_SPECIAL = re.compile(r"<\|[A-Za-z_]{1,30}\|>|</?s>|<(?:bos|eos|pad|unk)>", re.I)
+"""Control tokens of language models, which stick to the words beside them."""
+
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _CHARACTERS = str.maketrans(
     dict.fromkeys(MINUS_SIGNS, "-")
@@ -64,6 +67,8 @@ def lex(text: str) -> list[Line]:
         line = text.count("\n", 0, found.start()) + 1
         raise NetlistError(f"control character {found.group()!r}; wanted printable text", line=line)
     text = _unfenced(_INVISIBLE.sub("", text))
+    if "<" in text:
+        text = _SPECIAL.sub(" ", text)
     if "-(" in text:
         text = _KICAD.sub(r"\1-_\2_", text)  # as KiCad itself writes Net-(R1-Pad2) for SPICE
     if "**" in text:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from circuitvlm.circuit._geometry import Placement, Point, Symbol, edge_symbol
+from circuitvlm.circuit._geometry import OVERHANG, Placement, Point, Symbol, edge_symbol
 from circuitvlm.circuit._ladder import improved, moved
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
 
@@ -152,11 +152,12 @@ def _box(drawing: _Drawing, device: Device, column: float) -> float:
     """A box with its pins on the side of their rails."""
     gap = _gap([drawing.row[node] for node in device.nodes])
     pins: list[Point] = []
+    first = column + OVERHANG + 0.1
     for i, node in enumerate(device.nodes):
-        pin = (column + 0.6 * i, gap + (0.2 if drawing.row[node] <= gap else 0.8))
+        pin = (first + 0.6 * i, gap + (0.2 if drawing.row[node] <= gap else 0.8))
         pins.append(pin)
         drawing.lead(node, pin)
     width = 0.6 * max(len(device.nodes) - 1, 0)
-    centre = (column + width / 2, gap + 0.5)
+    centre = (first + width / 2, gap + 0.5)
     drawing.symbols.append(Symbol(device=device.name, form="box", pins=tuple(pins), centre=centre))
     return width + 1.2

@@ -11,7 +11,7 @@ import numpy as np
 from circuitvlm.circuit import _symbols
 from circuitvlm.circuit._frame import GROUND_SCALE, XY, Frame
 from circuitvlm.circuit._frame import frame as fitted
-from circuitvlm.circuit._geometry import Placement, Symbol
+from circuitvlm.circuit._geometry import OVERHANG, Placement, Symbol
 from circuitvlm.circuit._labels import Line, Rect, Spot, label_lines, place
 from circuitvlm.circuit._styles import Style
 from circuitvlm.circuit.graph import Circuit, Device
@@ -225,8 +225,8 @@ def _box(page: Sketch, frame: Frame, symbol: Symbol, device: Device) -> None:
     size = page.style.font_size - SMALLER
     row = symbol.centre[1]
     columns = [x for x, _ in symbol.pins]
-    x0, y0 = frame.at((min(columns) - 0.3, row - 0.3))
-    x1, y1 = frame.at((max(columns) + 0.3, row + 0.3))
+    x0, y0 = frame.at((min(columns) - OVERHANG, row - 0.3))
+    x1, y1 = frame.at((max(columns) + OVERHANG, row + 0.3))
     page.line((x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0))
     page.taken.append((x0, y0, x1, y1))
     for point, (pin, _) in zip(symbol.pins, device.pins, strict=True):

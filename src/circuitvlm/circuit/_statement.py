@@ -15,7 +15,7 @@ MAX_WORDS = 1000
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.#+\-\[\]/!§]*:?")
 _NODE = re.compile(r"[^\s=(){},;]+")
 _PAIR = re.compile(r"\(([^\s=(){},;]+)[ ,]([^\s=(){},;]+)\)")
-_REMARK = re.compile(r"[#$].*|\*+|-+|\||/", re.S)
+_REMARK = re.compile(r"[#$].*|\*+|-+|\||/|\([A-Za-z][A-Za-z .,-]*\)", re.S)
 """What opens a remark behind a device's value, where a model writes one without SPICE's own mark for it."""
 
 _CARD = re.compile(r"\.[A-Za-z]")
@@ -152,14 +152,32 @@ def meant(tokens: Sequence[str]) -> bool:
     return kind_of(tokens[0]) != "" or (len(tokens) > 2 and _is_index(tokens[2]))
 
 
-def end_of(tokens: Sequence[str], start: int) -> int:
-    """Where the statement that begins at `start` ends: before a dot card or the next device on the same line."""
+def end_of(tokens: Sequence[str], start: int, *, known: Collection[str]) -> int:
+    """Where the statement that begins at `start` ends: before a dot card or the next device on the same line.
+
+    `known` holds nodes, in lower case, by which a device without a digit is told (`Vs in 0 5 Rs in out 50`).
+    """
+    met = {*known, *(node.lower() for node in nodes_of(tokens[start : start + 6]))}
     kind = kind_of(tokens[start])
     place = start + 1 + {"X": 2, "K": 2, "M": 3, "E": 2, "G": 2}.get(kind, len(PIN_NAMES[kind])) + (kind in "FHW")
     for end in range(start + 1, len(tokens)):
-        if is_card(tokens[end]) or (end >= place and starts(tokens, end)):
+        if is_card(tokens[end]) or (end >= place and (starts(tokens, end) or _follows(tokens, end, known=met))):
             return end
     return len(tokens)
+
+
+def _follows(tokens: Sequence[str], start: int, *, known: Collection[str]) -> bool:
+    """Whether a two-pin device whose name has no digit begins here: a known node, two different ones, and a number."""
+    name = tokens[start]
+    if is_numbered(name) or not 1 < len(name) < 7 or kind_of(name) not in ("R", "L", "C", "V", "I"):
+        return False
+    words = tokens[start + 1 : start + 5]
+    if len(words) < 3 or name.lower() in known:
+        return False
+    number = words[3:4] if words[2].lower() == "dc" else words[2:3]
+    nodes = [word.lower() for word in words[:2]]
+    plain = all((_NODE.fullmatch(word) and not is_number(word)) or _is_index(word) for word in words[:2])
+    return plain and any(node in known for node in nodes) and nodes[0] != nodes[1] and any(map(is_number, number))
 
 
 def read(tokens: Sequence[str], *, line: int) -> Device:

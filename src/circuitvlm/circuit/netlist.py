@@ -22,6 +22,8 @@ _LONGEST_PREFIX = 3
 _SHUT = {".control": ".endc", ".subckt": ".ends", ".macro": ".eom"}
 """Cards that open a part which is not the circuit: commands are never read, subcircuits are not its top level."""
 
+_STARS = re.compile(r"(?m)^[ \t]*\*[ \t]+")
+
 _RESUMABLE = frozenset({".model", ".param", ".options", ".option", ".op", ".temp", ".include", ".lib", ".global"})
 """Cards that a device may follow on the same line of a flattened deck. In others (.dc V1 0 10 1) it would be one."""
 
@@ -37,6 +39,9 @@ def parse(text: str) -> Circuit:
     """
     reader = _Reader(lex(text))
     reader.read()
+    if not reader.devices and "*" in text:  # a list whose marks are stars, all of it comments to SPICE
+        reader = _Reader(lex(_STARS.sub("", text)))
+        reader.read()
     if not reader.devices:
         raise reader.empty()
     circuit = Circuit(devices=tuple(_grounded(reader.devices)), title=reader.title)
@@ -90,6 +95,7 @@ class _Reader:
         self.lines_of: dict[str, int] = {}
         self._shut_until = ""
         self._depth = 0
+        self._met: set[str] = set()  # nodes of the devices so far, in lower case
         self._last = 0
         self._begins = False  # whether the first line is a device
         self._prose: list[Line] = []
@@ -134,7 +140,7 @@ class _Reader:
             elif _statement.is_card(word):
                 at = self._card(tokens, at, line=line)
             else:
-                end = _statement.end_of(tokens, at)
+                end = _statement.end_of(tokens, at, known=self._met)
                 self._add(_statement.read(tokens[at:end], line=line.number), line=line.number)
                 at = end
         return True
@@ -219,6 +225,7 @@ class _Reader:
         self._begins = self._begins or line == self.lines[0].number
         self.lines_of[device.name] = line
         self._last = line
+        self._met.update(node.lower() for node in device.nodes)
         self.devices.append(device)
 
 
@@ -260,7 +267,7 @@ def _refuse_hidden(circuit: Circuit, *, lines: Mapping[str, int]) -> None:
             if device.text and (" " in device.text or device.kind == "X"):
                 tokens = split_words(_writer.line(device, names=names))
                 whole = _statement.possible(tokens) or _statement.linked(tokens, known=known, every=False)
-                if _statement.end_of(tokens, 0) < len(tokens) or not whole:
+                if _statement.end_of(tokens, 0, known=known) < len(tokens) or not whole:
                     raise NetlistError(
                         f"{device.name}: {device.text[:40]!r} may be its text or another device",
                         line=lines[device.name],

@@ -26,6 +26,7 @@ DOORS: dict[str, str] = {  # room -> the package whose public files are its door
     "objective": "circuitvlm.objective",
     "schedule": "circuitvlm.schedule",
     "metric": "circuitvlm.metric",
+    "optimizer": "circuitvlm.training.optimizer",
     "callback": "circuitvlm.training.callback",
 }
 _LOGGERS, _CALLBACKS, _STRATEGIES = (f"lightning.pytorch.{kind}" for kind in ("loggers", "callbacks", "strategies"))

@@ -66,6 +66,7 @@ class Evaluation:
     splits: list[str] | None = None
     items: int | None = None
     out: str | None = None  # where replies and tables go; None = inside the run's folder
+    shuffle_images: bool = MISSING  # each question with the images of the next one: a control
     predict_batch: int | None = None
     max_new_tokens: int | None = None
     data: dict[str, Any] | None = None  # merged over the run's own sources, as are trainer and model over its own

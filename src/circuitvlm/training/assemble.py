@@ -24,7 +24,7 @@ from circuitvlm.runtime.allow import instantiate
 from circuitvlm.runtime.check import ConfigError, check
 from circuitvlm.runtime.progress import rank
 from circuitvlm.training.checkpoint import LAST, Checkpoint
-from circuitvlm.training.data_module import Data, Window
+from circuitvlm.training.data_module import Asked, Data, Window
 from circuitvlm.training.module import Module
 from circuitvlm.training.replies import read_replies
 
@@ -169,11 +169,13 @@ class Run:
             self.data.codec.save(folder)
             folders.write_atomic(folder / folders.CONFIG, folders.as_yaml(self.settings))
 
-    def evaluate(self, splits: Sequence[str], *, items: int | None, out: Path) -> dict[str, Grades]:
+    def evaluate(
+        self, splits: Sequence[str], *, items: int | None, out: Path, shuffle_images: bool = False
+    ) -> dict[str, Grades]:
         """Generate replies for each split into `out`, then grade them from there."""
         grades = {}
         for split in splits:
-            self.data.asked, self.module.replies_folder = (split, items), out / split
+            self.data.asked, self.module.replies_folder = Asked(split, items, shuffle_images), out / split
             self.trainer.predict(self.module, datamodule=self.data, return_predictions=False)
             self.trainer.strategy.barrier("replies")
             grades[split] = self.regrade(split, items=items, out=out)

@@ -39,12 +39,31 @@ class Told:
         return Told(self.told.to(device, non_blocking), self.asked.to(device, non_blocking))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be answered next: at most `items` of a split, each with the next one's images if they are shuffled."""
+
+    split: str
+    items: int | None
+    shuffle_images: bool = False
+
+
 class Questions(Dataset[Example]):
-    """Every example of a split, of every source, once for each task that asks about it."""
+    """Every example of a split, of every source, once for each task that asks about it.
+
+    `shuffle_images` asks each with the images of the next one: what is still right then was guessed, not seen.
+    """
 
     def __init__(
-        self, sources: Mapping[str, Source], tasks: Mapping[str, Task], split: str, *, limit: int | None
+        self,
+        sources: Mapping[str, Source],
+        tasks: Mapping[str, Task],
+        split: str,
+        *,
+        limit: int | None,
+        shuffle_images: bool = False,
     ) -> None:
+        self.shuffle_images = shuffle_images
         self.tasks = list(tasks)
         self.names = [name for name, source in sources.items() if split in source.splits()]
         self.parts = [sources[name].examples(split) for name in self.names]
@@ -64,7 +83,10 @@ class Questions(Dataset[Example]):
     def __getitem__(self, index: int) -> Example:
         item, which = divmod(index, len(self.tasks))
         part = bisect.bisect_right(self.ends, item)
-        example = self.parts[part][item - (self.ends[part - 1] if part else 0)]
+        place = item - (self.ends[part - 1] if part else 0)
+        example = self.parts[part][place]
+        if self.shuffle_images:
+            example = replace(example, images=self.parts[part][(place + 1) % len(self.parts[part])].images)
         task = self.tasks[which]
         # two sources may use the same ids, and two tasks ask about the same example
         name = f"{self.names[part]}/{example.id}" if self.several else example.id
@@ -148,7 +170,7 @@ class Data(LightningDataModule):
         self.validate_items = validate_items
         self.workers = workers
         self.trained = 0
-        self.asked: tuple[str, int | None] | None = None
+        self.asked: Asked | None = None
 
     def questions(self, split: str, *, limit: int | None = None) -> Questions:
         return Questions(self.sources, self.tasks, split, limit=limit)
@@ -180,8 +202,13 @@ class Data(LightningDataModule):
     def predict_dataloader(self) -> DataLoader[Any]:
         """Left-padded prompts of the split that `asked` names, to be answered."""
         assert self.asked is not None, "evaluate() says what is asked"
-        split, limit = self.asked
-        questions = self.questions(split, limit=limit)
+        questions = Questions(
+            self.sources,
+            self.tasks,
+            self.asked.split,
+            limit=self.asked.items,
+            shuffle_images=self.asked.shuffle_images,
+        )
         return self._loader(questions, self._once(questions), told=False, asked=True)
 
     def state_dict(self) -> dict[str, int]:

@@ -91,10 +91,10 @@ def execute_evaluation(cfg: DictConfig) -> None:
     """All of `python eval.py`: generate and grade replies with a trained adapter, print and keep the table."""
     quiet()
     run = trained_run(Path(cfg.run), changes=_changes(cfg))
-    where = Path(cfg.out) if cfg.out else Path(cfg.run) / "evaluation"
+    where = Path(cfg.out) if cfg.out else Path(cfg.run) / ("shuffled" if cfg.shuffle_images else "evaluation")
     splits = list(cfg.splits) if cfg.splits else run.cfg["evaluate"]
     limit = cfg["items"] if cfg["items"] is not None else run.cfg["evaluate_items"]  # cfg.items is a method
-    grades = run.evaluate(splits, items=limit, out=where)
+    grades = run.evaluate(splits, items=limit, out=where, shuffle_images=cfg.shuffle_images)
     if rank() == 0:
         text = comparison({Path(cfg.run).name: grades}, notes={})
         folders.write_atomic(where / "table.md", text)

@@ -15,6 +15,7 @@ def groups(
 ) -> list[dict[str, Any]]:
     """Parameter groups for a torch optimizer: trainable only, rate by component, no decay on 1-D weights.
 
+    Each group says by `matrix` whether it holds matrices within the net: no embeddings, head, convolutions or vectors.
     `lr_scale` maps components of the model's map to factors on `lr`; what it leaves out has factor 1.
     """
     unknown = set(lr_scale) - set(model.components)
@@ -22,19 +23,23 @@ def groups(
         raise ValueError(
             f"lr_scale: no component {', '.join(sorted(unknown))}; the model has {', '.join(model.components)}"
         )
-    made: dict[tuple[str, bool], dict[str, Any]] = {}
+    embeddings = {id(module.weight) for module in net.modules() if isinstance(module, nn.Embedding)}
+    made: dict[str, dict[str, Any]] = {}
     for name, parameter in net.named_parameters():
         if not parameter.requires_grad:
             continue
         component = component_of(name, model)
         decays = parameter.ndim > 1
+        matrix = parameter.ndim == 2 and component != "head" and id(parameter) not in embeddings
+        group = component if matrix else f"{component}/{'embedding' if decays else 'no_decay'}"
         fresh = {
             "params": [],
             "lr": lr * lr_scale.get(component, 1.0),
             "weight_decay": weight_decay if decays else 0.0,
-            "name": f"{component}{'' if decays else '/no_decay'}",
+            "matrix": matrix,
+            "name": group,
         }
-        made.setdefault((component, decays), fresh)["params"].append(parameter)
+        made.setdefault(group, fresh)["params"].append(parameter)
     if not made:
         raise ValueError("nothing is trainable: the adapter attached no weights")
     idle = set(lr_scale) - {component_of(name, model) for name, p in net.named_parameters() if p.requires_grad}

@@ -1,0 +1,42 @@
+"""Which questions does a run ask, and with which images?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from circuitvlm.core.record import Example, Picture
+from circuitvlm.training.data_module import Questions
+
+
+class Source:
+    """Examples whose one image has the name of the example."""
+
+    def __init__(self, name: str, count: int) -> None:
+        self.rows = [
+            Example(id=f"{name}{k}", images=(Picture(Path(f"{name}{k}.png")),), facts={"n": k}, tags={})
+            for k in range(count)
+        ]
+
+    def splits(self) -> tuple[str, ...]:
+        return ("test",)
+
+    def examples(self, split: str) -> Sequence[Example]:
+        return self.rows
+
+
+def asked(*, limit: int | None = None, shuffle_images: bool) -> list[Example]:
+    sources = {"a": Source("a", 5), "b": Source("b", 3)}
+    return list(Questions(sources, {"t": object()}, "test", limit=limit, shuffle_images=shuffle_images))  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("limit", [None, 6])
+def test_shuffled_images_are_another_examples_of_the_same_source_each_once(limit: int | None) -> None:
+    plain, shuffled = asked(limit=limit, shuffle_images=False), asked(limit=limit, shuffle_images=True)
+    assert [(e.id, e.facts, e.task) for e in shuffled] == [(e.id, e.facts, e.task) for e in plain]
+    assert all(e.images[0].path.stem == e.id.split("/")[1] for e in plain)
+    assert not any(e.images[0].path.stem == e.id.split("/")[1] for e in shuffled)
+    assert all(e.images[0].path.stem[0] == e.id[0] for e in shuffled)
+    assert len({e.images for e in shuffled}) == len(shuffled)
