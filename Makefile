@@ -50,6 +50,7 @@ tensorboard: install  ## curves and pictures of all runs
 
 base: install  ## train the small base anew (hours) and write it to weights/circuit-tiny
 	$(BIN)/python train.py experiment=tiny_words
+	$(BIN)/python train.py experiment=tiny_pairs
 	$(BIN)/python train.py experiment=tiny_base
 	$(BIN)/circuitvlm export runs/tiny_base/plain-44136fa3 weights/circuit-tiny
 

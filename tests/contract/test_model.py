@@ -142,8 +142,8 @@ def promise_image_tokens(model: Any, desk: Desk) -> None:
         assert torch.equal(sample.image_T >= 0, sample.modality_T == IMAGE), (
             f"{sample.id}: image_T disagrees with modality_T"
         )
-    for asked in (dialogue, _strip(desk)):
-        least = len(_text(model.codec().encode(asked, reply=True))) + 1
+    for asked, spare in ((dialogue, 1), (_strip(desk), 1), (desk.dialogues[1], -1)):  # the last has no image
+        least = len(_text(model.codec().encode(asked, reply=True))) + spare
         refusal = _refusal(partial(_bounded(model, least).codec().encode, asked, reply=True))
         assert refusal is not None, f"{asked.id}: a dialogue that cannot fit was accepted"
         assert asked.id in refusal, f"the refusal does not name the dialogue {asked.id}: {refusal}"

@@ -62,6 +62,11 @@ class Fake:
     def __init__(self, *, tolerance: float | None) -> None:
         self.tolerance = tolerance
 """,
+    "optimizer": """
+class Fake:
+    def __init__(self, params: list, *, lr: float) -> None:
+        self.params, self.lr = params, lr
+""",
     "callback": """
 class Science:
     def __init__(self, *, decay: float) -> None:

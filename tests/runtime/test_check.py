@@ -82,6 +82,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("micro_batch", 3, "global_batch: 8 is not divisible by micro_batch 3"),
     ("precision", "bf16", "precision: wanted one of 32-true, bf16-mixed, 16-mixed, came 'bf16'"),
     ("name", "../../etc", "name: it names a folder"),
+    ("controls", {"../base": ["steps=0"]}, "controls.../base: it names a folder"),
+    ("controls", {"this run": ["steps=0"]}, "controls.this run: it names a folder"),
     ("trainer.max_steps", 5, "trainer.max_steps: the program gives Trainer this argument; set steps"),
     ("trainer.accumulate_grad_batches", 2, "set global_batch and micro_batch"),
     ("logger.fake.save_dir", "here", "logger.fake.save_dir: the program gives CSVLogger this argument; set folder"),

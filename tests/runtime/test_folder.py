@@ -152,6 +152,16 @@ def test_fresh_deletes_a_run_and_nothing_else(cfg: DictConfig, base: DictConfig,
     assert not (run / "old.txt").exists()
     assert sorted(path.name for path in tmp_path.iterdir() if "deleting" in path.name) == []
 
+    elsewhere, link = tmp_path / "elsewhere", tmp_path / "link"
+    elsewhere.mkdir()
+    link.symlink_to(elsewhere)
+    f.start(link, cfg, base=base, fresh=False)
+    (elsewhere / "old.txt").write_text("old")
+    assert f.start(link, cfg, base=base, fresh=True) == "new"
+    assert link.is_symlink()
+    assert f.state(elsewhere) == "started"
+    assert not (elsewhere / "old.txt").exists()
+
     home = tmp_path / "home"
     home.mkdir()
     (home / "thesis.tex").write_text("years of work")

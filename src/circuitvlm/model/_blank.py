@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from string import printable
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2VLConfig
-
-from circuitvlm.runtime.folder import write_atomic
 
 VERSION = 1
 """Raise this whenever the same shape would give other files: old folders are then left alone."""
@@ -53,11 +53,20 @@ def blank(root: Path, shape: Mapping[str, Any]) -> Path:
     """
     text = json.dumps([VERSION, dict(shape)], sort_keys=True)
     folder = root / f"blank-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
-    if not (folder / "config.json").is_file():
+    if folder.is_dir():
+        return folder
+    root.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=root) as name:
+        made = Path(name, folder.name)
         tokenizer = character_tokenizer()
-        tokenizer.save_pretrained(folder)
-        write_atomic(folder / "preprocessor_config.json", json.dumps(_processor(shape), indent=2))
-        write_atomic(folder / "config.json", _config(shape, tokenizer).to_json_string())
+        tokenizer.save_pretrained(made)
+        (made / "preprocessor_config.json").write_text(json.dumps(_processor(shape), indent=2))
+        (made / "config.json").write_text(_config(shape, tokenizer).to_json_string())
+        try:
+            os.rename(made, folder)  # whole or not at all, whoever else is writing the same
+        except OSError:
+            if not folder.is_dir():
+                raise
     return folder
 
 

@@ -262,8 +262,11 @@ def _rules(plain: Mapping[str, Any]) -> Iterator[str]:
         wanted = ", ".join(get_args(Precision))
         yield f"precision: wanted one of {wanted}, came {precision!r}.{allow.near(precision, get_args(Precision))}"
     name = plain.get("name")
-    if isinstance(name, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        yield f"name: it names a folder, wanted letters, digits, '.', '_' and '-', came {name!r}"
+    controls = plain.get("controls")
+    folders = {"name": name} | {f"controls.{key}": key for key in (controls if isinstance(controls, Mapping) else ())}
+    for key, word in folders.items():
+        if isinstance(word, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", word):
+            yield f"{key}: it names a folder, wanted letters, digits, '.', '_' and '-', came {word!r}"
 
 
 def _not_positive(plain: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[str]:

@@ -203,12 +203,19 @@ def _ours_or_empty(folder: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Delete the folder if it is a run's; renamed first, so that a kill half-way leaves no half run in its place."""
+    """Delete the folder if it is a run's; renamed first, so that a kill half-way leaves no half run in its place.
+
+    Where the folder is a link to another disk, what it points to is emptied and the link stays.
+    """
     _ours_or_empty(folder)
-    if folder.is_symlink() or not (folder / MARKER).is_file():
+    if not (folder / MARKER).is_file():
         return
+    linked = folder.is_symlink()
+    folder = folder.resolve()
     doomed = folder.with_name(f".{folder.name}.deleting-{os.getpid()}")
     os.rename(folder, doomed)
+    if linked:
+        folder.mkdir()
     shutil.rmtree(doomed)
     log.info("fresh=true: deleted the old run in %s", folder)
 

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 STANDIN: Mapping[str, Any] = {"steps": 1, "epochs": None, "validate_items": 4, "evaluate_items": 4, "controls": None}
 """What `standin=true` changes beside the model: a run that proves that the recipe runs."""
 
+STANDIN_COUNT = 64
+"""At most so many items are made of a split that states a `count` of items to make, in a stand-in's run."""
+
 DTYPES = {
     "32-true": torch.float32,
     "bf16-mixed": torch.bfloat16,
@@ -47,7 +50,7 @@ class Run:
         self.folder = folders.run_folder(cfg, base)
         self.base = base
         self.settings = _plain(cfg)
-        self.cfg: dict[str, Any] = {**self.settings, **(STANDIN if cfg.standin else {})}
+        self.cfg = {**self.settings, **STANDIN, "data": _few(self.settings["data"])} if cfg.standin else self.settings
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -213,6 +216,18 @@ def trained_run(path: Path, *, changes: Mapping[str, Any]) -> Run:
     cfg.update(controls=None, logger={}, callback={})  # grading adds nothing to the run's curves
     check(cfg)
     return Run(cfg, base=cfg)
+
+
+def _few(section: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of sources, every `count` lowered to a stand-in's."""
+    return {
+        key: _few(value)
+        if isinstance(value, Mapping)
+        else min(value, STANDIN_COUNT)
+        if key == "count" and isinstance(value, int)
+        else value
+        for key, value in section.items()
+    }
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:
