@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from circuitvlm.circuit import draw, generate
-from circuitvlm.circuit._labels import Rect
+from circuitvlm.circuit._labels import Rect, label_lines
+from circuitvlm.circuit._sketch import SMALLER, sketch
 from circuitvlm.circuit.graph import PIN_NAMES, Circuit, Device
 from circuitvlm.circuit.layout import nets, nets_of, place
+from circuitvlm.circuit.netlist import parse
 
 STYLES = tuple(draw.STYLES)
 EVERY_KIND = "RCLVIDQMJZEGFHBSWTKX"
@@ -110,6 +112,43 @@ def test_a_label_shows_name_and_value() -> None:
     text = draw.svg(deck("R"), style="textbook")
     assert "R9 = 4.7k" in text or {"R9", "4.7k"} <= set(re.findall(">([^<>]+)</text>", text))
     assert "4.7kΩ" in draw.svg(deck("R"), style="iec")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("V1 1 0 DC 0 AC 1m", "1mV AC"),
+        ("V1 1 0 AC 2 90", "2V∠90° AC"),
+        ("D1 1 0 AVERYLONGMODELNAME", "AVERYLONGMODE…"),
+        ("D1 1 0 FOURTEENLETTER", "FOURTEENLETTER"),
+    ],
+)
+def test_a_label_shows_a_phasor_and_cuts_what_is_long(text: str, shown: str) -> None:
+    assert label_lines(parse(text).devices[0], draw.style_named("american"))[1] == shown
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(
+    "first", ["E1 1 0 VALUE={V(2)*3}", "G1 1 0 POLY(1) 2 0 0 1", "X1 1 2 0 AVERYLONGMODELNAME", "E1 1 0 2 0 1k"]
+)
+def test_what_is_written_in_a_box_stays_in_it_and_on_the_page(first: str, style: str) -> None:
+    circuit = parse(f"{first}\nR1 1 2 1k\nR2 2 0 1k")
+    placement = place(circuit)
+    width, height = draw.size_of(placement)
+    page = sketch(
+        circuit,
+        placement,
+        style=draw.style_named(style),
+        width=width,
+        height=height,
+        rng=np.random.default_rng(0),
+    )
+    small = replace(page.style, font_size=page.style.font_size - SMALLER)
+    name = next(line for line in page.signs if line.text.startswith(first[:2]))
+    left, top, right, bottom = name.rect(small)
+    assert left > 0
+    assert right < width
+    assert any(a <= left and right <= b and c <= top and bottom <= d for a, c, b, d in page.taken), f"{name} has no box"
 
 
 def test_the_png_has_the_size_that_was_asked_for() -> None:

@@ -61,7 +61,7 @@ WORD_LIST = """r1 R2 Rload rx v1 V2 vin i1 c1 L1 L2 l3 q1 m1 x1 x2 d1 e1 g1 f1 h
 1 2 3 0 gnd GND out in a N+ 10k 4.7k 1u 5V 5 V ohm kohm Ω mV 1e3 1e-9 dc ac DC AC dc= ac=1 = R=10k r=5 ic=0 m=2
 SIN(0 1 1k) sin (0,1) ( ) { } {a+b} ' \" step <Empty> .end .op .tran .model .control .endc .subckt .ends .dc
 POLY(1) value={v(1)} value , ; $ // * + - 2N2222 NPN 90 45 -1 circuit the of Voltage _{1} R_{3} ``` ```spice
-9**9**9 µ −5 2k2"""
+9**9**9 µ −5 2k2 Rshunt Rs Vb DMOD (load)"""
 WORDS = WORD_LIST.split()
 
 
@@ -137,6 +137,7 @@ HOSTILE = {
     "continuations": "R1 1 2\n" + "+ 1\n" * 200_000,
     "subscripts": "_{" * 400_000,
     "cards": ".a " * 300_000,
+    "many nodes": "V1 1 0 5\n" + "\n".join(f"X{i} a{i} b{i} s" for i in range(19_000)),
     "models": ".model " * 100_000 + " r1 " * 50_000,
     "numbers": "v1 1 0 " + "1 " * 400_000,
     "digits": "R1 1 2 " + "9" * 4000,

@@ -23,7 +23,7 @@ from circuitvlm.runtime.compose import compose
 
 ROOT = Path(__file__).parents[2]
 CONF, SRC, GOLDEN, RECORDS = ROOT / "conf", ROOT / "src/circuitvlm", ROOT / "tests/golden", ROOT / "experiments"
-BORROWED = ("trainer", "optimizer", "quantization", "logger", "callback", "hydra")  # their targets lie in libraries
+BORROWED = ("trainer", "optimizer", "quantization", "logger", "callback", "hydra")  # targets in libraries too
 
 
 def _renew() -> ModuleType:

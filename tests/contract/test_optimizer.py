@@ -104,7 +104,7 @@ def promise_obeys(make: Make) -> None:
 
 
 def promise_resumes(make: Make) -> None:
-    """Saved without pickled objects and loaded into a new one, it goes on bit for bit, its schedule included."""
+    """Saved without pickled objects and loaded into a new one, it goes on bit for bit, at a rate changed since."""
     net, optimizer = pair(make)
     learn(net, optimizer, steps=4)
     file = io.BytesIO()

@@ -161,6 +161,9 @@ def test_fresh_deletes_a_run_and_nothing_else(cfg: DictConfig, base: DictConfig,
     assert link.is_symlink()
     assert f.state(elsewhere) == "started"
     assert not (elsewhere / "old.txt").exists()
+    elsewhere.rename(tmp_path / "away")  # a link that points to nothing
+    assert f.start(link, cfg, base=base, fresh=False) == "new"
+    assert sorted(path.name for path in tmp_path.iterdir() if "deleting" in path.name) == []
 
     home = tmp_path / "home"
     home.mkdir()

@@ -40,3 +40,8 @@ def test_shuffled_images_are_another_examples_of_the_same_source_each_once(limit
     assert not any(e.images[0].path.stem == e.id.split("/")[1] for e in shuffled)
     assert all(e.images[0].path.stem[0] == e.id[0] for e in shuffled)
     assert len({e.images for e in shuffled}) == len(shuffled)
+
+
+def test_one_example_alone_cannot_be_shuffled() -> None:
+    with pytest.raises(ValueError, match="no other image"):
+        Questions({"a": Source("a", 1)}, {"t": object()}, "test", limit=None, shuffle_images=True)  # type: ignore[dict-item]

@@ -59,7 +59,7 @@ def frame(
     """Columns and rows for a page."""
     columns, rows = (int(np.ceil(size)) for size in placement.size)
     across, down = _Needs(columns), _Needs(rows)
-    boxed = {symbol.device for symbol in placement.symbols if symbol.form == "box"}
+    boxed = {symbol.device for symbol in placement.symbols if symbol.form == "box" and symbol.pins}
     lines = {d.name: label_lines(d, style) for d in circuit.devices}
     widths = {
         n: text_width(" ".join(t), style) if n in boxed else max(text_width(u, style) for u in t)

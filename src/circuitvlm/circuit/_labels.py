@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cmath
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -59,20 +61,26 @@ def text_width(text: str, style: Style) -> float:
 
 def label_lines(device: Device, style: Style) -> tuple[str, ...]:
     """The name, then the value where there is one."""
-    if device.ac and not device.value and not device.text:  # a source of small signals: its amplitude says more than 0
-        number = format_engineering(abs(device.ac)).replace("u", style.micro)
-        return device.name, f"{number}{UNITS.get(device.kind, '')} AC"
+    if device.ac and not device.value and not device.text:  # a source of small signals: its phasor says more than 0
+        degrees = round(math.degrees(cmath.phase(device.ac)), 3)
+        angle = f"∠{format_engineering(degrees)}°" if degrees else ""
+        return device.name, f"{_number(abs(device.ac), device, style)}{angle} AC"
     if device.value is not None:
-        shows_unit = style.unit == "all" or (style.unit == "sources" and device.kind in "VI")
-        unit = UNITS.get(device.kind, "") if shows_unit else ""
-        number = format_engineering(device.value).replace("u", style.micro)
-        number = number.replace("Meg", "M") if unit else number
-        if style.space and unit and number[-1:].isalpha():  # "4.7 kΩ"
-            return device.name, f"{number[:-1]}{style.space}{number[-1]}{unit}"
-        return device.name, number + (style.space if unit else "") + unit
+        return device.name, _number(device.value, device, style)
     text = " ".join(device.text.split())
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
     return (device.name, text) if text and text.upper() != device.name.upper() else (device.name,)
+
+
+def _number(value: float, device: Device, style: Style) -> str:
+    """A value with its unit, as the style writes it."""
+    shows_unit = style.unit == "all" or (style.unit == "sources" and device.kind in "VI")
+    unit = UNITS.get(device.kind, "") if shows_unit else ""
+    number = format_engineering(value).replace("u", style.micro)
+    number = number.replace("Meg", "M") if unit else number
+    if style.space and unit and number[-1:].isalpha():  # "4.7 kΩ"
+        return f"{number[:-1]}{style.space}{number[-1]}{unit}"
+    return number + (style.space if unit else "") + unit
 
 
 def place(spot: Spot, *, style: Style, taken: Sequence[Rect], page: Rect) -> tuple[tuple[Line, ...], float]:

@@ -12,7 +12,7 @@ from circuitvlm.circuit import _symbols
 from circuitvlm.circuit._frame import GROUND_SCALE, XY, Frame
 from circuitvlm.circuit._frame import frame as fitted
 from circuitvlm.circuit._geometry import OVERHANG, Placement, Symbol
-from circuitvlm.circuit._labels import Line, Rect, Spot, label_lines, place
+from circuitvlm.circuit._labels import Line, Rect, Spot, label_lines, place, text_width
 from circuitvlm.circuit._styles import Style
 from circuitvlm.circuit.graph import Circuit, Device
 
@@ -232,7 +232,10 @@ def _box(page: Sketch, frame: Frame, symbol: Symbol, device: Device) -> None:
     for point, (pin, _) in zip(symbol.pins, device.pins, strict=True):
         x, y = frame.at(point)
         page.text(pin, x=x, y=y + (size * 0.7 if point[1] < row else -size * 0.7), size=size)
-    page.text(" ".join(label_lines(device, page.style)), x=(x0 + x1) / 2, y=(y0 + y1) / 2, size=size)
+    text = " ".join(label_lines(device, page.style))
+    while len(text) > 2 and text_width(text, page.style) * size / page.style.font_size > x1 - x0 - 2:
+        text = f"{text[:-2]}…"
+    page.text(text, x=(x0 + x1) / 2, y=(y0 + y1) / 2, size=size)
 
 
 def _dot(page: Sketch, x: float, y: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from circuitvlm.circuit._lexer import NetlistError
 from circuitvlm.circuit._value import is_number, reading
-from circuitvlm.circuit.graph import PIN_NAMES, Device
+from circuitvlm.circuit.graph import GROUND, PIN_NAMES, Device
 
 MAX_NAME = 64
 MAX_WORDS = 1000
@@ -15,8 +15,11 @@ MAX_WORDS = 1000
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.#+\-\[\]/!§]*:?")
 _NODE = re.compile(r"[^\s=(){},;]+")
 _PAIR = re.compile(r"\(([^\s=(){},;]+)[ ,]([^\s=(){},;]+)\)")
-_REMARK = re.compile(r"[#$].*|\*+|-+|\||/|\([A-Za-z][A-Za-z .,-]*\)", re.S)
+_REMARK = re.compile(r"[#$].*|\*+|-+|\||/", re.S)
 """What opens a remark behind a device's value, where a model writes one without SPICE's own mark for it."""
+
+_ASIDE = re.compile(r"\((?!(?:ac|dc)\))[A-Za-z][A-Za-z .,-]*\)", re.I)
+"""Words in brackets beside a number, such as `1k (load)`."""
 
 _CARD = re.compile(r"\.[A-Za-z]")
 _DIGITS = re.compile(r"[0-9]+")
@@ -32,6 +35,7 @@ _TITLE_WORDS = frozenset(f"{_TITLES} {_KEYWORDS}".split())
 """Words that open titles ("Circuit 1 0 10") or belong to a device: never its name, although SPICE would take them."""
 
 _SYMBOLIC = re.compile(r"<.*>|\{.*\}|[A-Za-z]+\(.*\)|step|(value|val|res|cap|ind|dc|ac|[rcl])=.*|dc|ac", re.I | re.S)
+_MODELLED, _PASSIVE_OR_SOURCE = frozenset("DQMJ"), frozenset("RLCVI")
 _BEHAVIOURAL = frozenset({"poly", "value", "table", "laplace", "vol", "cur"})
 
 
@@ -155,29 +159,40 @@ def meant(tokens: Sequence[str]) -> bool:
 def end_of(tokens: Sequence[str], start: int, *, known: Collection[str]) -> int:
     """Where the statement that begins at `start` ends: before a dot card or the next device on the same line.
 
-    `known` holds nodes, in lower case, by which a device without a digit is told (`Vs in 0 5 Rs in out 50`).
+    `known` holds nodes, as `key` gives them, by which a device is recognised that its form alone does not show: one
+    whose name has no digit (`Vs in 0 5 Rs in out 50`), or one with a model.
     """
-    met = {*known, *(node.lower() for node in nodes_of(tokens[start : start + 6]))}
+    own = frozenset(map(key, nodes_of(tokens[start : start + 6])))
     kind = kind_of(tokens[start])
     place = start + 1 + {"X": 2, "K": 2, "M": 3, "E": 2, "G": 2}.get(kind, len(PIN_NAMES[kind])) + (kind in "FHW")
     for end in range(start + 1, len(tokens)):
-        if is_card(tokens[end]) or (end >= place and (starts(tokens, end) or _follows(tokens, end, known=met))):
+        if is_card(tokens[end]) or (
+            end >= place and (starts(tokens, end) or follows(tokens, end, known=known, own=own))
+        ):
             return end
     return len(tokens)
 
 
-def _follows(tokens: Sequence[str], start: int, *, known: Collection[str]) -> bool:
-    """Whether a two-pin device whose name has no digit begins here: a known node, two different ones, and a number."""
-    name = tokens[start]
-    if is_numbered(name) or not 1 < len(name) < 7 or kind_of(name) not in ("R", "L", "C", "V", "I"):
+def key(node: str) -> str:
+    """By what two spellings of one node are told to be the same."""
+    return GROUND if is_ground(node) else node.lower()
+
+
+def follows(tokens: Sequence[str], start: int, *, known: Collection[str], own: Collection[str] = ()) -> bool:
+    """Whether a device begins here by its nodes: different ones, one in `known` or `own`, then a value or model.
+
+    The name of a two-pin device has no digit then, that of one with a model has one.
+    """
+    name, kind = tokens[start], kind_of(tokens[start])
+    if is_numbered(name) != (kind in _MODELLED) or not 1 < len(name) < 7 or kind not in _MODELLED | _PASSIVE_OR_SOURCE:
         return False
-    words = tokens[start + 1 : start + 5]
-    if len(words) < 3 or name.lower() in known:
+    after = _after_nodes(kind, tokens, start)
+    if after is None or key(name) in known or not _states_value(kind, name, tokens[after : after + 2]):
         return False
-    number = words[3:4] if words[2].lower() == "dc" else words[2:3]
-    nodes = [word.lower() for word in words[:2]]
-    plain = all((_NODE.fullmatch(word) and not is_number(word)) or _is_index(word) for word in words[:2])
-    return plain and any(node in known for node in nodes) and nodes[0] != nodes[1] and any(map(is_number, number))
+    nodes = tokens[start + 1 : after]
+    plain = all(_is_index(node) or not is_number(node) for node in nodes)
+    met = any(key(node) in known or key(node) in own for node in nodes)
+    return plain and met and len(set(map(key, nodes))) > 1
 
 
 def read(tokens: Sequence[str], *, line: int) -> Device:
@@ -208,6 +223,8 @@ def read(tokens: Sequence[str], *, line: int) -> Device:
         value, ac, text = reading(kind if count != 2 or kind not in "EG" else "B", rest)
     except ValueError as error:
         raise NetlistError(f"{name}: {error}", line=line) from error
+    if value is not None and kind in _PASSIVE_OR_SOURCE and _ASIDE.fullmatch(text):
+        text = ""
     return Device(name=name, kind=kind, nodes=nodes, value=value, ac=ac, text=text)
 
 

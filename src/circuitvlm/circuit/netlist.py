@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from circuitvlm.circuit import _statement, _writer
@@ -95,7 +95,7 @@ class _Reader:
         self.lines_of: dict[str, int] = {}
         self._shut_until = ""
         self._depth = 0
-        self._met: set[str] = set()  # nodes of the devices so far, in lower case
+        self._met: set[str] = set()  # nodes of the devices so far
         self._last = 0
         self._begins = False  # whether the first line is a device
         self._prose: list[Line] = []
@@ -214,7 +214,7 @@ class _Reader:
             self._depth = 1
             return at + 1
         if word in _RESUMABLE:
-            return _next(tokens, at + 1)
+            return _next(tokens, at + 1, known=self._met)
         return next((i for i in range(at + 1, len(tokens)) if _statement.is_card(tokens[i])), len(tokens))
 
     def _add(self, device: Device, *, line: int) -> None:
@@ -225,14 +225,18 @@ class _Reader:
         self._begins = self._begins or line == self.lines[0].number
         self.lines_of[device.name] = line
         self._last = line
-        self._met.update(node.lower() for node in device.nodes)
+        self._met.update(map(_statement.key, device.nodes))
         self.devices.append(device)
 
 
-def _next(tokens: Sequence[str], at: int) -> int:
+def _next(tokens: Sequence[str], at: int, *, known: Collection[str] = ()) -> int:
     """Where the next card or device of the line begins, from `at` on; the line's length where there is none."""
-    places = range(at, len(tokens))
-    return next((i for i in places if _statement.is_card(tokens[i]) or _statement.starts(tokens, i)), len(tokens))
+    for i in range(at, len(tokens)):
+        if _statement.is_card(tokens[i]) or _statement.starts(tokens, i):
+            return i
+        if known and _statement.follows(tokens, i, known=known):
+            return i
+    return len(tokens)
 
 
 def _unbulleted(tokens: tuple[str, ...]) -> tuple[str, ...]:
@@ -261,8 +265,9 @@ def _grounded(devices: Sequence[Device]) -> list[Device]:
 
 def _refuse_hidden(circuit: Circuit, *, lines: Mapping[str, int]) -> None:
     """Raises where a device, printed on a line of its own, would read as two: its text holds another."""
-    known = {node.lower() for node in circuit.nodes}
-    for names in (_writer.numbers(circuit), {node: node for node in circuit.nodes}):
+    numbers = _writer.numbers(circuit)
+    known = {*map(_statement.key, circuit.nodes), *numbers.values()}
+    for names in (numbers, {node: node for node in circuit.nodes}):
         for device in circuit.devices:
             if device.text and (" " in device.text or device.kind == "X"):
                 tokens = split_words(_writer.line(device, names=names))

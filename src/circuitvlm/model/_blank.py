@@ -53,7 +53,7 @@ def blank(root: Path, shape: Mapping[str, Any]) -> Path:
     """
     text = json.dumps([VERSION, dict(shape)], sort_keys=True)
     folder = root / f"blank-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
-    if folder.is_dir():
+    if (folder / "config.json").is_file():
         return folder
     root.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=root) as name:
@@ -65,7 +65,7 @@ def blank(root: Path, shape: Mapping[str, Any]) -> Path:
         try:
             os.rename(made, folder)  # whole or not at all, whoever else is writing the same
         except OSError:
-            if not folder.is_dir():
+            if not (folder / "config.json").is_file():
                 raise
     return folder
 

@@ -1,4 +1,4 @@
-"""How does a dialogue become the tokens of a Qwen2-VL, and back? By the checkpoint's own template, tokenizer, processor.
+"""How does a dialogue become a Qwen2-VL's tokens, and back? By the checkpoint's own template, tokenizer, processor.
 
 Shape suffixes: T tokens of a dialogue, R = 3 axes of multimodal RoPE (arXiv 2409.12191).
 """

@@ -162,7 +162,7 @@ def start(
         _same_science(folder, cfg)
         return found
     _ours_or_empty(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.resolve().mkdir(parents=True, exist_ok=True)  # resolved: a link may point to a folder that is gone
     write_atomic(folder / MARKER, "This folder belongs to a run of circuitvlm; fresh=true may delete it.\n")
     write_atomic(folder / DIFFERENCE, as_yaml(difference(cfg, base)))
     write_atomic(folder / CONFIG, as_yaml(_containers(cfg)))  # last: it is what makes the run a started one
@@ -213,7 +213,10 @@ def _remove(folder: Path) -> None:
     linked = folder.is_symlink()
     folder = folder.resolve()
     doomed = folder.with_name(f".{folder.name}.deleting-{os.getpid()}")
-    os.rename(folder, doomed)
+    try:
+        os.rename(folder, doomed)
+    except OSError as error:
+        raise FolderError(f"fresh=true: {folder} cannot be moved away ({error}); empty it by hand") from error
     if linked:
         folder.mkdir()
     shutil.rmtree(doomed)

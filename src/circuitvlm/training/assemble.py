@@ -30,11 +30,17 @@ from circuitvlm.training.replies import read_replies
 
 log = logging.getLogger(__name__)
 
-STANDIN: Mapping[str, Any] = {"steps": 1, "epochs": None, "validate_items": 4, "evaluate_items": 4, "controls": None}
-"""What `standin=true` changes beside the model: a run that proves that the recipe runs."""
+STANDIN: Mapping[str, Any] = {
+    "steps": 1,
+    "epochs": None,
+    "validate_items": 4,
+    "evaluate_items": 4,
+    "init_adapter": None,
+}
+"""What `standin=true` changes beside the model: a run that proves that the recipe runs, without controls."""
 
 STANDIN_COUNT = 64
-"""At most so many items are made of a split that states a `count` of items to make, in a stand-in's run."""
+"""In a stand-in's run, each `count` of the data section is lowered to this."""
 
 DTYPES = {
     "32-true": torch.float32,
@@ -50,7 +56,7 @@ class Run:
         self.folder = folders.run_folder(cfg, base)
         self.base = base
         self.settings = _plain(cfg)
-        self.cfg = {**self.settings, **STANDIN, "data": _few(self.settings["data"])} if cfg.standin else self.settings
+        self.cfg = _small(self.settings) if cfg.standin else self.settings
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -216,6 +222,12 @@ def trained_run(path: Path, *, changes: Mapping[str, Any]) -> Run:
     cfg.update(controls=None, logger={}, callback={})  # grading adds nothing to the run's curves
     check(cfg)
     return Run(cfg, base=cfg)
+
+
+def _small(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A stand-in's settings; one that has been trained already keeps its adapter and its zero steps."""
+    small = {**settings, **STANDIN, "data": _few(settings["data"])}
+    return small if settings["steps"] != 0 else {**small, **{key: settings[key] for key in ("steps", "init_adapter")}}
 
 
 def _few(section: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,11 +24,13 @@ LAUNCHER = ("TORCHELASTIC_", "GROUP_", "ROLE_", "MASTER_", "SLURM_", "LOCAL_", "
 
 
 def compose_controls(cfg: DictConfig, *, overrides: Sequence[str], config_dir: Path) -> dict[str, DictConfig]:
-    """Each control's checked config. Raises before anything is trained where one cannot be."""
-    made = {}
+    """Each control's checked config; none for a stand-in. Raises before anything is trained where one cannot be."""
+    made: dict[str, DictConfig] = {}
+    if cfg.standin:
+        return made
     for name, own in (cfg.controls or {}).items():
         control = compose([*_beside(overrides, own), *own], config_dir=config_dir)
-        control.update(controls=None, fresh=False, standin=cfg.standin)
+        control.update(controls=None, fresh=False)
         check(control)
         made[str(name)] = control
     return made
@@ -40,7 +42,7 @@ def run_control(name: str, cfg: DictConfig, *, run: Path, minutes: float) -> Pat
     if folders.state(where) != "finished":
         cfg.update(minutes=max(minutes, 0.1), folder=str(where))
         where.parent.mkdir(parents=True, exist_ok=True)
-        path = where.with_suffix(".yaml")
+        path = where.with_name(f"{name}.yaml")
         folders.write_atomic(path, folders.as_yaml(cfg))
         log.info("control %s: its config is %s", name, path)
         alone = {key: value for key, value in os.environ.items() if not key.startswith(LAUNCHER)}

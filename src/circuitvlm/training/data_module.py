@@ -71,6 +71,10 @@ class Questions(Dataset[Example]):
         if not self.parts:
             known = sorted({name for source in sources.values() for name in source.splits()})
             raise ValueError(f"no source has a split {split!r}; there are {', '.join(known)}")
+        if shuffle_images and any(len(part) < 2 for part in self.parts):
+            raise ValueError(
+                f"shuffle_images: a source has fewer than two examples of {split!r}: there is no other image"
+            )
         self.ends: list[int] = []
         for part in self.parts:
             self.ends.append((self.ends[-1] if self.ends else 0) + len(part))

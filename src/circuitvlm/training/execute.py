@@ -96,7 +96,8 @@ def execute_evaluation(cfg: DictConfig) -> None:
     limit = cfg["items"] if cfg["items"] is not None else run.cfg["evaluate_items"]  # cfg.items is a method
     grades = run.evaluate(splits, items=limit, out=where, shuffle_images=cfg.shuffle_images)
     if rank() == 0:
-        text = comparison({Path(cfg.run).name: grades}, notes={})
+        name = f"{Path(cfg.run).name}, images shuffled" if cfg.shuffle_images else Path(cfg.run).name
+        text = comparison({name: grades}, notes={})
         folders.write_atomic(where / "table.md", text)
         log.info("graded: %s\n%s", where, text)
 

@@ -31,7 +31,7 @@ def groups(
         component = component_of(name, model)
         decays = parameter.ndim > 1
         matrix = parameter.ndim == 2 and component != "head" and id(parameter) not in embeddings
-        group = component if matrix else f"{component}/{'embedding' if decays else 'no_decay'}"
+        group = component if matrix else f"{component}/{'other' if decays else 'no_decay'}"
         fresh = {
             "params": [],
             "lr": lr * lr_scale.get(component, 1.0),

@@ -1,4 +1,4 @@
-"""How is a gradient turned into a step? Hidden matrices turn by Muon, everything else by AdamW.
+"""How is a gradient turned into a step? Hidden matrices are moved by Muon, all else by AdamW.
 
 Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) replaces the momentum of a matrix by the nearest orthogonal
 one, so that every direction is learnt as fast as the strongest. It is meant for the matrices within a net: embeddings,
