@@ -33,17 +33,17 @@ def figure(runs: list[Path]) -> Figure:
         cfg = read_config(run)
         curves = scalars(run)
         loss = curves["train/loss"]
-        left.plot([before + step * cfg.global_batch for step in loss], list(loss.values()), label=cfg.name)
+        left.plot([(before + step * cfg.global_batch) / 1000 for step in loss], list(loss.values()), label=cfg.name)
         for number, (tag, name) in enumerate(SHARES.items()):
             points = curves.get(tag, {})
-            samples = [before + step * cfg.global_batch for step in points]
+            samples = [(before + step * cfg.global_batch) / 1000 for step in points]
             label = name if run == runs[0] else None
             right.plot(samples, list(points.values()), marker="o", markersize=3, color=f"C{number}", label=label)
         before += max(loss) * cfg.global_batch
         for panel in (left, right):
-            panel.axvline(before, color="0.8", linewidth=0.8, zorder=0)
-    left.set(yscale="log", xlabel="samples", ylabel="training loss, nats a token")
-    right.set(ylim=(0, 1.02), xlabel="samples", ylabel="exact in validation (128 items)")
+            panel.axvline(before / 1000, color="0.8", linewidth=0.8, zorder=0)
+    left.set(yscale="log", xlabel="thousands of samples", ylabel="training loss, nats a token")
+    right.set(ylim=(0, 1.02), xlabel="thousands of samples", ylabel="exact in validation (128 items)")
     for panel in (left, right):
         panel.legend(frameon=False)
         panel.spines[["top", "right"]].set_visible(False)

@@ -37,7 +37,7 @@ def main() -> None:
 def figure(seen: Image.Image, item: Item) -> Figure:
     """Three panels: what the model saw, what it said, and what an exact solver makes of that."""
     circuit = parse(item.reply)
-    redrawn = Image.open(io.BytesIO(draw.image(circuit, style="american", width=448, height=336)))
+    redrawn = Image.open(io.BytesIO(draw.image(circuit, style="american", width=224, height=168)))
     solution = solve(circuit)
     volts = "\n".join(f"v({n}) = {solution.voltage(n):.4g} V" for n in circuit.nodes if n != "0")
     page = Figure(figsize=(11, 3), dpi=110, layout="constrained")
