@@ -48,7 +48,7 @@ bench: install  ## drawing, parsing, solving and comparing, measured
 tensorboard: install  ## curves and pictures of all runs
 	$(BIN)/tensorboard --logdir runs
 
-base: install  ## train the small base anew (hours) and write it to weights/circuit-tiny
+base: install  ## train the small base anew (about an hour and a half) and write it to weights/circuit-tiny
 	$(BIN)/python train.py experiment=tiny_words
 	$(BIN)/python train.py experiment=tiny_pairs
 	$(BIN)/python train.py experiment=tiny_base

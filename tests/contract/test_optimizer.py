@@ -51,7 +51,7 @@ def pair(make: Make, *, scale: float = 1.0) -> tuple[Reader, Optimizer]:
         torch.manual_seed(0)
         net = Reader()
     said = make.keywords if isinstance(make, partial) else {}
-    parts = groups(net, Spec(), lr=scale * said["lr"], weight_decay=said.get("weight_decay", 0.0), lr_scale={})  # type: ignore[arg-type]
+    parts = groups(net, Spec(), lr=scale * said["lr"], weight_decay=said.get("weight_decay", 0.0), lr_scale={})
     return net, make(parts)
 
 
@@ -77,7 +77,7 @@ def copies(net: nn.Module) -> dict[str, Tensor]:
 
 def promise_learns(make: Make) -> None:
     """A hundred steps at a rate of 1 % lower the loss."""
-    net, optimizer = pair(make, scale=0.01 / make.keywords["lr"])  # type: ignore[attr-defined]
+    net, optimizer = pair(make, scale=0.01 / make.keywords["lr"])
     losses = learn(net, optimizer, steps=100)
     assert sum(losses[-10:]) < 0.9 * sum(losses[:10]), f"the loss went from {losses[0]:.3f} to {losses[-1]:.3f}"
 
@@ -208,7 +208,9 @@ def test_muon_turns_matrices_and_leaves_the_rest_to_adamw() -> None:
         torch.testing.assert_close(weight, wanted, rtol=1e-6, atol=1e-7, msg=lambda text, name=name: f"{name}: {text}")
 
 
-def test_muon_refuses_groups_that_do_not_say_who_moves_them() -> None:
+@pytest.mark.parametrize("kind", ["group", "plain"])
+def test_muon_refuses_groups_that_do_not_say_who_moves_them(kind: str) -> None:
     make = rooms.build("optimizer", "muon")
-    with pytest.raises(ValueError, match="matrix"):
-        make([{"params": [nn.Parameter(torch.zeros(2, 2))]}])
+    said, weight = nn.Parameter(torch.zeros(2, 2)), nn.Parameter(torch.zeros(2, 2))
+    with pytest.raises(ValueError, match=r"group 1 .*matrix.*training\.groups"):
+        make([{"params": [said], "matrix": True}, {"params": [weight]} if kind == "group" else weight])

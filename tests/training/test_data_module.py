@@ -29,7 +29,7 @@ class Source:
 
 def asked(*, limit: int | None = None, shuffle_images: bool) -> list[Example]:
     sources = {"a": Source("a", 5), "b": Source("b", 3)}
-    return list(Questions(sources, {"t": object()}, "test", limit=limit, shuffle_images=shuffle_images))  # type: ignore[dict-item]
+    return list(Questions(sources, {"t": object()}, "test", limit=limit, shuffle_images=shuffle_images))
 
 
 @pytest.mark.parametrize("limit", [None, 6])
@@ -44,4 +44,4 @@ def test_shuffled_images_are_another_examples_of_the_same_source_each_once(limit
 
 def test_one_example_alone_cannot_be_shuffled() -> None:
     with pytest.raises(ValueError, match="no other image"):
-        Questions({"a": Source("a", 1)}, {"t": object()}, "test", limit=None, shuffle_images=True)  # type: ignore[dict-item]
+        Questions({"a": Source("a", 1)}, {"t": object()}, "test", limit=None, shuffle_images=True)

@@ -232,14 +232,15 @@ def _small(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _few(section: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of sources, every `count` lowered to a stand-in's."""
-    return {
-        key: _few(value)
-        if isinstance(value, Mapping)
-        else min(value, STANDIN_COUNT)
-        if key == "count" and isinstance(value, int)
-        else value
-        for key, value in section.items()
-    }
+    few: dict[str, Any] = {}
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            few[key] = _few(value)
+        elif key == "count" and isinstance(value, int):
+            few[key] = min(value, STANDIN_COUNT)
+        else:
+            few[key] = value
+    return few
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:

@@ -33,10 +33,14 @@ class Muon(Optimizer):
         betas: tuple[float, float],
         weight_decay: float,
     ) -> None:
-        groups = [dict(group) for group in params]
-        if any("matrix" not in group for group in groups):
-            raise ValueError("muon: every parameter group says `matrix: true` or false; plain parameters do not")
-        super().__init__(groups, {"lr": lr, "weight_decay": weight_decay})
+        given = list(params)
+        for place, group in enumerate(given):
+            if not isinstance(group, dict) or "matrix" not in group:
+                raise ValueError(
+                    f"muon: parameter group {place} does not say `matrix` (true: Muon moves it; false: AdamW). "
+                    "Pass the groups that circuitvlm.training.groups.groups makes of a net, not plain parameters"
+                )
+        super().__init__([dict(group) for group in given], {"lr": lr, "weight_decay": weight_decay})
         for group in self.param_groups:
             group["lr"] *= 1.0 if group["matrix"] else adamw_share
         parts: dict[bool, Callable[..., Optimizer]] = {
@@ -50,6 +54,7 @@ class Muon(Optimizer):
         }
         self._share()
 
+    # torch overloads `step` by whether a closure comes; one signature says both here
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """One step of both, on the gradients that lie ready or that the closure makes; gives the closure's loss."""
         loss = None
