@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from circuitvlm.circuit.graph import Circuit, Device
 
+_IDEAL = frozenset({"ad", "inf", "infinity", "opamp", "∞"})
+
 _HARMLESS = frozenset({"ic", "tc", "tc1", "tc2", "tce", "tol", "temp", "dtemp", "noisy"})
 """Parameters that change neither an operating point nor a small-signal answer at the nominal temperature."""
 
 
 class UnsolvableDeviceError(ValueError):
     """A device that no exact answer is computed for: of an unknown kind, or without a number."""
+
+
+def is_ideal(device: Device) -> bool:
+    """Whether an E source is an ideal op-amp: its gain is called Ad (CircuitSense), inf or opamp."""
+    return device.kind == "E" and device.value is None and device.text.split(" ")[0].strip("{}").lower() in _IDEAL
 
 
 def stated_value(device: Device) -> float:

@@ -35,6 +35,7 @@ _TITLE_WORDS = frozenset(f"{_TITLES} {_KEYWORDS}".split())
 """Words that open titles ("Circuit 1 0 10") or belong to a device: never its name, although SPICE would take them."""
 
 _SYMBOLIC = re.compile(r"<.*>|\{.*\}|[A-Za-z]+\(.*\)|step|(value|val|res|cap|ind|dc|ac|[rcl])=.*|dc|ac", re.I | re.S)
+_OPAMP = "opamp"
 _MODELLED, _PASSIVE_OR_SOURCE = frozenset("DQMJ"), frozenset("RLCVI")
 _BEHAVIOURAL = frozenset({"poly", "value", "table", "laplace", "vol", "cur"})
 
@@ -199,6 +200,8 @@ def read(tokens: Sequence[str], *, line: int) -> Device:
     """The device that the words state, with its nodes as they are spelled. Raises NetlistError."""
     name = tokens[0].rstrip(":").upper()
     kind = kind_of(tokens[0])
+    if kind == "E" and len(tokens) > 5 and tokens[3].lower() == _OPAMP:
+        tokens = [*tokens[:3], *tokens[4:6], *(tokens[6:] or ["inf"])]  # lcapy's E1 3 0 opamp 1 2 [Ad [Ac]]
     if kind in ("E", "G") and len(tokens) > 4 and (pair := _PAIR.fullmatch(tokens[3])):
         tokens = [*tokens[:3], *pair.groups(), *tokens[4:]]  # E1 3 0 (1,2) 100k
     if not kind:

@@ -7,12 +7,15 @@ import math
 import re
 from collections.abc import Mapping
 
-from circuitvlm.circuit._drive import stated_value
+from circuitvlm.circuit._drive import is_ideal, stated_value
 from circuitvlm.circuit._lexer import NetlistError, is_plain
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
 from circuitvlm.circuit.quantity import format_engineering
 
 _SAFE_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
+_OPEN_LOOP = 1e9
+"""The gain of an ideal op-amp where a simulator needs a number."""
+
 _EXPORTED = "RCLVIEGFH"
 
 
@@ -65,7 +68,7 @@ def exported(device: Device, *, names: Mapping[str, str], drive: Mapping[str, co
     if device.kind in "VI" and drive:
         phasor = drive[device.name]
         return " ".join([*parts, "DC 0", f"AC {abs(phasor)!r} {math.degrees(cmath.phase(phasor))!r}"])
-    return " ".join([*parts, repr(stated_value(device))])
+    return " ".join([*parts, repr(_OPEN_LOOP if is_ideal(device) else stated_value(device))])
 
 
 def _control(device: Device) -> str:

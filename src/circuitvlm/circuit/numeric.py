@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitvlm.circuit._drive import UnsolvableDeviceError, phasors, stated_value
+from circuitvlm.circuit._drive import UnsolvableDeviceError, is_ideal, phasors, stated_value
 from circuitvlm.circuit._singular import SingularCircuitError, structural_fault
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
 
-__all__ = ["SingularCircuitError", "Solution", "UnsolvableDeviceError", "solve"]
+__all__ = ["SingularCircuitError", "Solution", "UnsolvableDeviceError", "solve", "sweep"]
 
 SOLVED_KINDS = "RCLVIEGFH"
 
@@ -110,7 +110,8 @@ def solve(circuit: Circuit, frequency_hz: float = 0.0) -> Solution:
     """The exact operating point at 0 Hz (C open, L short), or the phasors at `frequency_hz`.
 
     Modified nodal analysis (Ho, Ruehli, Brennan, IEEE Trans. Circuits and Systems 22, 1975). R C L V I and the linear
-    controlled sources E G F H. Sources drive it as `_drive.phasors` says; at 0 Hz with their plain values.
+    controlled sources E G F H; an E with the gain `inf` or `Ad` is an ideal op-amp. Sources drive the circuit as
+    `_drive.phasors` says; at 0 Hz with their plain values.
     Raises UnsolvableDeviceError for other kinds and missing values, SingularCircuitError where no unique answer exists,
     ValueError for a frequency that is negative or not finite.
     """
@@ -139,12 +140,19 @@ def solve(circuit: Circuit, frequency_hz: float = 0.0) -> Solution:
     return Solution(circuit, system=system, answer=answer)
 
 
+def sweep(circuit: Circuit, frequencies_hz: Sequence[float]) -> tuple[Solution, ...]:
+    """The solution at each frequency, as `solve` gives it."""
+    return tuple(solve(circuit, frequency) for frequency in frequencies_hz)
+
+
 def _value(device: Device, *, omega: float) -> float:
     if device.kind not in SOLVED_KINDS or len(device.nodes) != (4 if device.kind in "EG" else 2):
         raise UnsolvableDeviceError(
             f"{device.name}: devices of kind {device.kind} with {len(device.nodes)} nodes are not solved;"
             f" wanted one of {' '.join(SOLVED_KINDS)}"
         )
+    if is_ideal(device):
+        return math.inf
     if omega and device.kind in "VI":
         return 0.0 if device.value is None else device.value
     return stated_value(device)
@@ -227,6 +235,10 @@ class _System:
         if device.kind == "F":
             matrix[row, row] += 1
             matrix[row, self._control(device)] -= value
+            return
+        if math.isinf(value):  # an ideal op-amp: whatever its output, its inputs are at one voltage
+            matrix[row, self._row[device.nodes[2]]] += 1
+            matrix[row, self._row[device.nodes[3]]] -= 1
             return
         matrix[row, a] += 1
         matrix[row, b] -= 1

@@ -1,0 +1,279 @@
+"""Is every spelling of a formula read as what a person reads, and nothing else as a formula?"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circuitvlm.circuit import _field
+from circuitvlm.circuit.expression import MAX_CHARACTERS, Expression, ExpressionError, canonical, parse
+
+SAME = [
+    (r"\frac{1}{1+sR_1C_1}", "1/(1+s*R1*C1)"),
+    (r"\dfrac{R_2}{R_1+R_2}", "R2/(R1+R2)"),
+    (r"\frac{R_{2}}{R_{1}+R_{2}}", "R2/(R1+R2)"),
+    (r"\frac12", "1/2"),
+    (r"\frac{1}2R", "R/2"),
+    (r"H(s)=\frac{V_{out}(s)}{V_{in}(s)}=\frac{R_2}{R_1+R_2}", "R2/(R1+R2)"),
+    ("H(s) = V_o/V_i = R2/(R1+R2)", "R2/(R1+R2)"),
+    ("|H(jω)| = 1/R", "1/R"),
+    ("A_v = −g_m R_C", "-gm*RC"),
+    (r"-g_m(R_D \parallel r_o)", "-gm*(RD*ro/(RD+ro))"),
+    ("R1 || R2", "R1*R2/(R1+R2)"),
+    ("R1 // R2 + R3", "R3 + R1*R2/(R1+R2)"),
+    ("R1 ∥ 1/(sC)", "R1/(1+s*R1*C)"),
+    (r"R_1 \| R_2", "R1*R2/(R1+R2)"),
+    (r"$$H(s)=\dfrac{s C_1 R_1}{1+sC_1R_1}$$", "s*C1*R1/(1+s*C1*R1)"),
+    (r"\[ H(s) = \frac{-R_2}{R_1} \cdot \frac{1}{1 + s R_2 C_2} \]", "-R2/(R1*(1+s*R2*C2))"),
+    (r"\boxed{\frac{R_2}{R_1+R_2}}", "R2/(R1+R2)"),
+    (r"So $x=1$ and finally \boxed{H(s)=2R}.", "2*R"),
+    ("The transfer function from V1 to R1 is -R1/(R1 + R2).", "-R1/(R1+R2)"),
+    ("H(s) = 1/(s^2*L1*C1 + s*R1*C1 + 1), where R1 is the resistor", "1/(s**2*L1*C1+s*R1*C1+1)"),
+    (r"$H(s) = \frac{R_2}{R_1+R_2}$, where $R_1$ is the first resistor.", "R2/(R1+R2)"),
+    ("Answer: R2/(R1+R2)", "R2/(R1+R2)"),
+    ("**H(s) = R2/(R1+R2)**", "R2/(R1+R2)"),
+    ("```\nR2/(R1+R2)\n```", "R2/(R1+R2)"),
+    (r"\begin{align} H(s) &= \frac{R_2}{R_1 + R_2} \\ \end{align}", "R2/(R1+R2)"),
+    (r"\left[\frac{R_2}{\left(R_1+R_2\right)}\right]", "R2/(R1+R2)"),
+    (r"R_{\text{int}} + R_\text{ext} + R_{\mathrm{x}}", "Rint + Rext + Rx"),
+    ("R₁/(R₁+R₂)", "R1/(R1+R2)"),
+    ("s²LC + sRC + 1", "s**2*L*C + s*R*C + 1"),
+    ("s⁻¹", "1/s"),
+    ("s^{-1}", "1/s"),
+    ("1/sC", "1/(s*C)"),
+    ("1/s C", "C/s"),
+    ("K/(s+a)(s+b)", "K/((s+a)*(s+b))"),
+    ("2(R1)(R2)", "2*R1*R2"),
+    ("2^-1", "1/2"),
+    ("-s^2", "-(s*s)"),
+    ("2**3**2", "512"),
+    ("a/b/c", "a/(b*c)"),
+    ("a - b - c", "a - (b + c)"),
+    ("a × b · c", "a*b*c"),
+    ("a*-b", "-a*b"),
+    ("10^{-3}R", "0.001*R"),
+    (r"5 \times 10^3", "5000"),
+    ("1,000 R", "1000*R"),
+    ("3.5e-3*R", "0.0035*R"),
+    (r"j\omega L", "j*w*L"),
+    ("jwL", "j*omega*L"),
+    (r"\omega_0 L", "omega0*L"),
+    ("V_1(s)*R2/(R1+R2)", "V1*R2/(R1+R2)"),
+    ("V1/R1 + I1 = 0", "V1/R1 + I1 - 0"),
+    ("((-y_1/C1)/s)*1", "-y1/(C1*s)"),
+    (r"\beta R_C / r_\pi", "beta*RC/rpi"),
+    (r"R_1 + R_2 \; \Omega", "R1 + R2"),
+    ("R1\n/(R1+\nR2)", "R1/(R1+R2)"),
+    ("g_mR_D", "gm*RD"),
+    ("r_oC", "ro*C"),
+    (r"\frac{ V_{o} }{ V_{i} } = - \frac{R_{f}}{R_{in}}", "-Rf/Rin"),
+]
+
+
+@pytest.mark.parametrize(("text", "plain"), SAME)
+def test_a_spelling_is_read_as_the_plain_formula(text: str, plain: str) -> None:
+    words = re.findall(r"[A-Za-z]\w*", plain)  # in the plain spelling every word is one symbol
+    for turn in range(3):
+        at = _field.point(turn)
+        assert _field.evaluate(parse(text), at) == _field.evaluate(parse(plain, {*words} - {"jw", "j", "w"}), at)
+
+
+@pytest.mark.parametrize(
+    ("text", "symbols", "plain"),
+    [
+        ("sR1C1", ["R1", "C1"], "s*R1*C1"),
+        ("sRC", ["RC"], "s*RC"),
+        ("gmro", ["gm", "ro"], "gm*ro"),
+        ("r1+R2", ["R1", "R2"], "R1+R2"),
+        ("S*c1", ["C1"], "s*C1"),
+        ("RINT1", ["Rint1"], "Rint1"),
+        ("sRintC", ["Rint", "C"], "s*Rint*C"),
+        ("e*j", ["e", "j"], "e*j"),
+        ("V1(R1)", ["V1", "R1"], "V1*R1"),
+        ("sC_1R_2", ["C1", "R2"], "s*C1*R2"),
+    ],
+)
+def test_known_symbols_decide_how_letters_are_cut(text: str, symbols: list[str], plain: str) -> None:
+    at = _field.point(0)
+    assert _field.evaluate(parse(text, symbols), at) == _field.evaluate(parse(plain, [*symbols, "s"]), at)
+
+
+@pytest.mark.parametrize("spelling", ["R1", "R_1", "R_{1}", r"R_{\text{1}}", "R₁", r"R_\mathrm{1}"])
+def test_every_spelling_of_a_symbol_is_one_symbol(spelling: str) -> None:
+    assert parse(spelling).symbols() == {"R1"}
+
+
+def test_canonical_takes_off_what_only_typesets() -> None:
+    assert [canonical(s) for s in (r"R_{\text{int}}", "y_1", "ω_0", "<R1>", "R₁")] == [
+        "Rint",
+        "y1",
+        "omega0",
+        "R1",
+        "R1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   ",
+        "I cannot see the circuit",
+        "9**9**9",
+        "x^65",
+        "x^(2^7)",
+        "R1 +",
+        "(R1",
+        "R1)",
+        "R1 (",
+        "1 2",
+        "=",
+        "**",
+        "^2",
+        "__import__('os').system('x')",
+        r"\input{/etc/passwd}",
+        r"\frac{1}",
+        r"\sqrt",
+        "R_",
+        "5 %",
+        "(" * 5000,
+        "-" * 300 + "(" * 200,
+        "x" + "^x" * 200,
+        "[" * 70 + "1" + "]" * 70,
+        "1" * 61,
+        "R1" * (MAX_CHARACTERS // 2 + 1),
+        "\x00",
+        "TIMEOUT_OR_ERROR",
+        r"\infty",
+        "R1 = ",
+        "(R1]",
+        r"\left( R1",
+        "a \\over b",
+        "No answer",
+        "log_x(y)",
+    ],
+)
+def test_what_is_no_formula_is_refused_at_once(text: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(ExpressionError):
+        parse(text)
+    assert time.perf_counter() - began < 0.5
+
+
+def test_an_error_says_what_was_wrong() -> None:
+    with pytest.raises(ExpressionError, match="exponent beyond 64"):
+        parse("R^100")
+    with pytest.raises(ExpressionError, match="nested more than 64"):
+        parse("(" * 70 + "R" + ")" * 70)
+    with pytest.raises(ExpressionError, match="at most 20000"):
+        parse("R+" * 20_000)
+
+
+# ------------------------------------------------------------------------------------- what is printed is read the same
+
+NAMES = ("R1", "R2", "C1", "L1", "gm", "s", "Rint")
+LATEX = {"R1": "R_{1}", "R2": "R_2", "C1": "C_{1}", "L1": "L_1", "gm": "g_m", "s": "s", "Rint": r"R_{\text{int}}"}
+
+
+def trees() -> st.SearchStrategy[Expression]:
+    leaf = st.sampled_from([Expression("symbol", name=n) for n in NAMES]) | st.integers(1, 99).map(
+        lambda n: Expression("number", number=Fraction(n))
+    )
+
+    def more(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
+        several = st.lists(inner, min_size=2, max_size=3).map(tuple)
+        power = st.tuples(inner, st.integers(1, 3).map(lambda n: Expression("number", number=Fraction(n))))
+        one = st.tuples(inner)
+        return st.one_of(
+            several.map(lambda a: Expression("+", a)),
+            several.map(lambda a: Expression("*", a)),
+            several.map(lambda a: Expression("||", a)),
+            one.map(lambda a: Expression("neg", a)),
+            one.map(lambda a: Expression("inv", a)),
+            power.map(lambda a: Expression("^", a)),
+        )
+
+    return st.recursive(leaf, more, max_leaves=12)
+
+
+def plain(node: Expression) -> str:
+    if node.op == "symbol":
+        return node.name
+    if node.op == "number":
+        return str(node.number)
+    inner = [f"({plain(arg)})" for arg in node.args]
+    return {"neg": f"-{inner[0]}", "inv": f"1/{inner[0]}"}.get(node.op) or f" {node.op} ".join(inner)
+
+
+def latex(node: Expression) -> str:
+    if node.op == "symbol":
+        return LATEX[node.name]
+    if node.op == "number":
+        return str(node.number)
+    inner = [latex(arg) for arg in node.args]
+    if node.op == "neg":
+        return rf"-\left({inner[0]}\right)"
+    if node.op == "inv":
+        return rf"\frac{{1}}{{{inner[0]}}}"
+    if node.op == "^":
+        return rf"\left({inner[0]}\right)^{{{inner[1]}}}"
+    sign = {"+": "+", "*": r" \cdot ", "||": r" \parallel "}[node.op]
+    return sign.join(rf"\left({part}\right)" for part in inner)
+
+
+@settings(max_examples=300, deadline=None)
+@given(trees())
+def test_a_printed_formula_is_read_back(tree: Expression) -> None:
+    at = _field.point(1)
+    try:
+        value = _field.evaluate(tree, at)
+    except ZeroDivisionError:
+        return
+    for text in (plain(tree), latex(tree), f"H(s) = {latex(tree)}", f"${latex(tree)}$"):
+        assert _field.evaluate(parse(text), at) == value
+        assert _field.evaluate(parse(text, NAMES), at) == value
+
+
+@settings(max_examples=2000, deadline=None)
+@given(
+    st.text(
+        alphabet=st.sampled_from(list(r"R1C2sjwπω+-*/^()[]{}|=_\ .,:;$&'frac2¹₂∥−×e3 parallel text sqrt")), max_size=60
+    )
+    | st.text(max_size=60)
+)
+def test_no_text_does_more_than_be_refused(text: str) -> None:
+    began = time.perf_counter()
+    try:
+        parse(text)
+        parse(text, NAMES)
+    except ExpressionError:
+        pass
+    assert time.perf_counter() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+R1" * 6000,
+        "*R" * 9999,
+        "R1||" * 4000 + "R1",
+        "a/" * 9000 + "b",
+        "R_" * 9000,
+        "=" * 19_999,
+        "$x" * 9000,
+        "is " * 6000,
+        "\\frac" * 3000,
+        "\\boxed{" * 2000,
+    ],
+)
+def test_long_texts_take_time_in_proportion(text: str) -> None:
+    began = time.perf_counter()
+    with contextlib.suppress(ExpressionError):
+        parse(text)
+    assert time.perf_counter() - began < 1.0

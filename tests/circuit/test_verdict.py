@@ -1,0 +1,254 @@
+"""Does the judge accept every true formula and no false one, quickly, whatever it is given?"""
+
+from __future__ import annotations
+
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+import sympy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circuitvlm.circuit import generate, netlist, numeric
+from circuitvlm.circuit.dialect import is_lcapy, to_spice
+from circuitvlm.circuit.graph import Circuit
+from circuitvlm.circuit.numeric import SingularCircuitError, UnsolvableDeviceError
+from circuitvlm.circuit.symbolic import transfer_function
+from circuitvlm.circuit.verdict import Verdict, equal_expressions, matches_circuit
+
+EQUAL, OPPOSITE, DIFFERENT, UNREADABLE = "equal", "opposite sign", "different", "unreadable"
+
+PAIRS = [
+    ("R1+R2", "R3", DIFFERENT),
+    ("R1+R2", "R2+R1", EQUAL),
+    ("R1+R2", "3R", DIFFERENT),
+    ("1/(1+sRC)", "1/(1+s*R*C)", EQUAL),
+    ("1/(1+s*R*C)", "1/(1+sCR)", EQUAL),
+    ("RCs + 1", "1 + s*R*C", EQUAL),
+    ("1/(Cs)", "1/(C*s)", EQUAL),
+    ("-gm*RD", "g_m R_D", OPPOSITE),
+    ("-g_m R_D", r"-g_{m}R_{D}", EQUAL),
+    ("r_o", "R_o", DIFFERENT),
+    ("R1||R2", "R1*R2/(R1+R2)", EQUAL),
+    ("H(jw)=1/(1+jwRC)", "1/(1+sRC)", EQUAL),
+    ("(a+b)^2", "a^2+2ab+b^2", EQUAL),
+    ("(a+b)^2", "a^2+b^2", DIFFERENT),
+    ("sqrt(L/C)", "sqrt(L)/sqrt(C)", EQUAL),
+    ("sqrt(L/C)", "sqrt(C/L)", DIFFERENT),
+    ("e^{-t/tau}", "exp(-t/tau)", EQUAL),
+    ("e^{-t/tau}", "exp(t/tau)", DIFFERENT),
+    (r"|1/(1+j\omega RC)|", r"\frac{1}{\sqrt{1+(\omega RC)^2}}", EQUAL),
+    ("sin(x)^2+cos(x)^2", "1", EQUAL),
+    ("log(a*b)", "log(a)+log(b)", EQUAL),
+    (r"20\log_{10}(A)", "20*log(A)/log(10)", EQUAL),
+    (r"\frac{1}{2\pi RC}", "1/(2*pi*R*C)", EQUAL),
+    ("1/0", "1", UNREADABLE),
+    ("1/(R1-R1)", "R1", UNREADABLE),
+    ("0", "R1-R1", EQUAL),
+    ("9**9**9", "1", UNREADABLE),
+    ("__import__('os').system('x')", "1", UNREADABLE),
+    ("exp(exp(exp(exp(100))))", "1", UNREADABLE),
+    ("(x^64)^64^64", "1", UNREADABLE),
+    ("", "", UNREADABLE),
+    ("x", "y", DIFFERENT),
+    ("TIMEOUT_OR_ERROR", "R1", UNREADABLE),
+]
+
+
+@pytest.mark.parametrize(("a", "b", "wanted"), PAIRS)
+def test_pairs_have_the_verdict_that_mathematics_gives(a: str, b: str, wanted: str) -> None:
+    assert equal_expressions(a, b).value == wanted
+    assert equal_expressions(b, a).value == wanted
+
+
+def test_symbols_that_are_told_decide() -> None:
+    assert equal_expressions("sr1c1", "s*R1*C1", ["R1", "C1"]) is Verdict.EQUAL
+    assert equal_expressions("RC", "R*C", ["RC", "R", "C"]) is Verdict.DIFFERENT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 10_000_000,
+        "x" * 10_000_000,
+        "sin(" * 4000 + "x",
+        "sin(x)+" * 2800 + "1",
+        "x^64*" * 3900 + "1",
+        "1/" * 9000 + "x",
+        "exp(x)^" * 50 + "x",
+        "R1||" * 4900 + "R1",
+        "sqrt(x+" * 60 + "1" + ")" * 60,
+        ".control\nshell rm -rf /\n.endc",
+    ],
+)
+def test_nothing_takes_longer_than_a_second(text: str) -> None:
+    began = time.perf_counter()
+    equal_expressions(text, "R1+x")
+    matches_circuit(text, DIVIDER, "V1", "R2")
+    assert time.perf_counter() - began < 2
+
+
+DIVIDER = netlist.parse("V1 1 0 V1\nR1 1 2 R1\nR2 2 0 R2")
+
+
+def test_a_divider_is_judged_by_its_netlist() -> None:
+    for right in ("R2/(R1+R2)", r"\frac{R_2}{R_1+R_2}", "H(s) = V_2/V_1 = R_2/(R_1+R_2)", "1/(1+R1/R2)", "r2/(r1+r2)"):
+        assert matches_circuit(right, DIVIDER, "V1", "R2") is Verdict.EQUAL
+    assert matches_circuit("-R2/(R1+R2)", DIVIDER, "V1", "R2") is Verdict.OPPOSITE
+    for wrong in ("R1/(R1+R2)", "R2/(R1-R2)", "R2/(R1+R3)", "R2", "0", "1/2", "V1*R2/(R1+R2)"):
+        assert matches_circuit(wrong, DIVIDER, "V1", "R2") is Verdict.DIFFERENT
+    assert matches_circuit("I cannot see it", DIVIDER, "V1", "R2") is Verdict.UNREADABLE
+
+
+def test_an_output_is_a_device_a_node_or_two_nodes() -> None:
+    answer = "R2/(R1+R2)"
+    outputs = ("R2", "r2", "2", "v(2)", "V(2, 0)", ("2", "0"), ["2"])
+    assert {matches_circuit(answer, DIVIDER, "V1", o) for o in outputs} == {Verdict.EQUAL}
+    assert matches_circuit(answer, DIVIDER, "V1", ("0", "2")) is Verdict.OPPOSITE
+    with pytest.raises(KeyError, match="devices: V1, R1, R2; nodes: 1, 0, 2"):
+        matches_circuit(answer, DIVIDER, "V1", "C1")
+    with pytest.raises(KeyError, match="the circuit has V1"):
+        matches_circuit(answer, DIVIDER, "V9", "R2")
+
+
+def test_numbers_and_names_may_both_be_used() -> None:
+    circuit = netlist.parse("V1 1 0 5\nR1 1 2 1k\nC1 2 0 1u")
+    for right in ("1/(1+s*R1*C1)", "1/(1+0.001s)", "1000/(s+1000)", "1/(1+s*1000*C1)"):
+        assert matches_circuit(right, circuit, "V1", "C1") is Verdict.EQUAL
+    assert matches_circuit("1/(1+0.01s)", circuit, "V1", "C1") is Verdict.DIFFERENT
+
+
+def test_other_sources_are_zero_and_probes_are_wires() -> None:
+    circuit = netlist.parse("V1 1 0 V1\nVI1 1 2 0\nR1 2 3 R1\nR2 3 0 R2\nI1 0 3 I1\nV2 4 0 V2\nR3 4 3 R3")
+    assert matches_circuit("(R2||R3)/(R1+(R2||R3))", circuit, "V1", "R2") is Verdict.EQUAL
+    assert matches_circuit("R1||R2||R3", circuit, "I1", "3") is Verdict.EQUAL
+
+
+@pytest.mark.parametrize("gain", ["Ad", "Ad 0", "inf", "opamp"])
+def test_an_ideal_op_amp_is_the_limit_of_its_gain(gain: str) -> None:
+    circuit = netlist.parse(f"V1 1 0 step\nR1 1 2 R1\nR2 2 3 R2\nEint1 3 0 0 2 {gain}\nR3 3 0 R3")
+    assert matches_circuit("-R2/R1", circuit, "V1", "R3") is Verdict.EQUAL
+    assert matches_circuit("-R1/R2", circuit, "V1", "R3") is Verdict.DIFFERENT
+
+
+def test_an_answer_with_the_open_loop_gain_is_judged_with_it() -> None:
+    circuit = netlist.parse("V1 1 0 step\nR1 1 2 R1\nR2 2 3 R2\nE1 3 0 0 2 Ad")
+    assert matches_circuit("-Ad*R2/(R1+R2+Ad*R1)", circuit, "V1", "3") is Verdict.EQUAL
+    assert matches_circuit("-Ad*R2/(R1+R2-Ad*R1)", circuit, "V1", "3") is Verdict.DIFFERENT
+
+
+def test_lcapys_op_amp_line_is_read() -> None:
+    circuit = netlist.parse("V1 1 0 V1\nE1 3 0 opamp 1 2 Ad\nR1 2 0 R1\nR2 3 2 R2")
+    assert circuit.device("E1").nodes == ("3", "0", "1", "2")
+    assert matches_circuit("1+R2/R1", circuit, "V1", "3") is Verdict.EQUAL
+
+
+def test_currents_of_lcapys_sources_flow_the_other_way() -> None:
+    text = "V1 1 0 {0}\nG1 2 0 1 0 gm\nR1 2 0 R1"
+    spice, lcapy = netlist.parse(text.format("V1")), netlist.parse(text.format("step"))
+    assert matches_circuit("-gm*R1", spice, "V1", "R1") is Verdict.EQUAL
+    assert matches_circuit("gm*R1", lcapy, "V1", "R1") is Verdict.EQUAL
+    assert is_lcapy(lcapy)
+    assert not is_lcapy(to_spice(lcapy))
+    assert to_spice(spice) is spice
+
+
+def test_what_has_no_answer_is_said() -> None:
+    with pytest.raises(SingularCircuitError):
+        matches_circuit("1", netlist.parse("V1 1 0 V1\nC1 2 3 C1\nR1 1 0 R1"), "V1", "C1")
+    with pytest.raises(UnsolvableDeviceError):
+        matches_circuit("1", netlist.parse("V1 1 0 V1\nQ1 1 2 0 npn\nR1 2 0 R1"), "V1", "R1")
+
+
+# ------------------------------------------------------------------------- random circuits, true answers, and mutants
+
+
+def symbolic_item(seed: int, components: tuple[int, int] = (3, 7)) -> Circuit:
+    """A generated circuit whose values are the names of its devices; it has a voltage source."""
+    for index in range(100):
+        made = generate.item([seed, 77], index, components=components).circuit
+        if any(d.kind == "V" for d in made.devices):
+            return Circuit(tuple(replace(d, value=None, text=d.name) for d in made.devices))
+    raise AssertionError("no circuit with a voltage source in 100")
+
+
+def asked(circuit: Circuit, rng: random.Random) -> tuple[str, str]:
+    sources = [d.name for d in circuit.devices if d.kind == "V"]
+    return rng.choice(sources), rng.choice([d.name for d in circuit.devices if d.name not in sources])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_true_answers_are_accepted_and_mutants_are_not(seed: int) -> None:
+    rng = random.Random(seed)
+    circuit = symbolic_item(seed)
+    source, output = asked(circuit, rng)
+    made = transfer_function(circuit, source=source, output=output)
+    for text in (made.text, made.latex, str(sympy.expand(made.expression)), f"H(s) = {made.latex}"):
+        assert matches_circuit(text, circuit, source, output) is Verdict.EQUAL
+    true = made.expression
+    if true != 0:
+        assert matches_circuit(f"-({made.text})", circuit, source, output) is Verdict.OPPOSITE
+    for mutant in mutants(true, rng):
+        verdict = matches_circuit(str(mutant), circuit, source, output)
+        difference, total = sympy.cancel(mutant - true), sympy.cancel(mutant + true)
+        wanted = EQUAL if difference == 0 else OPPOSITE if total == 0 else DIFFERENT
+        assert verdict.value == wanted
+        assert equal_expressions(str(mutant), made.text).value == wanted
+
+
+def mutants(true: sympy.Expr, rng: random.Random) -> list[sympy.Expr]:
+    symbols = sorted(true.free_symbols, key=str)
+    made = [2 * true, true + 1, 1 / true if true != 0 else true + 2]
+    for symbol in symbols[:4]:
+        made += [true.subs(symbol, 2 * symbol), true.subs(symbol, -symbol), true.subs(symbol, sympy.Symbol("R99"))]
+    if len(symbols) > 1:
+        a, b = rng.sample(symbols, 2)
+        made.append(true.subs({a: b, b: a}, simultaneous=True))
+    return [m for m in made if not m.has(sympy.zoo, sympy.nan)]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_judge_agrees_with_the_numeric_solver(seed: int) -> None:
+    """Another route to the truth: floating point at one frequency, with values drawn at random."""
+    rng = random.Random(seed)
+    circuit = symbolic_item(seed, (3, 9))
+    source, output = asked(circuit, rng)
+    made = transfer_function(circuit, source=source, output=output)
+    values = {d.name: 10 ** rng.uniform(-1, 1) for d in circuit.devices}
+    plain = tuple(
+        replace(d, text="", value=values[d.name] if d.kind in "RLC" else 0.0, ac=1 + 0j if d.name == source else None)
+        for d in circuit.devices
+    )
+    device = circuit.device(output)
+    wanted = numeric.solve(Circuit(plain), 0.3).voltage(*device.nodes)
+    assert made.at(0.3, values) == pytest.approx(wanted, rel=1e-6, abs=1e-9)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_rational_functions_are_judged_as_sympy_judges_them(data: st.DataObject) -> None:
+    x, y, z = sympy.symbols("x y z")
+    leaf = st.sampled_from([x, y, z, sympy.Integer(2), sympy.Integer(3)])
+
+    def more(inner: st.SearchStrategy[sympy.Expr]) -> st.SearchStrategy[sympy.Expr]:
+        pair = st.tuples(inner, inner)
+        return st.one_of(
+            pair.map(lambda p: p[0] + p[1]), pair.map(lambda p: p[0] * p[1]), pair.map(lambda p: p[0] - p[1])
+        )
+
+    polynomial = st.recursive(leaf, more, max_leaves=6)
+    a, b, c = (data.draw(polynomial) for _ in range(3))
+    first, second = sympy.together((a + b) / (c**2 + 1)), sympy.expand(a / (c**2 + 1)) + b / (c**2 + 1)
+    assert equal_expressions(str(first), str(second)) is Verdict.EQUAL
+    wanted = EQUAL if sympy.expand(a - b) == 0 else OPPOSITE if sympy.expand(a + b) == 0 else DIFFERENT
+    assert equal_expressions(str(a), str(b)).value == wanted
+
+
+def test_many_threads_judge_as_one_does() -> None:
+    texts = [(a, b, wanted) for a, b, wanted in PAIRS] * 20
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda row: equal_expressions(row[0], row[1]).value, texts))
+    assert found == [wanted for _, _, wanted in texts]
