@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from itertools import combinations
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -20,10 +21,10 @@ from circuitvlm.circuit import draw, generate
 from circuitvlm.circuit._labels import Rect, label_lines
 from circuitvlm.circuit._sketch import SMALLER, sketch
 from circuitvlm.circuit.graph import PIN_NAMES, Circuit, Device
-from circuitvlm.circuit.layout import nets, nets_of, place
+from circuitvlm.circuit.layout import Mark, nets, nets_of, place
 from circuitvlm.circuit.netlist import parse
 
-STYLES = tuple(draw.STYLES)
+STYLES = tuple(name for name, style in draw.STYLES.items() if style.look == "schemdraw")
 EVERY_KIND = "RCLVIDQMJZEGFHBSWTKX"
 
 
@@ -67,7 +68,7 @@ def test_a_generated_circuit_is_placed_anew_with_its_own_connections() -> None:
 def test_labels_touch_nothing(style: str) -> None:
     for i in range(200):
         item = generate.item(8, i, components=(3, 8))
-        page = draw._sketch(item.circuit, item.placement, style=style, width=224, height=168, seed=i)
+        page = draw._sketch(item.circuit, item.placement, style=style, width=224, height=168, seed=i, marks=())
         labels = [line.rect(page.style) for line in page.labels]
         if draw.crowding(item.circuit, item.placement, style=style, width=224, height=168, seed=i) < 1:
             ink = page.taken[: len(page.taken) - len(labels)] if not page.style.nodes else page.taken
@@ -195,6 +196,42 @@ def test_the_sign_of_a_source_shows() -> None:
         )
         for style in STYLES:
             assert (draw.pixels(there, style=style) != draw.pixels(back, style=style)).any()
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("kind", ["voltage", "current"])
+def test_a_marked_quantity_is_drawn_and_its_direction_shows(kind: Literal["voltage", "current"], style: str) -> None:
+    item = generate.item(1, 2, components=(5, 5))
+    name = next(device.name for device in item.circuit.devices if device.kind == "R")
+    page: dict[str, Any] = {"style": style, "width": 300, "height": 224}
+    bare = draw.pixels(item.circuit, item.placement, **page)
+    marks = [Mark(kind=kind, name="U7", device=name, reversed=turned) for turned in (False, True)]
+    there, back = (draw.pixels(item.circuit, item.placement, **page, marks=[mark]) for mark in marks)
+    assert 0 < (there != bare).mean() < 0.2
+    assert (there != back).any()
+    assert "U7" in draw.svg(item.circuit, item.placement, **page, marks=marks[:1])
+
+
+def test_most_marks_find_room() -> None:
+    crowded = 0
+    for i in range(60):
+        item = generate.item(2, i, components=(3, 6))
+        marks = [Mark(kind="current", name="I0", device=item.circuit.devices[0].name)]
+        crowded += draw.crowding(item.circuit, item.placement, style="american", marks=marks, seed=i) >= 1
+    assert crowded <= 12
+
+
+@pytest.mark.parametrize(
+    ("mark", "wanted"),
+    [
+        (Mark(kind="voltage", name="U0", device="R8"), "no device 'R8'; the circuit has Q1, R9"),
+        (Mark(kind="power", name="P0", device="R9"), "kind is 'power', wanted"),  # type: ignore[arg-type]
+        (Mark(kind="voltage", name="U0", device="q1"), "Q1 has no two-pin symbol"),
+    ],
+)
+def test_a_mark_that_cannot_be_drawn_is_named(mark: Mark, wanted: str) -> None:
+    with pytest.raises(ValueError, match=wanted):
+        draw.svg(deck("Q"), style="american", marks=[mark])
 
 
 def test_an_unknown_style_is_named() -> None:

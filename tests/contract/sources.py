@@ -21,28 +21,21 @@ def small_sources(name: str, cache: Path) -> dict[str, tuple[Any, dict[str, Any]
 
 @cache
 def examples(folder: Path) -> tuple[Example, ...]:
-    """The first split of every small source."""
+    """All splits of every small source."""
     found: list[Example] = []
     for name in rooms.names("data"):
         for source, _ in small_sources(name, folder).values():
-            found += source.examples(source.splits()[0])
+            for split in source.splits():
+                found += source.examples(split)
     return tuple(found)
 
 
 def fitting(name: str, task: Any, folder: Path) -> list[Example]:
     """The examples that a task can ask about; a task that finds none is not tested, so that is a failure."""
     dealt = [replace(example, task=name) for example in examples(folder)]
-    fit = [example for example in dealt if _asks(task, example)]
+    fit = [example for example in dealt if task.fits(example)]
     assert fit, f"task {name}: no source of conf/data has examples that it can ask about"
     return fit
-
-
-def _asks(task: Any, example: Example) -> bool:
-    try:
-        task.ask(example)
-    except ValueError:  # a task refuses an example without its facts
-        return False
-    return True
 
 
 def tasks() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -131,6 +131,8 @@ def composition_faults(conf: Path, overrides: list[str]) -> list[str]:
 
 def choosing(conf: Path, group: str, name: str) -> list[str]:
     """The overrides that choose one YAML; a metric is chosen inside a task."""
+    if group in ("data", "task"):  # an experiment's own would stand beside it
+        return ["~experiment", f"{group}={name}"]
     if group != "metric":
         return [f"{group}={name}"]
     task = next(iter(compose(config_dir=conf).tasks))

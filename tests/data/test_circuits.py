@@ -13,7 +13,8 @@ import pytest
 from circuitvlm.circuit import netlist
 from circuitvlm.circuit.equivalence import topology_key
 from circuitvlm.data import _chunks, circuits
-from circuitvlm.data.circuits import Circuits, share_of
+from circuitvlm.data._drawn import share_of
+from circuitvlm.data.circuits import Circuits
 
 
 def source(cache: Path, *, seed: int = 0, workers: int = 0, **splits: dict[str, Any]) -> Circuits:

@@ -27,9 +27,21 @@ class Source:
         return self.rows
 
 
+class Any:
+    """A task that asks about every example."""
+
+    def fits(self, example: Example) -> bool:
+        return True
+
+
+class Odd(Any):
+    def fits(self, example: Example) -> bool:
+        return bool(example.facts["n"] % 2)
+
+
 def asked(*, limit: int | None = None, shuffle_images: bool) -> list[Example]:
     sources = {"a": Source("a", 5), "b": Source("b", 3)}
-    return list(Questions(sources, {"t": object()}, "test", limit=limit, shuffle_images=shuffle_images))
+    return list(Questions(sources, {"t": Any()}, "test", limit=limit, shuffle_images=shuffle_images))
 
 
 @pytest.mark.parametrize("limit", [None, 6])
@@ -44,4 +56,23 @@ def test_shuffled_images_are_another_examples_of_the_same_source_each_once(limit
 
 def test_one_example_alone_cannot_be_shuffled() -> None:
     with pytest.raises(ValueError, match="no other image"):
-        Questions({"a": Source("a", 1)}, {"t": object()}, "test", limit=None, shuffle_images=True)
+        Questions({"a": Source("a", 1)}, {"t": Any()}, "test", limit=None, shuffle_images=True)
+
+
+def test_each_task_asks_about_the_examples_that_fit_it(caplog: pytest.LogCaptureFixture) -> None:
+    sources = {"a": Source("a", 4)}
+    both = Questions(sources, {"all": Any(), "odd": Odd()}, "test", limit=None)
+    assert [e.id for e in both] == ["a0#all", "a1#all", "a1#odd", "a2#all", "a3#all", "a3#odd"]
+    with caplog.at_level("INFO"):
+        few = Questions(sources, {"odd": Odd()}, "test", limit=1)
+    assert [e.id for e in few] == ["a1"]
+    assert "no task asks about 2 no kind" in caplog.text
+
+
+def test_tasks_without_any_example_are_refused() -> None:
+    class Never(Any):
+        def fits(self, example: Example) -> bool:
+            return False
+
+    with pytest.raises(ValueError, match=r"no example fits a task \(t\); there are 3 no kind"):
+        Questions({"a": Source("a", 3)}, {"t": Never()}, "test", limit=None)

@@ -41,14 +41,36 @@ class Symbol:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A named quantity in a drawing.
+
+    A "voltage" is drawn as + beside the first pin of the device and - beside the second, a "current" as an arrow that
+    points from the first pin to the second: the passive sign convention of `numeric.Solution`. `reversed` turns either.
+    """
+
+    kind: Literal["voltage", "current"]
+    name: str
+    device: str
+    reversed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
-    """A drawing on the grid; `labels` are (node, point where its number may stand)."""
+    """A drawing on the grid; `labels` are (node, point where its number may stand).
+
+    `marks` are the quantities that control sources, `controls` are (controlled source, name of its mark). `columns` and
+    `rows` tell in centimetres where the grid lines lie; the drawing code chooses where they are ().
+    """
 
     symbols: tuple[Symbol, ...]
     wires: tuple[tuple[Point, ...], ...]
     dots: tuple[Point, ...]
     ground: Point | None
     labels: tuple[tuple[str, Point], ...] = ()
+    marks: tuple[Mark, ...] = ()
+    controls: tuple[tuple[str, str], ...] = ()
+    columns: tuple[float, ...] = ()
+    rows: tuple[float, ...] = ()
 
     @property
     def size(self) -> tuple[float, float]:
@@ -109,11 +131,13 @@ def nets_of(circuit: Circuit) -> frozenset[frozenset[Pin]]:
 def nets(placement: Placement) -> frozenset[frozenset[Pin]]:
     """The sets of pins that a drawing joins, read from its geometry alone.
 
-    Raises ValueError where the drawing is ambiguous: a wire through a symbol, or two symbols in one place.
+    The controlling pins of a source lie where the + and the - of its voltage are drawn. Raises ValueError where the
+    drawing is ambiguous: a wire through a symbol, or two symbols in one place.
     """
     stretches = [pair for wire in placement.wires for pair in pairwise(wire)]
     _check_bodies(placement.symbols, stretches)
     pins: dict[Pin, Point] = {(s.device, i): point for s in placement.symbols for i, point in enumerate(s.pins)}
+    pins.update(_controlling(placement))
     if placement.ground is not None:
         pins[GROUND, 0] = placement.ground
     touching = {point: [i for i, stretch in enumerate(stretches) if on(point, stretch)] for point in pins.values()}
@@ -134,6 +158,18 @@ def nets(placement: Placement) -> frozenset[frozenset[Pin]]:
     for pin, point in pins.items():  # where no wire ends, pins at the same point are joined to each other
         joined.setdefault(find(touching[point][0]) if touching[point] else point, set()).add(pin)
     return frozenset(frozenset(net) for net in joined.values())
+
+
+def _controlling(placement: Placement) -> dict[Pin, Point]:
+    """Where the plus and the minus stand of the voltage that controls a source."""
+    marks = {mark.name: mark for mark in placement.marks if mark.kind == "voltage"}
+    pins = {symbol.device: symbol.pins[:2] for symbol in placement.symbols}
+    found: dict[Pin, Point] = {}
+    for source, name in placement.controls:
+        if name in marks:
+            first, second = pins[marks[name].device][:: -1 if marks[name].reversed else 1]
+            found[source, 2], found[source, 3] = first, second
+    return found
 
 
 def on(point: Point, stretch: Edge) -> bool:

@@ -5,11 +5,14 @@ Pictures are drawn from outlines: resvg would shape each label anew, which costs
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import cache
 
 from fontTools.pens.svgPathPen import SVGPathPen
 from fontTools.ttLib import TTFont
+
+logging.getLogger("fontTools").setLevel(logging.ERROR)  # it remarks on the dates in the Computer Modern files
 
 
 @dataclass(frozen=True, slots=True)

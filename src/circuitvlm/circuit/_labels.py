@@ -88,7 +88,7 @@ def place(spot: Spot, *, style: Style, taken: Sequence[Rect], page: Rect) -> tup
     best: tuple[Line, ...] = ()
     least = float("inf")
     for lines in _candidates(spot, style):
-        touched = sum(_touched(line.rect(style), taken, page) for line in lines)
+        touched = sum(touched_area(line.rect(style), taken, page) for line in lines)
         if touched < least:
             best, least = lines, touched
         if touched == 0:
@@ -96,7 +96,7 @@ def place(spot: Spot, *, style: Style, taken: Sequence[Rect], page: Rect) -> tup
     return best, least
 
 
-def _touched(rect: Rect, taken: Iterable[Rect], page: Rect) -> float:
+def touched_area(rect: Rect, taken: Iterable[Rect], page: Rect) -> float:
     """Area shared with what stands there already, and outside of the page."""
     x0, y0, x1, y1 = rect[0] - AIR, rect[1], rect[2] + AIR, rect[3]
     area = 0.0

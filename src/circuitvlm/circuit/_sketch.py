@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 
-from circuitvlm.circuit import _symbols
+from circuitvlm.circuit import _marks, _symbols
 from circuitvlm.circuit._frame import GROUND_SCALE, XY, Frame
 from circuitvlm.circuit._frame import frame as fitted
-from circuitvlm.circuit._geometry import OVERHANG, Placement, Symbol
+from circuitvlm.circuit._geometry import OVERHANG, Mark, Placement, Symbol
 from circuitvlm.circuit._labels import Line, Rect, Spot, label_lines, place, text_width
-from circuitvlm.circuit._styles import Style
+from circuitvlm.circuit._marks import Body
+from circuitvlm.circuit._styles import SMALLER, Style
 from circuitvlm.circuit.graph import Circuit, Device
 
 SMALLEST_FONT = 8.0
-SMALLER = 2.0
-"""By how much the font of node numbers and pin names is smaller than that of labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,11 @@ class Pole:
 
 @dataclass(slots=True)
 class Sketch:
-    """A drawing while it grows: SVG fragments, labels, and the rectangles where ink lies already."""
+    """A drawing while it grows: SVG fragments, labels, and the rectangles where ink lies already.
+
+    `captions` are the rectangles of signs and formulas that are fragments already, `bodies` the two-pin symbols,
+    `controls` the name of the quantity that controls a source.
+    """
 
     width: int
     height: int
@@ -45,6 +49,9 @@ class Sketch:
     taken: list[Rect] = field(default_factory=list)
     spots: list[Spot] = field(default_factory=list)
     poles: list[Pole] = field(default_factory=list)
+    captions: list[Rect] = field(default_factory=list)
+    bodies: dict[str, Body] = field(default_factory=dict)
+    controls: dict[str, str] = field(default_factory=dict)
     touched: float = 0.0
 
     def line(self, *points: XY) -> None:
@@ -65,16 +72,30 @@ class Sketch:
         if stroke:
             self.fragments.append(f'<path d="{stroke}"{turn}{width}/>')
 
+    def touches(self, rect: Rect) -> bool:
+        """Whether something lies in a rectangle, or it lies beyond the page."""
+        x0, y0, x1, y1 = rect
+        if x0 < 0 or y0 < 0 or x1 > self.width or y1 > self.height:
+            return True
+        return any(x0 < c and a < x1 and y0 < d and b < y1 for a, b, c, d in self.taken)
+
     def text(self, text: str, *, x: float, y: float, size: float) -> None:
         """A sign that belongs to a symbol, centred at (x, y)."""
         self.signs.append(Line(text=text, x=x, y=y + 0.36 * size, anchor="middle"))
 
 
 def sketch(
-    circuit: Circuit, placement: Placement, *, style: Style, width: int, height: int, rng: np.random.Generator
+    circuit: Circuit,
+    placement: Placement,
+    *,
+    style: Style,
+    width: int,
+    height: int,
+    rng: np.random.Generator,
+    marks: Sequence[Mark] = (),
 ) -> Sketch:
     """The drawing of a placement, labels placed; with a smaller font where labels would touch something."""
-    page = Sketch(width=width, height=height, style=style)
+    page = Sketch(width=width, height=height, style=style, controls=dict(placement.controls))
     frame = fitted(circuit, placement, style=style, width=width, height=height, rng=rng)
     for wire in placement.wires:
         page.line(*(frame.at(point) for point in wire))
@@ -86,7 +107,9 @@ def sketch(
     if placement.ground is not None:
         _ground(page, *frame.at(placement.ground))
     for pole in page.poles:
-        _signs(page, pole)
+        _marks.signs(page, pole)
+    named = (*placement.marks, *(mark for mark in marks if mark not in placement.marks))
+    _marks.draw(page, named, small=replace(style, font_size=style.font_size - SMALLER))
     _write_labels(page)
     if style.nodes:
         _write_nodes(page, frame, placement)
@@ -140,10 +163,13 @@ def _two_pins(page: Sketch, frame: Frame, symbol: Symbol, device: Device) -> Non
     elif name in ("circle", "diamond"):
         page.poles.append(Pole(x=x, y=y, dx=dx, dy=dy, scale=scale))
     elif name == "battery":
-        _plus(page, x=x - dx * (along + 5) + dy * 7, y=y - dy * (along + 5) - dx * 7, arm=2.4)
-    page.spots.append(
-        Spot(lines=label_lines(device, style), x=x, y=y, across=across, along=along, upright=abs(dy) > abs(dx))
-    )
+        _marks.draw_plus(page, x=x - dx * (along + 5) + dy * 7, y=y - dy * (along + 5) - dx * 7, arm=2.4)
+    page.bodies[device.name] = Body(x=x, y=y, dx=dx, dy=dy, along=along, across=across, reach=reach / 2)
+    lines = label_lines(device, style)
+    if device.name in page.controls:
+        gain = " ".join(lines[1:]).rpartition(" ")[2]  # without the probe that a line of the netlist names
+        lines = (device.name, f"{gain} {page.controls[device.name]}".lstrip())
+    page.spots.append(Spot(lines=lines, x=x, y=y, across=across, along=along, upright=abs(dy) > abs(dx)))
 
 
 def _arrow(page: Sketch, *, x: float, y: float, dx: float, dy: float, reach: float) -> None:
@@ -156,37 +182,6 @@ def _arrow(page: Sketch, *, x: float, y: float, dx: float, dy: float, reach: flo
     page.fragments.append(
         '<path d="M' + "L".join(f"{a:.2f} {b:.2f}" for a, b in corners) + 'Z" fill="#000" stroke="none"/>'
     )
-
-
-def _signs(page: Sketch, pole: Pole) -> None:
-    """Plus at the first pin and minus at the second: beside the leads where there is room for both, else inside."""
-    inside = 0.25 * pole.scale, 0.0, 0.11 * pole.scale
-    places = [inside]
-    if page.style.source == "outside":
-        side = 1 if (page.style.side == "left") == (pole.dy != 0) else -1  # away from the label first
-        places = [(0.5 * pole.scale + 5.0, side * 6.0, 2.6), (0.5 * pole.scale + 5.0, -side * 6.0, 2.6), inside]
-    for back, aside, arm in places:
-        ax, ay = abs(pole.dy) * aside, abs(pole.dx) * aside
-        plus = pole.x - pole.dx * back + ax, pole.y - pole.dy * back + ay
-        minus = pole.x + pole.dx * back + ax, pole.y + pole.dy * back + ay
-        if not aside or not any(_touches(_square(at, arm + 1), page) for at in (plus, minus)):
-            break
-    _plus(page, x=plus[0], y=plus[1], arm=arm)
-    _minus(page, x=minus[0], y=minus[1], arm=arm)
-
-
-def _square(at: XY, half: float) -> Rect:
-    return at[0] - half, at[1] - half, at[0] + half, at[1] + half
-
-
-def _plus(page: Sketch, *, x: float, y: float, arm: float) -> None:
-    page.fragments.append(f'<path d="M{x - arm:.2f} {y:.2f}h{2 * arm:.2f}M{x:.2f} {y - arm:.2f}v{2 * arm:.2f}"/>')
-    page.taken.append((x - arm - 1, y - arm - 1, x + arm + 1, y + arm + 1))
-
-
-def _minus(page: Sketch, *, x: float, y: float, arm: float) -> None:
-    page.fragments.append(f'<path d="M{x - arm:.2f} {y:.2f}h{2 * arm:.2f}"/>')
-    page.taken.append((x - arm - 1, y - 2, x + arm + 1, y + 2))
 
 
 def _transistor(page: Sketch, frame: Frame, symbol: Symbol, device: Device) -> None:
@@ -266,7 +261,8 @@ def _write_labels(page: Sketch) -> None:
         if touched < 1 or page.style.font_size - 1 < min(SMALLEST_FONT, full.font_size):
             break
         page.style = replace(page.style, font_size=page.style.font_size - 1)
-    page.touched, page.style, page.labels = best
+    touched, page.style, page.labels = best
+    page.touched += touched
     page.taken[ink:] = [line.rect(page.style) for line in page.labels]
 
 
@@ -292,14 +288,7 @@ def _write_nodes(page: Sketch, frame: Frame, placement: Placement) -> None:
                 text=node, x=x + 3 * dx, y=y + (-3 if dy < 0 else 3 + 0.74 * size), anchor="start" if dx > 0 else "end"
             )
             rect = line.rect(small)
-            if not _touches(rect, page):
+            if not page.touches(rect):
                 page.signs.append(line)
                 page.taken.append(rect)
                 break
-
-
-def _touches(rect: Rect, page: Sketch) -> bool:
-    x0, y0, x1, y1 = rect
-    if x0 < 0 or y0 < 0 or x1 > page.width or y1 > page.height:
-        return True
-    return any(x0 < c and a < x1 and y0 < d and b < y1 for a, b, c, d in page.taken)

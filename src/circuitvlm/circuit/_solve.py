@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -23,6 +24,16 @@ def transfer(system: Equations, source: str, plus: str, minus: str, *, at: _fiel
 
     Raises SingularCircuitError, and BoundError past `until`.
     """
+    answer = unknowns(system, {source: 1}, at=at, until=until)
+    volts: int = (_voltage(system, answer, plus) - _voltage(system, answer, minus)) % PRIME
+    return volts
+
+
+def unknowns(system: Equations, drive: Mapping[str, int], *, at: _field.Point, until: float) -> list[int]:
+    """Every unknown of the equations, modulo PRIME, with the sources of `drive` at its values and the others at zero.
+
+    Raises SingularCircuitError, and BoundError past `until`.
+    """
     size = len(system.unknowns)
     if size > MOST_UNKNOWNS:
         raise SingularCircuitError(f"{size} unknowns; at most {MOST_UNKNOWNS} are solved symbolically")
@@ -31,11 +42,8 @@ def transfer(system: Equations, source: str, plus: str, minus: str, *, at: _fiel
         row = rows[entry.row]
         row[entry.column] = (row.get(entry.column, 0) + entry.sign * _coefficient(entry, at)) % PRIME
     for number, sign, name in system.drive:
-        if name == source:
-            rows[number][size] = (rows[number].get(size, 0) + sign) % PRIME
-    answer = _eliminated(rows, size, until=until)
-    volts: int = (_voltage(system, answer, plus) - _voltage(system, answer, minus)) % PRIME
-    return volts
+        rows[number][size] = (rows[number].get(size, 0) + sign * drive.get(name, 0)) % PRIME
+    return _eliminated(rows, size, until=until)
 
 
 def transfer_complex(system: Equations, source: str, plus: str, minus: str, *, turn: int, until: float) -> Any:

@@ -10,6 +10,9 @@ from typing import Literal
 import matplotlib
 import numpy as np
 
+SMALLER = 2.0
+"""By how much the font of node numbers and pin names is smaller than that of labels, in pixels."""
+
 
 @dataclass(frozen=True, slots=True)
 class Font:
@@ -46,8 +49,12 @@ class Style:
     sides of an upright part too) or "joined" (in one line where there is room). `side` is where an upright part's label
     stands. `unit`: who shows its unit. `wobble`: how much scale, place, font size and line width vary from drawing to
     drawing (0: not at all, 1: a lot). `noise` is the paper's standard deviation in grey levels, `blur` a radius.
+
+    The look "circuitikz" (see `_grid_sketch`) has colour, and symbols, letters and sizes of its own: of the others
+    only `noise` and `blur` apply to it.
     """
 
+    look: Literal["schemdraw", "circuitikz"] = "schemdraw"
     resistor: Literal["zigzag", "box"] = "zigzag"
     inductor: Literal["bumps", "loops"] = "bumps"
     source: Literal["inside", "outside", "battery"] = "inside"
@@ -92,10 +99,12 @@ STYLES: dict[str, Style] = {
         dot=1.8,
         wobble=0.3,
     ),
+    "circuitsense": Style(look="circuitikz"),
 }
-"""`iec` is the style that no base model is trained on: it tests, and is adapted to."""
+"""`iec` is the style that no base model is trained on: it tests, and is adapted to. `circuitsense` is that of a public
+benchmark, for circuits on a grid."""
 
-SEEN = tuple(name for name in STYLES if name != "iec")
+SEEN = tuple(name for name in STYLES if name not in ("iec", "circuitsense"))
 
 
 def style_named(name: str) -> Style:

@@ -23,7 +23,7 @@ def to_spice(circuit: Circuit) -> Circuit:
 
     In lcapy's netlists a current source, independent or controlled, drives its current out of its first node
     (lcapy's documentation, "Component specification"); so the nodes of the outputs of G, F and I are exchanged, and
-    the word for the source's shape goes.
+    the word for the source's shape gives way to its name.
     """
     return replace(circuit, devices=tuple(map(_turned, circuit.devices))) if is_lcapy(circuit) else circuit
 
@@ -32,7 +32,7 @@ def _turned(device: Device) -> Device:
     if device.kind in _REVERSED:
         device = replace(device, nodes=(device.nodes[1], device.nodes[0], *device.nodes[2:]))
     if device.kind in "VI" and _first_word(device) in _WORDS:
-        device = replace(device, text=device.text.partition(" ")[2])
+        device = replace(device, text=device.text.partition(" ")[2] or device.name)
     return device
 
 

@@ -1,4 +1,4 @@
-"""What does a circuit look like? SVG text and grey pixels, in a named style.
+"""What does a circuit look like? SVG text and pixels, in a named style.
 
 Symbols come from schemdraw's elements (`_symbols`), labels find their own room (`_labels`), resvg makes the pixels with
 the font files that matplotlib ships, so that one seed gives the same picture on every machine.
@@ -7,21 +7,25 @@ the font files that matplotlib ships, so that one seed gives the same picture on
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from html import escape
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import resvg_py
 from PIL import Image, ImageFilter
 
-from circuitvlm.circuit import _glyphs, layout
+from circuitvlm.circuit import _glyphs, _grid_sketch, layout
+from circuitvlm.circuit._grid_place import on_grid
 from circuitvlm.circuit._labels import ANCHORS, Line
-from circuitvlm.circuit._sketch import SMALLER, Sketch, sketch
-from circuitvlm.circuit._styles import SEEN, STYLES, Style, style_named, varied
+from circuitvlm.circuit._marks import checked
+from circuitvlm.circuit._sketch import Sketch, sketch
+from circuitvlm.circuit._styles import SEEN, SMALLER, STYLES, Style, style_named, varied
 from circuitvlm.circuit.graph import Circuit
-from circuitvlm.circuit.layout import Placement
+from circuitvlm.circuit.layout import Mark, Placement
 
-__all__ = ["SEEN", "STYLES", "Style", "crowding", "image", "pixels", "size_of", "style_named", "svg"]
+__all__ = ["SEEN", "STYLES", "Mark", "Style", "crowding", "image", "pixels", "size_of", "style_named", "svg"]
 
 GROWTH = (1.0, 1.25, 1.5, 2.0)
 
@@ -44,9 +48,15 @@ def svg(
     width: int | None = None,
     height: int | None = None,
     seed: int = 0,
+    marks: Sequence[Mark] = (),
 ) -> str:
-    """The drawing as SVG text. `seed` chooses how this drawing differs from others of its style."""
-    page = _sketch(circuit, placement, style=style, width=width, height=height, seed=seed)
+    """The drawing as SVG text. `seed` chooses how this drawing differs from others of its style.
+
+    `marks` are quantities to be drawn beside devices with two pins. The look "circuitikz" (style circuitsense) draws
+    R C L V I E G F H, writes values or, where there are none, names, and its letters are outlines in the SVG too.
+    Raises ValueError for an unknown style, and for a mark or a device that cannot be drawn.
+    """
+    page = _sketch(circuit, placement, style=style, width=width, height=height, seed=seed, marks=marks)
     return _svg(page, labels=_texts(page))
 
 
@@ -58,11 +68,13 @@ def image(
     width: int | None = None,
     height: int | None = None,
     seed: int = 0,
+    marks: Sequence[Mark] = (),
 ) -> bytes:
-    """The drawing as a grey PNG."""
-    grey = pixels(circuit, placement, style=style, width=width, height=height, seed=seed)
+    """The drawing as a PNG: grey, but RGB in a style of the look "circuitikz", whose node numbers are blue."""
+    page = _sketch(circuit, placement, style=style, width=width, height=height, seed=seed, marks=marks)
+    values = _pixels(page, mode="RGB" if page.style.look == "circuitikz" else "L", seed=seed)
     buffer = io.BytesIO()
-    Image.fromarray(grey).save(buffer, format="PNG", compress_level=3)
+    Image.fromarray(values).save(buffer, format="PNG", compress_level=3)
     return buffer.getvalue()
 
 
@@ -74,14 +86,20 @@ def pixels(
     width: int | None = None,
     height: int | None = None,
     seed: int = 0,
+    marks: Sequence[Mark] = (),
 ) -> npt.NDArray[np.uint8]:
-    """The drawing as grey values (height, width); paper is 255."""
-    page = _sketch(circuit, placement, style=style, width=width, height=height, seed=seed)
+    """The drawing as grey values (height, width), in every style; paper is 255."""
+    page = _sketch(circuit, placement, style=style, width=width, height=height, seed=seed, marks=marks)
+    return _pixels(page, mode="L", seed=seed)
+
+
+def _pixels(page: Sketch, *, mode: Literal["L", "RGB"], seed: int) -> npt.NDArray[np.uint8]:
+    """(height, width) in grey, (height, width, 3) in colour."""
     png = resvg_py.svg_to_bytes(svg_string=_svg(page, labels=_outlines(page)), skip_system_fonts=True)
-    grey = Image.open(io.BytesIO(png)).convert("L")
+    shown = Image.open(io.BytesIO(png)).convert(mode)
     if page.style.blur:
-        grey = grey.filter(ImageFilter.GaussianBlur(page.style.blur))
-    values = np.asarray(grey)
+        shown = shown.filter(ImageFilter.GaussianBlur(page.style.blur))
+    values = np.asarray(shown)
     if page.style.noise:
         noise = np.random.default_rng(np.random.SeedSequence([seed, 1])).normal(0, page.style.noise, size=values.shape)
         values = np.clip(values + noise, 0, 255).astype(np.uint8)
@@ -96,9 +114,10 @@ def crowding(
     width: int | None = None,
     height: int | None = None,
     seed: int = 0,
+    marks: Sequence[Mark] = (),
 ) -> float:
     """On how many square pixels of the drawing labels touch something: a legible one has less than 1."""
-    return _sketch(circuit, placement, style=style, width=width, height=height, seed=seed).touched
+    return _sketch(circuit, placement, style=style, width=width, height=height, seed=seed, marks=marks).touched
 
 
 def _sketch(
@@ -109,10 +128,15 @@ def _sketch(
     width: int | None,
     height: int | None,
     seed: int,
+    marks: Sequence[Mark],
 ) -> Sketch:
     """The drawing before it becomes SVG. A page whose size is left open grows until its labels have room."""
-    placement = layout.place(circuit) if placement is None else placement
     base = style_named(style) if isinstance(style, str) else style
+    marks = checked(marks, circuit=circuit)
+    if base.look == "circuitikz":
+        placement = on_grid(circuit) if placement is None else placement
+        return _grid_sketch.sketch(circuit, placement, style=base, width=width, height=height, seed=seed, marks=marks)
+    placement = layout.place(circuit) if placement is None else placement
     usual = size_of(placement)
     for growth in GROWTH if width is None and height is None else GROWTH[:1]:
         rng = np.random.default_rng(np.random.SeedSequence([seed, 0]))
@@ -123,6 +147,7 @@ def _sketch(
             width=width or round(usual[0] * growth),
             height=height or round(usual[1] * growth),
             rng=rng,
+            marks=marks,
         )
         if page.touched < 1:
             break

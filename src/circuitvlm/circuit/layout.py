@@ -9,6 +9,7 @@ from __future__ import annotations
 from circuitvlm.circuit._geometry import (
     Edge,
     Form,
+    Mark,
     Pin,
     Placement,
     Point,
@@ -27,6 +28,7 @@ from circuitvlm.circuit.graph import Circuit, Device
 __all__ = [
     "Edge",
     "Form",
+    "Mark",
     "Pin",
     "Placement",
     "Point",

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import cmath
+import difflib
+import math
 import re
+from dataclasses import dataclass
+
+from circuitvlm.circuit._quantity_choice import answer_of
+from circuitvlm.circuit._quantity_text import plain
+from circuitvlm.circuit._quantity_token import tokens_of
+from circuitvlm.circuit._quantity_unit import UNITS
 
 MINUS_SIGNS = "\u2212\u2013\u2014\ufe63\uff0d"
 """Characters that look like a minus: minus sign, en and em dash, small and full-width hyphen."""
 
 LARGEST, SMALLEST = 1e200, 1e-200
 """Magnitudes beyond these are no quantity of a circuit; refusing them keeps later arithmetic finite."""
+
+LONGEST_TEXT = 20_000
+"""Longer texts are refused: no answer needs more characters."""
+
+ZERO = 1e-12
+"""A magnitude up to this, in base units, counts as 0 where the truth is 0."""
 
 _EXPONENT = {"t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15}
 _ENGINEERING = {12: "T", 9: "G", 6: "Meg", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p", -15: "f"}
@@ -18,6 +33,40 @@ _PLAIN = re.compile(
 _INFIX = re.compile(r"([+-]?)([0-9]{1,12})(meg|[tgkmunpfrµμ])([0-9]{1,3})(?:ohms?|[vafhΩω])?", re.I)
 _MIL = 25.4e-6
 _SIGNS = str.maketrans(dict.fromkeys(MINUS_SIGNS, "-"))
+_SI = {**_ENGINEERING, 6: "M"}
+_NEVER_PREFIXED = frozenset(("dB", "deg", "rad/s"))
+
+
+class QuantityError(ValueError):
+    """A text states no number, or none that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number in base units. `unit` is V A W Ohm S F H Hz s rad/s dB deg VA var C J, or None where none is stated.
+
+    A phasor or complex number is a complex `value`; an angle in radians is given in degrees, decibels as they are.
+    """
+
+    value: float | complex
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityComparison:
+    """How a predicted quantity compares with the true one.
+
+    `number`: equal in base units within the tolerance, whatever the units. `unit`: the same unit, or the truth has
+    none. `missing_unit`: the truth has a unit and the prediction states none; `unit` is then False.
+    """
+
+    number: bool
+    unit: bool
+    missing_unit: bool
+
+    @property
+    def correct(self) -> bool:
+        return self.number and self.unit
 
 
 def parse_spice(text: str) -> float:
@@ -66,6 +115,78 @@ def format_engineering(value: float) -> str:
     figures = digits.replace(".", "")
     point = 1 + exponent - group
     return f"{sign}{_trimmed(figures[:point] + '.' + figures[point:])}{_ENGINEERING[group]}"
+
+
+def parse(text: str) -> Quantity:
+    """The quantity that a text in words, Markdown or LaTeX states as its answer, in base units.
+
+    Numbers: 1,000.5; 3,3 (a comma is decimal where it cannot part thousands); 3.4×10^{-3}; 1e-3; 2k2; 3/4;
+    \\frac{3}{4}; 5\\sqrt{2}; 3+4j; phasors 5∠30° (degrees unless radians are stated), 5e^{j30°} and `5 at an angle of
+    30°`. Units: SI symbols with prefixes and English words; `S` is siemens, `s` second; what carries another unit, such
+    as V/m, is no quantity. A prefix without a unit is read as people mean it: `M` and `Meg` mega, `m` milli; percent is
+    no unit. Products of plain numbers are carried out, arithmetic between quantities is not.
+    Of several quantities the last conclusion counts, so `I = 5 V / 1 kΩ = 5 mA` states 5 mA: what stands in \\boxed{}
+    or after `Answer:`, else right after `=`, `≈`, `is`, `:` or in bold type, else the last with a unit. Asides in
+    brackets and premises such as `since R1 = 5 kΩ` come last, and numbers of nodes or steps never count.
+    Linear time; no code is evaluated.
+    Raises QuantityError for a text without a number, or of more than 20,000 characters.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise QuantityError(f"a text of {len(text):,} characters was given; wanted at most {LONGEST_TEXT:,}")
+    reading = answer_of(tokens_of(plain(text, signs=_SIGNS)))
+    if reading is None:
+        raise QuantityError(f"{_shown(text)} states no number; wanted one such as 3.4 mA, 1,000 V or 5∠30° V")
+    return Quantity(reading.value, reading.unit)
+
+
+def compare(predicted: str | Quantity, truth: str | Quantity, tolerance: float = 0.01) -> QuantityComparison:
+    """Compares in base units: |p - t| <= tolerance |t|, complex numbers too; a truth of 0 wants |p| <= 1e-12.
+
+    Where the truth has no unit, any or none is right, and a prefix counts as part of the number. A prediction that
+    cannot be read is all False; a truth that cannot raises QuantityError.
+    """
+    if not 0 <= tolerance < math.inf:
+        raise ValueError(f"tolerance is {tolerance!r}; wanted a fraction of the truth, 0 or more, such as 0.01")
+    true = parse(truth) if isinstance(truth, str) else truth
+    try:
+        said = parse(predicted) if isinstance(predicted, str) else predicted
+    except QuantityError:
+        return QuantityComparison(number=False, unit=False, missing_unit=False)
+    # The slack is for the rounding of decimal fractions: 1.01 is within 1 % of 1.
+    allowed = (tolerance + 1e-12) * abs(true.value) if true.value else ZERO
+    return QuantityComparison(
+        number=abs(said.value - true.value) <= allowed,
+        unit=true.unit is None or said.unit == true.unit,
+        missing_unit=true.unit is not None and said.unit is None,
+    )
+
+
+def format_quantity(value: float | complex, unit: str) -> str:
+    """Four significant digits with an SI prefix: 3.4 mA, -5.536 V, 1.2 MOhm; no prefix on dB, deg and rad/s.
+
+    A complex value is a phasor, its angle in degrees to two decimals: 5.32∠-30.5° V. Raises ValueError for another
+    unit, for what is not finite or beyond 1e+-200, and for complex decibels or degrees.
+    """
+    if unit not in UNITS:
+        near = difflib.get_close_matches(unit, UNITS, n=1, cutoff=0.1) or ["V"]
+        raise ValueError(f"unit is {_shown(unit)}; wanted one of {' '.join(UNITS)}, such as {near[0]}")
+    if value != 0 and not SMALLEST <= abs(value) <= LARGEST:
+        raise ValueError(f"{value!r} cannot be written; wanted 0 or a magnitude from {SMALLEST:g} to {LARGEST:g}")
+    if isinstance(value, complex) and unit in ("dB", "deg"):
+        raise ValueError(f"{value!r} is complex; wanted a real number of {unit}")
+    mantissa, _, power = f"{abs(value):.3e}".partition("e")
+    group = int(power) // 3 * 3
+    if unit in _NEVER_PREFIXED or group not in _SI:
+        digits, prefix = f"{abs(value):.4g}", ""
+    else:
+        digits, prefix = (
+            _trimmed(f"{float(mantissa) * 10.0 ** (int(power) - group):.{3 - int(power) + group}f}"),
+            _SI[group],
+        )
+    if isinstance(value, complex):
+        angle = _trimmed(f"{math.degrees(cmath.phase(value)):.2f}")
+        return f"{digits}∠{'0' if angle == '-0' else angle}° {prefix}{unit}"
+    return f"{'-' if value < 0 else ''}{digits} {prefix}{unit}"
 
 
 def _suffix_exponent(letters: str) -> int:

@@ -31,11 +31,14 @@ class Source(Protocol):
 class Task(Protocol):
     """task: what is asked, and how is an answer read?
 
-    `ask` gives a dialogue whose prompt does not depend on the answer; `read` never raises and gives None for what
-    cannot be read; `truth` is what `read` gives for a perfect reply.
+    `fits` says whether an example is one to ask about. `ask` gives a dialogue whose prompt does not depend on the
+    answer; `read` never raises and gives None for what cannot be read; `truth` is what a metric compares that with, and
+    itself gives the best score.
     """
 
     metrics: Mapping[str, Metric]
+
+    def fits(self, example: Example) -> bool: ...
 
     def ask(self, example: Example) -> Dialogue: ...
 

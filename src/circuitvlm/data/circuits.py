@@ -9,48 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
-
-from circuitvlm.circuit import draw, generate, netlist
-from circuitvlm.circuit.equivalence import topology_key
+from circuitvlm.circuit import generate
 from circuitvlm.core.record import Example, Picture
 from circuitvlm.data import _chunks
+from circuitvlm.data._drawn import Split, drawn, split_of
 
 VERSION = 1
 """Raise this whenever the same settings would give other circuits or other pixels: old caches are then left alone."""
 
-ATTEMPTS = 3000
-SHARES = {"train": range(80), "validation": range(80, 90), "test": range(90, 100)}
-"""Which hundredths of the topologies a split may draw from."""
-
 FACTS = ("netlist",)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
-    """What decides every byte of a split."""
-
-    name: str
-    seed: int
-    width: int
-    height: int
-    count: int
-    components: tuple[int, int]
-    styles: tuple[tuple[str, float], ...]
-    topologies: str
-
-    @property
-    def digest(self) -> str:
-        """A name for these settings and this version of the code."""
-        text = json.dumps([VERSION, asdict(self)], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 class Circuits:
@@ -67,7 +40,7 @@ class Circuits:
         self.cache = Path(cache).expanduser()
         self.workers = workers
         self._splits = {
-            name: _split(name, settings, seed=seed, width=width, height=height) for name, settings in splits.items()
+            name: split_of(name, settings, seed=seed, width=width, height=height) for name, settings in splits.items()
         }
 
     def splits(self) -> tuple[str, ...]:
@@ -79,7 +52,7 @@ class Circuits:
         if split not in self._splits:
             raise ValueError(f"circuits: no split {split!r}; there are {', '.join(self._splits)}")
         settings = self._splits[split]
-        folder = self.cache / f"{split}-{settings.digest}"
+        folder = self.cache / f"{split}-{_digest(settings)}"
         if not _chunks.is_whole(folder):
             _chunks.fill(
                 folder,
@@ -120,83 +93,24 @@ class Examples(Sequence[Example]):
         )
 
 
-# ------------------------------------------------------------------------------------------------------- the settings
-
-
-def _split(name: str, settings: Mapping[str, Any], *, seed: int, width: int, height: int) -> Split:
-    """The settings of one split, read strictly."""
-    wanted = {"count", "components", "styles", "topologies"}
-    if set(settings) != wanted:
-        raise ValueError(f"circuits: split {name!r} states {sorted(settings)}, wanted {sorted(wanted)}")
-    weights = Counter(settings["styles"])
-    for style in weights:
-        draw.style_named(style)
-    if not weights:
-        raise ValueError(f"circuits: split {name!r} states no styles, wanted some of {', '.join(draw.STYLES)}")
-    if settings["topologies"] not in SHARES:
-        raise ValueError(f"circuits: split {name!r} has topologies {settings['topologies']!r}, wanted {list(SHARES)}")
-    low, high = settings["components"]
-    if settings["count"] < 1:
-        raise ValueError(f"circuits: split {name!r} has count {settings['count']}, wanted 1 or more")
-    return Split(
-        name=name,
-        seed=seed,
-        width=width,
-        height=height,
-        count=int(settings["count"]),
-        components=(int(low), int(high)),
-        styles=tuple((style, float(weight)) for style, weight in weights.items()),
-        topologies=settings["topologies"],
-    )
-
-
-def share_of(topology: str) -> str:
-    """train, validation or test: the share to which a topology belongs, whatever the seed."""
-    bucket = int(hashlib.sha256(topology.encode()).hexdigest()[:12], 16) % 100
-    return next(share for share, buckets in SHARES.items() if bucket in buckets)
-
-
-# ------------------------------------------------------------------------------------------------------------ one item
+def _digest(split: Split) -> str:
+    """A name for these settings and this version of the code."""
+    text = json.dumps([VERSION, asdict(split)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _make(split: Split, index: int) -> tuple[_chunks.Row, bytes]:
     """Number `index` of the split's series: its row and its picture."""
-    series = [split.seed, int(hashlib.sha256(split.name.encode()).hexdigest()[:8], 16), index]
-    rng = np.random.default_rng(np.random.SeedSequence([*series, ATTEMPTS]))
-    names, weights = zip(*split.styles, strict=True)
-    style = names[int(rng.choice(len(names), p=np.array(weights) / sum(weights)))]
-    seed = int(rng.integers(2**31))
-    for attempt in range(ATTEMPTS):
-        made = generate.item(series, attempt, components=split.components)
-        topology = topology_key(made.circuit)
-        half = 2 if made.family == generate.SINGLE else 1
-        if half == 1 and share_of(topology) != split.topologies:
-            continue
-        page: dict[str, Any] = {
-            "width": split.width // half,
-            "height": split.height // half,
-            "style": style,
-            "seed": seed,
-        }
-        if draw.crowding(made.circuit, made.placement, **page) < 1:
-            return _row(split, index, made, style=style, topology=topology), draw.image(
-                made.circuit, made.placement, **page
-            )
-    raise ValueError(
-        f"circuits: split {split.name!r} found no legible {split.topologies} topology of {split.components} components "
-        f"at {split.width} x {split.height} in {ATTEMPTS} tries; allow more components, or larger drawings"
-    )
-
-
-def _row(split: Split, index: int, made: generate.Item, *, style: str, topology: str) -> _chunks.Row:
-    return {
+    made = drawn(split, index)
+    row = {
         "id": f"{split.name}-{index:06d}",
-        "netlist": netlist.format(made.circuit),
-        "style": style,
+        "netlist": made.netlist,
+        "style": str(made.page["style"]),
         "components": str(len(made.circuit.devices)),
         "family": made.family,
-        "topology": topology,
+        "topology": made.topology,
     }
+    return row, made.image()
 
 
 def _distinct(rows: Iterable[_chunks.Row]) -> list[_chunks.Row]:

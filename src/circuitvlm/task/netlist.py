@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from circuitvlm.circuit.graph import Circuit
-from circuitvlm.circuit.netlist import NetlistError, parse
+from circuitvlm.circuit.netlist import NetlistError, format, parse
 from circuitvlm.core.contract import Metric
 from circuitvlm.core.record import Dialogue, Example, Turn
 
 
 class Netlist:
-    """Asks `prompt` of each example's images; the example states its circuit as `facts["netlist"]`, canonical."""
+    """Asks `prompt` of each example's images for the canonical form of its circuit, `facts["netlist"]`."""
 
     def __init__(self, *, prompt: str, metrics: Mapping[str, Metric]) -> None:
         self.prompt = prompt
         self.metrics = metrics
 
+    def fits(self, example: Example) -> bool:
+        """Examples of this kind, and those that state nothing but a circuit."""
+        return example.facts.get("kind", "netlist") == "netlist" and "netlist" in example.facts
+
     def ask(self, example: Example) -> Dialogue:
         turn = Turn(role="user", text=self.prompt, images=example.images)
-        return Dialogue(id=example.id, task=example.task, prompt=(turn,), reply=self._netlist(example))
+        return Dialogue(id=example.id, task=example.task, prompt=(turn,), reply=format(self.truth(example)))
 
     def read(self, text: str) -> Circuit | None:
         """The circuit that a reply describes, or None where it describes none."""

@@ -24,7 +24,7 @@ from circuitvlm.runtime.allow import instantiate
 from circuitvlm.runtime.check import ConfigError, check
 from circuitvlm.runtime.progress import rank
 from circuitvlm.training.checkpoint import LAST, Checkpoint
-from circuitvlm.training.data_module import Asked, Data, Window
+from circuitvlm.training.data_module import Asked, Data, Questions, Window
 from circuitvlm.training.module import Module
 from circuitvlm.training.replies import read_replies
 
@@ -96,10 +96,8 @@ class Run:
     def steps(self) -> int:
         if self.cfg["steps"] is not None:
             return int(self.cfg["steps"])
-        examples = sum(len(s.examples("train")) for s in self.sources.values() if "train" in s.splits()) * len(
-            self.tasks
-        )
-        return math.ceil(float(self.cfg["epochs"]) * examples / int(self.cfg["global_batch"]))
+        questions = Questions(self.sources, self.tasks, "train", limit=None)
+        return math.ceil(float(self.cfg["epochs"]) * len(questions) / int(self.cfg["global_batch"]))
 
     @cached_property
     def module(self) -> Module:

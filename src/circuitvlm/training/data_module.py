@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import bisect
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,8 @@ from circuitvlm.core.contract import Codec, Collate, Objective, Source, Task
 from circuitvlm.core.record import Example
 from circuitvlm.core.tensor import Batch, Encoded
 from circuitvlm.training.sampler import OnceSampler, WindowSampler
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Asked:
 
 
 class Questions(Dataset[Example]):
-    """Every example of a split, of every source, once for each task that asks about it.
+    """Every example of a split, of every source, once for each task that it fits.
 
     `shuffle_images` asks each with the images of the next one: what is still right then was guessed, not seen.
     """
@@ -75,19 +78,13 @@ class Questions(Dataset[Example]):
             raise ValueError(
                 f"shuffle_images: a source has fewer than two examples of {split!r}: there is no other image"
             )
-        self.ends: list[int] = []
-        for part in self.parts:
-            self.ends.append((self.ends[-1] if self.ends else 0) + len(part))
-        total = self.ends[-1] * len(self.tasks)
-        self.total = total if limit is None else min(limit, total)
+        self.asked = _dealt(self.parts, tasks, split)[:limit]
 
     def __len__(self) -> int:
-        return self.total
+        return len(self.asked)
 
     def __getitem__(self, index: int) -> Example:
-        item, which = divmod(index, len(self.tasks))
-        part = bisect.bisect_right(self.ends, item)
-        place = item - (self.ends[part - 1] if part else 0)
+        part, place, which = self.asked[index]
         example = self.parts[part][place]
         if self.shuffle_images:
             example = replace(example, images=self.parts[part][(place + 1) % len(self.parts[part])].images)
@@ -98,6 +95,24 @@ class Questions(Dataset[Example]):
 
     def __iter__(self) -> Iterator[Example]:
         return (self[index] for index in range(len(self)))
+
+
+def _dealt(parts: Sequence[Sequence[Example]], tasks: Mapping[str, Task], split: str) -> list[tuple[int, int, int]]:
+    """(part, place, task) of every question. Examples that no task asks about are counted and said once."""
+    asked: list[tuple[int, int, int]] = []
+    unasked: Counter[str] = Counter()
+    for number, part in enumerate(parts):
+        for place, example in enumerate(part):
+            fitting = [which for which, task in enumerate(tasks.values()) if task.fits(example)]
+            asked += [(number, place, which) for which in fitting]
+            if not fitting:
+                unasked[str(example.facts.get("kind", "no kind"))] += 1
+    said = ", ".join(f"{count} {kind}" for kind, count in unasked.most_common())
+    if not asked:
+        raise ValueError(f"{split!r}: no example fits a task ({', '.join(tasks)}); there are {said or 'none'}")
+    if unasked:
+        log.info("%s: no task asks about %s", split, said)
+    return asked
 
 
 @dataclass(frozen=True)
