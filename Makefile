@@ -2,10 +2,11 @@
 VENV ?= .venv
 PYTHON ?= python3
 RUN ?= runs/tiny_circuits/plain-44136fa3
+DATA ?= datasets/generated
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help install train eval test test-slow check golden bench tensorboard base clean
+.PHONY: help install train eval test test-slow check golden bench data tensorboard base clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -44,6 +45,9 @@ golden: install  ## renew the resolved configs in tests/golden after a wanted ch
 
 bench: install  ## drawing, parsing, solving and comparing, measured
 	$(BIN)/python benchmarks/draw.py
+
+data: install  ## circuits of our own in CircuitSense's layouts: make data DATA=datasets/mine
+	$(BIN)/circuitvlm dataset $(DATA) --count 1000
 
 tensorboard: install  ## curves and pictures of all runs
 	$(BIN)/tensorboard --logdir runs

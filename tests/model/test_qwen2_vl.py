@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,12 @@ import torch
 from omegaconf import OmegaConf
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
+from circuitvlm.collate.padded import Padded
+from circuitvlm.core.record import Dialogue, Turn
 from circuitvlm.model.qwen2_vl import STANDIN_SHAPE, Qwen2VL
 from circuitvlm.runtime.allow import instantiate
 from circuitvlm.runtime.compose import compose
+from tests.contract import desk
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -109,3 +113,25 @@ def test_nf4_learns_after_it_was_evaluated() -> None:
     assert float(x.grad.abs().sum()) > 0
     assert torch.equal(layer.weight, frozen)
     assert torch.allclose(layer(x), before, atol=1e-5)
+
+
+def test_a_question_with_choices_is_answered_by_the_likeliest_of_them(tmp_path: Path) -> None:
+    model = Qwen2VL(
+        weights=None, shape=STANDIN_SHAPE, attention="sdpa", gradient_checkpointing=False, min_pixels=None,
+        max_pixels=None, max_tokens=512, cache=str(tmp_path),
+    )  # fmt: skip
+    codec, net = model.codec(), desk.built(model)
+    free, bound = (
+        Dialogue(id=name, task="t", prompt=(Turn(role="user", text=text),), reply="C", choices=choices)
+        for name, text, choices in (("free", "Say it.", ()), ("bound", "Which one is it?", ("A", "B", "C", "D")))
+    )
+    alone = {d.id: Padded()([codec.encode(d, reply=False)], pad=codec.pad, side="left") for d in (free, bound)}
+    both = Padded()([codec.encode(d, reply=False) for d in (free, bound)], pad=codec.pad, side="left")
+    said = [codec.decode(row) for row in model.generate(net, both, max_new_tokens=6, synced=False)]
+    assert said[0] == codec.decode(model.generate(net, alone["free"], max_new_tokens=6, synced=False)[0])
+    likelihood = {}
+    for letter in bound.choices:
+        told = codec.encode(replace(bound, reply=letter), reply=True)
+        batch = Padded()([told], pad=codec.pad, side="right")
+        likelihood[letter] = float(torch.log_softmax(desk.logits(model, net, batch)[0], -1)[told.labels_T[-2]])
+    assert said[1] == max(likelihood, key=likelihood.__getitem__)

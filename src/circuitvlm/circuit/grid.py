@@ -51,11 +51,12 @@ def item(
     """The circuit number `index` of the series `seed`, the same whenever and wherever it is made.
 
     `components` are the least and the largest number of devices, current probes (`VI1`, a source of 0 V) included. A
-    symbolic circuit has no values but names (`Device.text`), gains such as y_1, and its node numbers are drawn; a
-    numeric one has values of one to three digits. `kinds` are the kinds of device that may occur. One or two of them
-    are independent sources; in about every third circuit one or two sources are controlled: E and G by the voltage
-    that `placement.marks` names beside a device, F and H by the current through a probe. All follow SPICE's
-    conventions. Symbolic circuits are solvable for almost all values, numeric ones at 0 Hz and at 1 kHz.
+    symbolic circuit has no values but names (`Device.text`), gains such as y_1, and its node numbers are drawn. A
+    numeric one has values of one to three digits; its ground is not drawn, and is the first point of the bottom row.
+    `kinds` are the kinds of device that may occur. One or two of them are independent sources; in about every third
+    circuit one or two sources are controlled: E and G by the voltage that `placement.marks` names beside a device, F
+    and H by the current through a probe. All follow SPICE's conventions. Symbolic circuits are solvable for almost all
+    values, numeric ones at 0 Hz and at 1 kHz.
     Raises ValueError for sizes and kinds of which no circuit can be made.
     """
     low, high = components
@@ -87,7 +88,7 @@ def _item(rng: np.random.Generator, *, plan: Sequence[Part], edges: Lines, symbo
     parts = named(rng, [d.part for d in drawn], shuffled=symbolic and rng.random() < 0.5)
     drawn = [replace(d, part=part) for d, part in zip(drawn, parts, strict=True)]
     points = sorted({point for edge in (*edges.parts, *edges.wires) for point in edge})
-    ground = _ground(rng, points)
+    ground = _ground(rng, points, symbolic=symbolic)
     node_of = _nodes(rng, drawn, edges=edges, ground=ground, symbolic=symbolic)
     ends = {d.part.name: (node_of[d.pins[0]], node_of[d.pins[1]]) for d in drawn}
     marks = _marks(rng, parts)
@@ -141,10 +142,12 @@ def _turned(rng: np.random.Generator, part: Part, edge: Edge) -> Edge:
     return edge if part.kind in "RCL" or rng.random() < 0.5 else edge[::-1]
 
 
-def _ground(rng: np.random.Generator, points: Sequence[Point]) -> Point:
+def _ground(rng: np.random.Generator, points: Sequence[Point], *, symbolic: bool) -> Point:
+    """A point of the bottom row; the first of it where the drawing shows no ground, so that a reader can tell it."""
     bottom = max(y for _, y in points)
     low = [point for point in points if point[1] == bottom]
-    return low[int(rng.integers(len(low)))]
+    place = int(rng.integers(len(low)))
+    return low[place] if symbolic else low[0]
 
 
 def _nodes(

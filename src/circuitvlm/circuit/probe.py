@@ -105,11 +105,15 @@ def measure(circuit: Circuit, probe: Probe, frequency_hz: float = 0.0) -> float 
 
 
 def write(circuit: Circuit, probe: Probe) -> str:
-    """The netlist in canonical form with the probe's card below, by the same numbers of nodes.
+    """The netlist with the probe's card below; nodes keep their names where `netlist.format` can, else are numbered.
 
     `parse` and `probes_of` read it back. Raises ProbeError for a node that is not there.
     """
-    return f"{netlist.format(circuit)}\n{renumbered(circuit, probe).card}"
+    numbered = renumbered(circuit, probe)  # checks the nodes
+    kept = netlist.format(circuit, renumber=False)
+    if netlist.parse(kept).nodes == circuit.nodes:
+        return f"{kept}\n{probe.card}"
+    return f"{netlist.format(circuit)}\n{numbered.card}"
 
 
 def renumbered(circuit: Circuit, probe: Probe) -> Probe:

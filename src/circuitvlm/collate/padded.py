@@ -42,4 +42,5 @@ class Padded:
             positions_RBT=rows([s.positions_RT for s in samples], 0).transpose(0, 1).contiguous(),
             mask=segment_BT >= 0,
             vision={key: torch.cat([s.vision[key] for s in samples if key in s.vision]) for key in keys},
+            choices=tuple(s.choices for s in samples) if any(s.choices for s in samples) else (),
         )

@@ -59,12 +59,16 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialogue:
-    """A question as a model is asked it, with the reply that is wanted of it."""
+    """A question as a model is asked it, with the reply that is wanted of it.
+
+    `choices`: the only replies that a model may give, the likeliest of which it does; empty where it may say anything.
+    """
 
     id: str
     task: str
     prompt: tuple[Turn, ...]
     reply: str
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,8 @@ class Encoded:
 
     tokens_T, labels_T (long; the token itself where it is to be predicted, else IGNORE), modality_T and image_T (index
     of the image a token belongs to, -1 for text), positions_RT; `vision` holds the family's own tensors, each
-    concatenable over samples along its first axis.
+    concatenable over samples along its first axis. `choices` are the tokens, with the end token, of the only replies
+    that may be given.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Encoded:
     image_T: Tensor
     positions_RT: Tensor
     vision: Mapping[str, Tensor]
+    choices: tuple[tuple[int, ...], ...] = ()
 
     def __len__(self) -> int:
         return int(self.tokens_T.numel())
@@ -47,7 +49,7 @@ class Batch:
 
     mask is (B, T) bool for rows of one segment, or (B, 1, T, T) additive where rows are shared. `window_count` is the
     number of things to learn (see Objective.count) in the whole accumulation window on all ranks; 0 until the
-    loader has counted.
+    loader has counted. `choices` holds each segment's, where one has any.
     """
 
     ids: tuple[str, ...]
@@ -61,6 +63,7 @@ class Batch:
     mask: Tensor
     vision: Mapping[str, Tensor]
     window_count: float = 0.0
+    choices: tuple[tuple[tuple[int, ...], ...], ...] = ()
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
         """The same batch on another device. Lightning moves a batch only through this method."""

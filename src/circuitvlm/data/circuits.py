@@ -114,12 +114,16 @@ def _make(split: Split, index: int) -> tuple[_chunks.Row, bytes]:
 
 
 def _distinct(rows: Iterable[_chunks.Row]) -> list[_chunks.Row]:
-    """Each circuit once, the first that came; single parts are few, they may come again."""
+    """Each circuit once, the first that came.
+
+    Single parts are few, they may come again. A symbolic circuit has no values to tell it from others: it counts as
+    another where its names or the numbers of its nodes, which are drawn, are others.
+    """
     seen: set[tuple[str, str]] = set()
     kept = []
     for row in rows:
         values = " ".join(sorted(line.split()[-1] for line in row["netlist"].splitlines()))
-        key = (row["topology"], values)
+        key = (row["topology"], row["netlist"] if row["family"] == "symbolic" else values)
         if row["family"] == generate.SINGLE or key not in seen:
             seen.add(key)
             kept.append(row)

@@ -61,6 +61,7 @@ class Qwen2VLCodec:
             image_T=_image_index(modality, counts),
             positions_RT=_positions(modality, vision.get("image_grid_thw"), merge=self.images.merge_size),
             vision=vision,
+            choices=tuple((*self._plain_tokens(choice), self.end) for choice in dialogue.choices),
         )
 
     def decode(self, tokens: Sequence[int]) -> str:

@@ -6,7 +6,7 @@ Shape suffixes: B rows, T tokens in a row, N labelled tokens, V vocabulary, D wi
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -183,6 +183,12 @@ class Qwen2VL:
                 synced_gpus=synced,
                 eos_token_id=sorted(ends),
                 pad_token_id=0,
+                prefix_allowed_tokens_fn=_among(
+                    batch.choices,
+                    prompt=batch.tokens_BT.shape[1],
+                    end=min(ends),
+                    words=plain.config.text_config.vocab_size,
+                ),
                 **batch.vision,
             )
         return [_until(row[batch.tokens_BT.shape[1] :].tolist(), ends) for row in rows]
@@ -191,6 +197,28 @@ class Qwen2VL:
 def _plain(net: nn.Module) -> Any:
     """The transformers model inside a PEFT wrapper, or the net itself."""
     return net.get_base_model() if hasattr(net, "get_base_model") else net  # type: ignore[operator]
+
+
+def _among(
+    choices: Sequence[Sequence[Sequence[int]]], *, prompt: int, end: int, words: int
+) -> Callable[[int, Tensor], list[int]] | None:
+    """Which tokens may follow in each row: those of its choices that agree so far; None where no row has choices.
+
+    Token by token the likeliest one is taken, which is the likeliest choice where they differ in their first token.
+    A row without choices may say any of the `words`, beside others that have some.
+    """
+    if not choices:
+        return None
+    anything = list(range(words))
+
+    def allowed(row: int, tokens: Tensor) -> list[int]:
+        if not choices[row]:
+            return anything
+        said = tokens[prompt:].tolist()
+        following = {c[len(said)] for c in choices[row] if len(c) > len(said) and list(c[: len(said)]) == said}
+        return sorted(following) or [end]
+
+    return allowed
 
 
 def _until(tokens: list[int], ends: set[int]) -> list[int]:

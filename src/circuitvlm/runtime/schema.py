@@ -36,6 +36,7 @@ class Run:
     evaluate: list[str] = MISSING  # the splits that are graded at the end
     evaluate_items: int | None = None  # None = all of them
     max_new_tokens: int = MISSING
+    answering: str = MISSING  # direct | executed | both: which of the tasks are asked, where they come in both ways
     clip: float | None = None  # the gradient norm is cut to this
     lr_scale: dict[str, float] = field(default_factory=dict)  # component of the model's map -> factor on the rate
     checkpoint_every: int = MISSING  # in optimizer steps; where a killed run goes on from
@@ -65,11 +66,15 @@ class Evaluation:
     run: str = MISSING  # the folder of a run, or of an adapter
     splits: list[str] | None = None
     items: int | None = None
+    max_samples: int | None = None  # another word for items
+    task_type: str | None = None  # equations | qa | both: the tasks of these kinds only
+    answering: str | None = None  # direct | executed | both
     out: str | None = None  # where replies and tables go; None = inside the run's folder
     shuffle_images: bool = MISSING  # each question with the images of the next one: a control
     predict_batch: int | None = None
     max_new_tokens: int | None = None
-    data: dict[str, Any] | None = None  # merged over the run's own sources, as are trainer and model over its own
+    data: dict[str, Any] = field(default_factory=dict)  # whole sources in place of the run's own, or changes to those
+    tasks: dict[str, Any] = field(default_factory=dict)  # the same of its tasks
     trainer: dict[str, Any] | None = None
     model: dict[str, Any] | None = None
     precision: str | None = None

@@ -1,14 +1,14 @@
-"""Who else may ask, at a shell? The command `circuitvlm`: draw, solve, compare, generate, format, deck, export.
+"""Who else may ask, at a shell? The command `circuitvlm`: draw, solve, compare, generate, format, deck; what needs a
+model (model_command.py): ask, chat, export, merge; and (data_command.py) transfer, audit, dataset.
 
-Exit codes: 0 done (and "yes"), 1 the answer is "no" (compare), 2 bad input. Drawing and exporting
-import what they need when they are called: a shell waits for neither matplotlib nor torch to show a help text.
+Exit codes: 0 done (and "yes"), 1 the answer is "no" (compare, transfer --check, audit) or cannot be read (ask), 2 bad
+input. Drawing and asking import what they need when they are called: a shell waits for neither matplotlib nor torch to
+show a help text.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -17,9 +17,9 @@ import typer
 
 from circuitvlm.circuit import equivalence, generate, netlist, numeric
 from circuitvlm.circuit.graph import Circuit
-from circuitvlm.circuit.quantity import parse_spice
-from circuitvlm.runtime.progress import bar, setup_logging
-from circuitvlm.serving import show
+from circuitvlm.runtime.progress import bar
+from circuitvlm.serving import data_command, model_command, show
+from circuitvlm.serving.shell import Frequency, told
 
 app = typer.Typer(
     help="Circuits at the shell: netlists in; drawings, numbers and verdicts out.",
@@ -38,25 +38,7 @@ class Picture(StrEnum):
     SVG = "svg"
 
 
-class Precision(StrEnum):
-    """What exported weights are written in."""
-
-    BFLOAT16 = "bfloat16"
-    FLOAT32 = "float32"
-
-
-def _hertz(text: str | float) -> float:
-    """A frequency, with or without a SPICE suffix and unit: 1000, 1k, 2.2MegHz."""
-    try:
-        return parse_spice(str(text))  # typer may send the default, a number, through here too
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
 Source = Annotated[Path, typer.Argument(metavar="NETLIST", help="A netlist file; - or nothing is standard input.")]
-Frequency = Annotated[
-    float, typer.Option(parser=_hertz, metavar="HZ", help="0 is the operating point; 1k and 2.2Meg are understood.")
-]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 Style = Annotated[str, typer.Option(metavar="NAME", help="A drawing style; a wrong name lists those there are.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result everywhere.")]
@@ -79,7 +61,7 @@ def draw_command(
     circuitvlm draw divider.cir --out divider.png --style iec
     circuitvlm generate --seed 3 | circuitvlm draw --out random.svg
     """
-    with _told():
+    with told():
         chosen = kind or _kind_of(out)
         if out == STDIN and chosen is Picture.PNG and sys.stdout.isatty():
             raise ValueError("a PNG is not for a terminal; give --out FILE, --format svg, or a pipe")
@@ -107,7 +89,7 @@ def solve(source: Source = STDIN, frequency: Frequency = 0.0, json: Json = False
     circuitvlm solve divider.cir
     circuitvlm solve filter.cir --frequency 1k --json
     """
-    with _told():
+    with told():
         circuit = _read(source)
         solved = numeric.solve(circuit, frequency)
         (show.solution_json if json else show.solution)(circuit, solved, frequency=frequency)
@@ -127,7 +109,7 @@ def compare(
     circuitvlm compare answer.cir truth.cir
     circuitvlm compare - truth.cir --json < answer.cir
     """
-    with _told():
+    with told():
         if predicted == STDIN and truth == STDIN:
             raise ValueError("PREDICTED and TRUTH are both standard input; give a file for one of them")
         result = equivalence.compare(_read(predicted), _read(truth))
@@ -157,7 +139,7 @@ def generate_command(
     circuitvlm generate --seed 7 --components 4 4
     circuitvlm generate --count 500 --seed 1 --out circuits --style textbook
     """
-    with _told():
+    with told():
         if out is None:
             if count != 1:
                 raise ValueError(f"--count {count} needs --out FOLDER; without a folder one netlist is printed")
@@ -181,7 +163,7 @@ def format_command(
     circuitvlm format answer.txt
     echo 'v1 in 0 dc 10 r1 in 0 1000' | circuitvlm format
     """
-    with _told():
+    with told():
         typer.echo(netlist.format(_read(source), renumber=not keep_names))
 
 
@@ -194,46 +176,18 @@ def deck(source: Source = STDIN, frequency: Frequency = 0.0) -> None:
     \b
     circuitvlm deck divider.cir > divider.deck && ngspice -b divider.deck
     """
-    with _told():
+    with told():
         analysis = f"ac {frequency!r}" if frequency else "op"
         typer.echo(netlist.deck(_read(source), analysis), nl=False)
 
 
-@app.command()
-def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or of its adapter.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write.")],
-    dtype: Annotated[Precision, typer.Option(help="Of the written weights.")] = Precision.BFLOAT16,
-) -> None:
-    """Write a trained run as a plain Hugging Face folder: weights, tokenizer, chat template and image processor.
-
-    LoRA updates are merged into the base. A quantized base is refused: merging into rounded weights changes the model.
-
-    \b
-    circuitvlm export runs/tiny_base/plain-44136fa3 weights/circuit-tiny
-    """
-    with _told():
-        setup_logging()
-        from circuitvlm.serving.export import (
-            export_run,
-        )  # torch and transformers: seconds that no other command waits for
-
-        export_run(run, out, dtype=dtype.value)
-        size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file()) / 1e6
-        typer.echo(f"{out}: {size:.1f} MB, {dtype.value}")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Whatever is wrong with the input is told on standard error, without a traceback, and exits with 2."""
-    try:
-        yield
-    except BrokenPipeError:  # the reader has gone; typer ends quietly
-        raise
-    except (ValueError, OSError) as error:
-        told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else str(error)
-        typer.echo(f"circuitvlm: {told}", err=True)
-        raise typer.Exit(2) from None
+app.command("ask")(model_command.ask)
+app.command("chat")(model_command.chat)
+app.command("export")(model_command.export)
+app.command("merge")(model_command.export)
+app.command("transfer")(data_command.transfer)
+app.command("audit")(data_command.audit)
+app.command("dataset")(data_command.dataset)
 
 
 def _read(source: Path) -> Circuit:

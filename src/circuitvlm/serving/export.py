@@ -2,72 +2,127 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from tempfile import TemporaryDirectory
+from typing import Literal
 
 import torch
-from peft import PeftModel
-from transformers import PreTrainedModel
 
+from circuitvlm.circuit import draw, generate, netlist
+from circuitvlm.core.contract import Task
+from circuitvlm.core.record import Example, Picture
+from circuitvlm.core.tensor import Batch
 from circuitvlm.runtime.folder import read_config
-from circuitvlm.training.assemble import trained_run
+from circuitvlm.serving.load import NOTE, netlist_task, note_of, without_data
+from circuitvlm.serving.merge import Drift, dequantized, drift, logits, plain
+from circuitvlm.training.assemble import Run, trained_run
+from circuitvlm.training.data_module import Pack, Questions
+from circuitvlm.training.net import Net
 
 log = logging.getLogger(__name__)
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+
+QUESTIONS = 4
+"""Validation questions on which the written model is compared with the run's."""
 
 
 class ExportError(ValueError):
     """A run that cannot be written as one plain model, with the reason."""
 
 
-def export_run(run: Path, out: Path, *, dtype: Literal["bfloat16", "float32"]) -> None:
+def export_run(run: Path, out: Path, *, dtype: Literal["bfloat16", "float32"], dequantize: bool = False) -> Drift:
     """Write weights (adapters merged), tokenizer, chat template and image processor of a run or an adapter to `out`.
 
-    An older model in `out` is replaced; other files there stay. Raises ExportError where the base is quantized or `out`
-    is some other folder.
+    Returns how far the written model's logits are from the run's own. A quantized base wants `dequantize`. An older
+    model in `out` is replaced; other files there stay. Raises ExportError where the base is quantized, or `out` is some
+    other folder.
     """
     _refuse_strangers(out)
-    _refuse_quantized(run)
+    quantized = _is_quantized(run)
+    if quantized and not dequantize:
+        raise ExportError(
+            f"{run} was trained on a quantized base, into whose few levels its adapter cannot be merged.\n"
+            "With --dequantize the base is first given back full numbers: a folder of full size, which says how its "
+            "answers differ. Without, use the adapter's folder with the quantized base: --adapter."
+        )
     if not (run / "adapter").is_dir() and not any(run.glob("*.safetensors")):
         raise ExportError(f"{run} holds no trained adapter; has the run ended?")
     trained = trained_run(run, changes={})
+    batches = _told(trained)
     trained.module.configure_model()
-    assert trained.module.net is not None, "configure_model() builds the net"
-    weights = trained.module.net.weights
+    net, precision = trained.module.net, trained.cfg["precision"]
+    assert net is not None, "configure_model() builds the net"
+    before = logits(net, batches, precision=precision)
+    weights = net.weights
+    if quantized:
+        del net, weights
+        trained.module.net = None  # one of the two at a time
+        weights = dequantized(trained.module)
     if dtype == "float32":
         weights.float()  # before merging: an update added to bfloat16 weights is rounded to them
-    model = _plain(weights).to(getattr(torch, dtype))
+    model = plain(weights).to(getattr(torch, dtype))
     model.config.dtype = dtype
+    after = logits(Net(trained.model, model), batches, precision=precision)
+    _write(model, trained, out)
+    log.info("exported %s to %s", run, out)
+    return drift(before, after)
+
+
+def _write(model: torch.nn.Module, run: Run, out: Path) -> None:
+    """All of the folder beside its place, then into it."""
     out.parent.mkdir(parents=True, exist_ok=True)
     writing = out.with_name(f".{out.name}.writing-{os.getpid()}")
     try:
-        model.save_pretrained(writing)
-        trained.data.codec.save(writing)
+        model.save_pretrained(writing)  # type: ignore[operator]  # transformers' own, of which mypy sees nothing
+        run.data.codec.save(writing)
+        (writing / NOTE).write_text(json.dumps(note_of(run), indent=2) + "\n", encoding="utf-8")
         _move(writing, out)
     finally:
         shutil.rmtree(writing, ignore_errors=True)
-    log.info("exported %s to %s", run, out)
 
 
-def _plain(weights: Any) -> PreTrainedModel:
-    """The Hugging Face model itself, with the adapter's updates merged into it."""
-    merged = weights.merge_and_unload() if isinstance(weights, PeftModel) else weights
-    assert isinstance(merged, PreTrainedModel), f"a net is a Hugging Face model, came {type(merged)}"
-    return merged
+def _told(run: Run) -> list[Batch]:
+    """A few of the run's validation questions with their replies, one a batch; without its data, a generated circuit.
+
+    The run is left without its data, which its model does not need.
+    """
+    found: list[Batch] = []
+    try:
+        sources, tasks = run.sources, run.tasks
+        questions = list(Questions(sources, tasks, "validation", limit=QUESTIONS))
+        without_data(run)
+        found = _batches(run, questions, tasks)
+    except (ValueError, OSError) as error:
+        log.info("the run's validation questions are not here: %s", error)
+        without_data(run)
+    return found or _generated(run)
 
 
-def _refuse_quantized(run: Path) -> None:
-    """Told before gigabytes are loaded: merging rounds the updates to the base's few levels, which is another model."""
-    cfg = read_config(run)
-    if cfg["quantization"] and not (cfg["standin"] or cfg["model"].get("shape")):
-        raise ExportError(
-            f"{run} was trained on a quantized base, into which its adapter cannot be merged faithfully.\n"
-            "Use the adapter's folder with the quantized base, or train with quantization=none and export that run."
-        )
+def _generated(run: Run) -> list[Batch]:
+    log.info("the models are compared on a generated circuit")
+    made = generate.item(0, 0, components=(3, 5))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "circuit.png")
+        path.write_bytes(draw.image(made.circuit, made.placement, style="american"))
+        facts = {"netlist": netlist.format(made.circuit)}
+        example = Example(id="generated", task="netlist", images=(Picture(path),), facts=facts)
+        return _batches(run, [example], {"netlist": netlist_task(run)})
+
+
+def _batches(run: Run, examples: Sequence[Example], tasks: Mapping[str, Task]) -> list[Batch]:
+    pack = Pack(tasks, run.data.codec, run.data.collate, told=True, asked=False)
+    return [pack([example]) for example in examples]
+
+
+def _is_quantized(run: Path) -> bool:
+    """Told before gigabytes are loaded."""
+    return bool(read_config(run)["quantization"])
 
 
 def _refuse_strangers(out: Path) -> None:

@@ -6,9 +6,9 @@ import cmath
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from circuitvlm.circuit.equivalence import Comparison
 from circuitvlm.circuit.graph import GROUND, Circuit
 from circuitvlm.circuit.numeric import Solution
 from circuitvlm.circuit.quantity import SMALLEST, format_engineering
+
+if TYPE_CHECKING:  # SymPy takes half a second to load
+    from circuitvlm.circuit.symbolic import TransferFunction
 
 Cells = Sequence[Sequence[str]]
 PHASE = "phase (deg)"
@@ -62,7 +65,12 @@ def solution(circuit: Circuit, solved: Solution, *, frequency: float) -> None:
 
 
 def solution_json(circuit: Circuit, solved: Solution, *, frequency: float) -> None:
-    """The same numbers unrounded; a phasor by its real and imaginary part, magnitude and phase."""
+    """The same numbers unrounded, as `solution_body` has them."""
+    as_json(solution_body(circuit, solved, frequency=frequency))
+
+
+def solution_body(circuit: Circuit, solved: Solution, *, frequency: float) -> dict[str, Any]:
+    """What JSON says of a solution: a phasor by its real and imaginary part, magnitude and phase."""
     devices = {
         device.name: {
             "voltage": _plain(solved.voltage(*device.nodes[:2])),
@@ -72,7 +80,38 @@ def solution_json(circuit: Circuit, solved: Solution, *, frequency: float) -> No
         for device in circuit.devices
     }
     nodes = {node: _plain(solved.voltage(node)) for node in _inner(circuit)}
-    as_json({"frequency": frequency, "nodes": nodes, "devices": devices})
+    return {"frequency": frequency, "nodes": nodes, "devices": devices}
+
+
+def transfer(made: TransferFunction) -> None:
+    """The formula, and what it says of poles, zeros and direct current where that is short."""
+    typer.echo(f"H(s) = {made}")
+    body = transfer_body(made)
+    for name in ("poles", "zeros"):
+        typer.echo(f"{name} (rad/s): {', '.join(body[name]) or 'none'}")
+    typer.echo(f"DC gain: {body['dc_gain']}")
+
+
+def transfer_json(made: TransferFunction) -> None:
+    as_json(transfer_body(made))
+
+
+def transfer_body(made: TransferFunction) -> dict[str, Any]:
+    """Numbers as text: a pole may be a formula. Roots of a high degree in symbols are left out, and said."""
+    return {
+        "transfer_function": str(made),
+        "latex": made.latex,
+        "poles": _roots(made.poles),
+        "zeros": _roots(made.zeros),
+        "dc_gain": str(made.dc_gain).replace("zoo", "infinite"),
+    }
+
+
+def _roots(of: Callable[[], Sequence[Any]]) -> list[str]:
+    try:
+        return [f"{root:.6g}" if isinstance(root, complex) else str(root) for root in of()]
+    except ValueError:
+        return ["no short formula: give the elements numbers"]
 
 
 def comparison(result: Comparison) -> None:

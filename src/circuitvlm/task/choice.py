@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
-from circuitvlm.core.record import Dialogue, Example, Turn
+from circuitvlm.core.contract import Metric
+from circuitvlm.core.record import Dialogue, Example
 from circuitvlm.task._asking import Asking
 
 LETTERS = "ABCDEFGH"
 _SAID = re.compile(r"(?:answer|option|choice)\s*(?:is|:|=)?\s*[*\s(\[]*([A-H])(?![A-Za-z'])", re.I)
 _BOXED = re.compile(r"\\boxed\s*\{\s*(?:\\text\s*\{)?\s*\(?([A-H])\b")
-_ALONE = re.compile(r"(?<![A-Za-z'])([A-H])(?![A-Za-z'])")
+_ALONE = re.compile(r"(?<![A-Za-z'])(A(?!\s+(?!or\b|and\b)[a-z])|[B-H])(?![A-Za-z'])")  # "A resistor" is no letter
 _LONGEST = 20_000
 
 
 class Choice(Asking):
     """A question with `facts["options"]`, a list of texts; the answer is a letter from A on.
 
-    Options that the question does not list itself are written below it.
+    Options that the question does not list itself are written below it. `reading` is "letter", which is read out of
+    whatever the model says, or "likelihood": the model may say nothing but a letter, and says the likeliest.
     """
 
     kind = "choice"
 
+    def __init__(self, *, prompt: str, reading: Literal["letter", "likelihood"], metrics: Mapping[str, Metric]) -> None:
+        super().__init__(prompt=prompt, metrics=metrics)
+        self.reading = reading
+
     def ask(self, example: Example) -> Dialogue:
-        asked = super().ask(example)
+        asked, options = super().ask(example), self.options(example)
         (turn,) = asked.prompt
-        missing = [option for option in self.options(example) if option not in turn.text]
-        if not missing:
-            return asked
-        listed = "\n".join(f"{letter}) {text}" for letter, text in zip(LETTERS, self.options(example), strict=False))
-        told = Turn(role=turn.role, text=f"{turn.text}\n{listed}\nAnswer with the letter.", images=turn.images)
-        return Dialogue(id=asked.id, task=asked.task, prompt=(told,), reply=asked.reply)
+        if any(option not in turn.text for option in options):
+            listed = "\n".join(f"{letter}) {text}" for letter, text in zip(LETTERS, options, strict=False))
+            turn = replace(turn, text=f"{turn.text}\n{listed}\nAnswer with the letter.")
+        choices = tuple(LETTERS[: len(options)]) if self.reading == "likelihood" else ()
+        return replace(asked, prompt=(turn,), choices=choices)
 
     def options(self, example: Example) -> Sequence[str]:
         """The texts of the options. Raises ValueError where the example states none, or more than there are letters."""

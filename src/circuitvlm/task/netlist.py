@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.circuit.netlist import NetlistError, format, parse
@@ -12,6 +13,8 @@ from circuitvlm.core.record import Dialogue, Example, Turn
 
 class Netlist:
     """Asks `prompt` of each example's images for the canonical form of its circuit, `facts["netlist"]`."""
+
+    kind: ClassVar[str] = "netlist"
 
     def __init__(self, *, prompt: str, metrics: Mapping[str, Metric]) -> None:
         self.prompt = prompt
@@ -23,7 +26,9 @@ class Netlist:
 
     def ask(self, example: Example) -> Dialogue:
         turn = Turn(role="user", text=self.prompt, images=example.images)
-        return Dialogue(id=example.id, task=example.task, prompt=(turn,), reply=format(self.truth(example)))
+        return Dialogue(
+            id=example.id, task=example.task, prompt=(turn,), reply=format(self.truth(example), renumber=False)
+        )
 
     def read(self, text: str) -> Circuit | None:
         """The circuit that a reply describes, or None where it describes none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from lightning.pytorch.callbacks import Timer
 from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.core.contract import Model, Source, Task
+from circuitvlm.core.record import Example
 from circuitvlm.report.grade import Grades, grade
 from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime import seed
-from circuitvlm.runtime.allow import instantiate
+from circuitvlm.runtime.allow import instantiate, near
 from circuitvlm.runtime.check import ConfigError, check
 from circuitvlm.runtime.progress import rank
 from circuitvlm.training.checkpoint import LAST, Checkpoint
@@ -39,6 +40,14 @@ STANDIN: Mapping[str, Any] = {
 }
 """What `standin=true` changes beside the model: a run that proves that the recipe runs, without controls."""
 
+ANSWERING = ("direct", "executed", "both")
+TASK_TYPES: Mapping[str, frozenset[str] | None] = {
+    "equations": frozenset({"transfer_function", "equation"}),
+    "qa": frozenset({"measurement", "impedance", "number", "choice", "perception", "open"}),
+    "both": None,
+}
+"""Which kinds of tasks an evaluation's `task_type` keeps; None keeps all."""
+
 STANDIN_COUNT = 64
 """In a stand-in's run, each `count` of the data section is lowered to this."""
 
@@ -52,9 +61,10 @@ DTYPES = {
 class Run:
     """One run by its checked config: its folder, its parts, and the three things it does: train, evaluate, compare."""
 
-    def __init__(self, cfg: DictConfig, *, base: DictConfig) -> None:
+    def __init__(self, cfg: DictConfig, *, base: DictConfig, task_type: str | None = None) -> None:
         self.folder = folders.run_folder(cfg, base)
         self.base = base
+        self.task_type = task_type
         self.settings = _plain(cfg)
         self.cfg = _small(self.settings) if cfg.standin else self.settings
 
@@ -66,7 +76,7 @@ class Run:
     @cached_property
     def tasks(self) -> dict[str, Task]:
         tasks: dict[str, Task] = instantiate(self.cfg["tasks"])
-        return tasks
+        return chosen(tasks, answering=self.cfg["answering"], task_type=self.task_type)
 
     @cached_property
     def model(self) -> Model:
@@ -103,7 +113,9 @@ class Run:
     def module(self) -> Module:
         cfg = self.cfg
         adapter = instantiate(cfg["adapter"])
-        questions = self.data.questions("validation", limit=cfg["validate_items"])
+        validated: Iterable[Example] = ()
+        if self.steps:
+            validated = self.data.questions("validation", limit=cfg["validate_items"])
         return Module(
             model=self.model,
             codec=self.data.codec,
@@ -113,7 +125,7 @@ class Run:
             optimizer=instantiate(cfg["optimizer"]),
             schedule=instantiate(cfg["schedule"]),
             tasks=self.tasks,
-            truths={example.id: example for example in questions},
+            truths={example.id: example for example in validated},
             quantization=instantiate(cfg["quantization"]) if cfg["quantization"] else None,
             dtype=torch.float32 if adapter.trains_base else DTYPES[cfg["precision"]],
             seed=seed.stream(cfg["seed"], "weights"),
@@ -211,15 +223,42 @@ class Run:
         }
 
 
-def trained_run(path: Path, *, changes: Mapping[str, Any]) -> Run:
-    """A finished run, by its folder or its adapter's, that will load its adapter and not train."""
+def trained_run(path: Path, *, changes: Mapping[str, Any], task_type: str | None = None) -> Run:
+    """A finished run, by its folder or its adapter's, that will load its adapter and not train.
+
+    `changes` are merged over its config; whole sources and tasks take the place of its own. `task_type` keeps the tasks
+    about equations, or those of other questions (qa).
+    """
     adapter = _adapter_folder(str(path))
-    cfg = OmegaConf.merge(folders.read_config(adapter), changes)
+    own = {"answering": "both", **_plain(folders.read_config(adapter))}  # older runs say nothing of answering
+    for key in ("data", "tasks"):
+        if any("_target_" in section for section in changes.get(key, {}).values()):
+            own[key] = {}
+    cfg = OmegaConf.merge(own, changes)
     assert isinstance(cfg, DictConfig), "a run's config is a mapping"
     cfg.update(steps=0, epochs=None, minutes=None, init_adapter=str(adapter), fresh=False, folder=str(path))
     cfg.update(controls=None, logger={}, callback={})  # grading adds nothing to the run's curves
     check(cfg)
-    return Run(cfg, base=cfg)
+    return Run(cfg, base=cfg, task_type=task_type)
+
+
+def chosen(tasks: Mapping[str, Task], *, answering: str, task_type: str | None) -> dict[str, Task]:
+    """The tasks that are asked. Raises ConfigError for other words, and where none is left."""
+    for key, said, words in (("answering", answering, ANSWERING), ("task_type", task_type or "both", TASK_TYPES)):
+        if said not in words:
+            raise ConfigError([f"{key}: came {said!r}, wanted one of {', '.join(words)}.{near(said, words)}"])
+    kinds = TASK_TYPES[task_type or "both"]
+    kept = {
+        name: task
+        for name, task in tasks.items()
+        if answering in ("both", getattr(task, "answering", answering))
+        and (kinds is None or getattr(task, "kind", "") in kinds)
+    }
+    if not kept:
+        raise ConfigError(
+            [f"answering={answering}, task_type={task_type}: none of the tasks {', '.join(tasks)} is left"]
+        )
+    return kept
 
 
 def _small(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from circuitvlm.report.breakdown import breakdown, side_by_side
+from circuitvlm.report.document import document
 from circuitvlm.report.grade import Grades
 from circuitvlm.report.table import comparison
 from circuitvlm.runtime import folder as folders
@@ -26,8 +28,11 @@ log = logging.getLogger(__name__)
 
 THIS = "this run"
 
-CHANGEABLE = ("predict_batch", "max_new_tokens", "data", "trainer", "precision", "model")
-"""What an evaluation may state otherwise than the run did: other data, another machine, the base in another place."""
+TAGS = ("part", "level", "kind", "style", "components", "family")
+"""What the tables of `breakdown.md` group by."""
+
+CHANGEABLE = ("predict_batch", "max_new_tokens", "answering", "data", "tasks", "trainer", "precision", "model")
+"""What an evaluation may state otherwise than the run did: other questions, another machine, another base."""
 
 
 def quiet() -> None:
@@ -68,7 +73,7 @@ def execute(cfg: DictConfig, *, base: DictConfig, controls: Mapping[str, DictCon
     for name, other in controls.items():
         where = control.run_control(name, other, run=run.folder, minutes=minutes)
         rows[name], notes[name] = control.grades_of(where, run.cfg["evaluate"]), control.note_of(where)
-    text = comparison(rows, notes=notes)
+    text = comparison(rows, notes=notes) + _further(grades, folder=run.folder)
     folders.write_atomic(run.folder / "table.md", text)
     folders.finish(run.folder, {split: g.means() for split, g in grades.items()})
     log.info("finished: %s\n%s", run.folder, text)
@@ -90,16 +95,26 @@ def _table(folder: Path) -> str:
 def execute_evaluation(cfg: DictConfig) -> None:
     """All of `python eval.py`: generate and grade replies with a trained adapter, print and keep the table."""
     quiet()
-    run = trained_run(Path(cfg.run), changes=_changes(cfg))
+    run = trained_run(Path(cfg.run), changes=_changes(cfg), task_type=cfg.task_type)
     where = Path(cfg.out) if cfg.out else Path(cfg.run) / ("shuffled" if cfg.shuffle_images else "evaluation")
     splits = list(cfg.splits) if cfg.splits else run.cfg["evaluate"]
-    limit = cfg["items"] if cfg["items"] is not None else run.cfg["evaluate_items"]  # cfg.items is a method
+    limit = next((n for n in (cfg["items"], cfg.max_samples) if n is not None), run.cfg["evaluate_items"])
     grades = run.evaluate(splits, items=limit, out=where, shuffle_images=cfg.shuffle_images)
     if rank() == 0:
         name = f"{Path(cfg.run).name}, images shuffled" if cfg.shuffle_images else Path(cfg.run).name
-        text = comparison({name: grades}, notes={})
+        text = comparison({name: grades}, notes={}) + _further(grades, folder=where)
         folders.write_atomic(where / "table.md", text)
         log.info("graded: %s\n%s", where, text)
+
+
+def _further(grades: Mapping[str, Grades], *, folder: Path) -> str:
+    """Direct against executed answers, where there are both; the tables by level, style and size, and the document's
+    output, go to files beside.
+    """
+    folders.write_atomic(folder / "breakdown.md", breakdown(grades, tags=TAGS))
+    if (said := document(grades)) is not None:
+        folders.write_atomic(folder / "circuitsense.json", json.dumps(said, indent=2, ensure_ascii=False))
+    return side_by_side(grades)
 
 
 def _changes(cfg: DictConfig) -> dict[str, Any]:

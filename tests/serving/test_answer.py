@@ -1,0 +1,324 @@
+"""Does `ask` give what an evaluation would, solve what was read, and keep its errors and its output apart?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bitsandbytes
+import pytest
+import yaml
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from circuitvlm.circuit import draw, equivalence, netlist, numeric
+from circuitvlm.circuit.graph import Circuit
+from circuitvlm.core.record import Picture
+from circuitvlm.serving import load as loading
+from circuitvlm.serving import model_command
+from circuitvlm.serving.answer import Wanted, answer, body
+from circuitvlm.serving.command import app
+from circuitvlm.serving.load import ModelError, load
+from circuitvlm.training.assemble import Run, trained_run
+from circuitvlm.training.replies import read_replies
+
+ROOT = Path(__file__).parents[2]
+BASE = str(ROOT / "weights" / "circuit-tiny")
+LOWPASS = "V1 in 0 10\nR1 in out 1k\nC1 out 0 1u"
+HOSTILE = "V1 1 0 5\nR1 1 0 1k\n.control\nshell touch owned\n.endc\n.end"
+
+Make = Callable[..., Run]
+
+
+class Fake:
+    """Says what it was told to."""
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = list(texts)
+
+    def netlist(self, picture: Picture) -> str:
+        return self.texts.pop(0)
+
+    def read(self, text: str) -> Circuit | None:
+        try:
+            return netlist.parse(text)
+        except netlist.NetlistError:
+            return None
+
+    def reply(self, picture: Picture, question: str) -> str:
+        return f"{question} 3 V\x1b]0;owned\x07"
+
+
+def ask(*words: str) -> Result:
+    return CliRunner().invoke(app, ["ask", *words])
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "circuit.png"
+    path.write_bytes(draw.image(netlist.parse("V1 1 0 9\nR1 1 0 1k"), style="american"))
+    return path
+
+
+@pytest.fixture
+def says(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def make(*texts: str) -> None:
+        monkeypatch.setattr(model_command, "_respondent", lambda *words, **named: Fake(*texts))
+
+    return make
+
+
+# ----------------------------------------------------------------------------------------- what follows from a reply
+
+
+def test_what_was_read_is_solved_exactly(picture: Path) -> None:
+    wanted = Wanted(frequency=159.154943, source="V1", output="C1", question="why")
+    found = answer(Fake(LOWPASS), Picture(picture), wanted, image="a.png")
+    assert found.errors == ()
+    assert found.solution is not None
+    truth = numeric.solve(netlist.parse(LOWPASS), 159.154943)
+    assert found.solution.voltage("out") == truth.voltage("out")
+    assert found.transfer is not None
+    assert found.transfer.symbolic == "1/(C1*R1*s + 1)"
+    assert found.transfer.valued == "1000/(s + 1000)"
+    told = json.loads(json.dumps(body(found)))
+    assert told["netlist"] == LOWPASS
+    assert told["canonical"] == "V1 1 0 10\nR1 1 2 1k\nC1 2 0 1u"
+    assert told["solution"]["nodes"]["out"]["magnitude"] == pytest.approx(10 / 2**0.5, rel=1e-6)
+    assert told["answer"].startswith("why 3 V")
+
+
+@pytest.mark.parametrize(
+    ("text", "errors"),
+    [
+        ("I cannot read this.", ["netlist: no device"]),
+        ("", ["netlist: the text is empty"]),
+        ("V1 1 0 1\nV2 1 0 2", ["solution: ", "transfer function: "]),
+        ("D1 1 0 mod\nV1 1 0 1", ["solution: D1", "transfer function: "]),
+        ("I1 0 1 1m\nR1 1 0 1k\nC1 1 0 1n", ["transfer function: no independent source 'V1'; the circuit has I1"]),
+        ("V1 1 0 1e190\nR1 1 0 1e-190\nC1 1 0 1n", ["solution: a voltage, a current or a power"]),
+        ("R1 1 0 inf\nV1 1 0 <Empty>", ["solution: ", "transfer function: "]),
+    ],
+)
+def test_what_cannot_be_found_out_is_said_and_nothing_raises(text: str, errors: list[str], picture: Path) -> None:
+    for frequency in (0.0, 1e3):
+        check_said(text, errors, picture, frequency)
+
+
+def check_said(text: str, errors: list[str], picture: Path, frequency: float) -> None:
+    wanted = Wanted(source="V1", output="C1", frequency=frequency)
+    found = answer(Fake(text), Picture(picture), wanted, image="a.png")
+    assert len(found.errors) == len(errors)
+    for said, began in zip(found.errors, errors, strict=True):
+        assert said.startswith(began)
+    json.dumps(body(found), allow_nan=False)
+
+
+# ------------------------------------------------------------------------------------------------------- the command
+
+
+def test_json_is_one_object_a_line_and_errors_are_told_beside_it(
+    says: Callable[..., None], picture: Path, tmp_path: Path
+) -> None:
+    says(LOWPASS, "no circuit here")
+    done = ask(str(picture), str(picture), "--json", "--deck", str(tmp_path / "d.cir"))
+    assert done.exit_code == 1
+    good, bad = (json.loads(line) for line in done.stdout.splitlines())
+    assert good["errors"] == []
+    assert (bad["canonical"], bad["solution"], bad["netlist"]) == (None, None, "no circuit here")
+    assert bad["errors"][0] in done.stderr
+    assert sorted(file.name for file in tmp_path.glob("*.cir")) == ["d-1.cir"]
+
+
+def test_the_deck_is_written_anew(says: Callable[..., None], picture: Path, tmp_path: Path) -> None:
+    says(HOSTILE)
+    deck = tmp_path / "d.cir"
+    done = ask(str(picture), "--deck", str(deck), "--frequency", "1k")
+    assert done.exit_code == 0, done.stderr
+    text = deck.read_text()
+    assert "shell" not in text
+    assert ".ac lin 1 1000.0 1000.0" in text
+    assert text == netlist.deck(netlist.parse(HOSTILE), "ac 1000.0")
+
+
+def test_a_models_words_cannot_command_the_terminal(says: Callable[..., None], picture: Path) -> None:
+    says("\x1b[31mno netlist\x9b")
+    done = ask(str(picture), "--question", "V(1)?")
+    assert done.exit_code == 1
+    assert "V(1)? 3 V" in done.stdout
+    assert not {"\x1b", "\x07", "\x9b"} & set(done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("text", [LOWPASS, "nothing"])
+def test_redraw_shows_the_image_beside_what_was_understood(
+    text: str, says: Callable[..., None], picture: Path, tmp_path: Path
+) -> None:
+    says(text)
+    out = tmp_path / "both.png"
+    done = ask(str(picture), "--redraw", str(out))
+    assert done.exit_code == (0 if text == LOWPASS else 1)
+    both = Image.open(out).convert("L")
+    left, right = (both.crop((x, 40, x + both.width // 2 - 20, both.height - 20)) for x in (14, both.width // 2 + 10))
+    assert left.getextrema()[0] < 100
+    assert right.getextrema()[0] < 100
+    assert left.tobytes() != right.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--source", "V1"], "--output"),
+        (["--frequency", "-1"], "frequency"),
+        (["--frequency", "fast"], "not a number"),
+        (["--deck", "no/such/folder/d.cir"], "no/such/folder"),
+        (["--max-new-tokens", "0"], "max-new-tokens"),
+        (["http://127.0.0.1/a.png"], "--allow-private"),
+        (["gone.png"], "gone.png"),
+    ],
+)
+def test_bad_input_ends_with_2_before_a_model_is_asked(
+    words: list[str], said: str, says: Callable[..., None], picture: Path
+) -> None:
+    says()
+    done = ask(str(picture), *words)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["ask", "chat", "merge"])
+def test_each_command_explains_itself_with_an_example(command: str) -> None:
+    done = CliRunner().invoke(app, [command, "--help"])
+    assert done.exit_code == 0
+    assert f"circuitvlm {command} " in done.stdout
+
+
+# -------------------------------------------------------------------------------------------------------- the models
+
+
+def test_the_small_base_reads_a_drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    truth = netlist.parse("V1 1 0 12\nR1 1 2 4.7k\nR2 2 0 10k")
+    path = tmp_path / "divider.png"
+    path.write_bytes(draw.image(truth, style="american", width=224, height=168))
+    done = ask(str(path), "--json")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert equivalence.compare(netlist.parse(found["canonical"]), truth).values
+    assert found["solution"]["nodes"]["2"] == pytest.approx(12 * 10 / 14.7)
+
+
+@pytest.mark.parametrize(("quantization", "precision"), [("none", "32-true"), ("nf4_float32", "bf16-mixed")])
+def test_replies_are_those_of_an_evaluation(quantization: str, precision: str, moved_run: Make, tmp_path: Path) -> None:
+    tiny = ["model=qwen2_vl_tiny", f"model.weights={BASE}", "adapter=lora_everywhere", "max_new_tokens=12"]
+    moved_run(*tiny, f"quantization={quantization}", f"precision={precision}", by=0.02)
+    run = trained_run(tmp_path / "run", changes={})
+    run.evaluate(["validation"], items=None, out=tmp_path / "replies")
+    replies = read_replies(tmp_path / "replies" / "validation")
+    asked = load(str(tmp_path / "run"))
+    examples = list(run.data.questions("validation"))
+    assert len(examples) == 3
+    said = {example.id: asked.netlist(example.images[0]) for example in examples}
+    assert said == {reply.id: reply.text for reply in replies.values()}
+    assert len(set(said.values())) > 1, "replies must depend on the image for this test to tell anything"
+
+
+def test_an_adapter_goes_by_its_run_by_its_folder_and_by_plain_peft(
+    moved_run: Make, tmp_path: Path, picture: Path
+) -> None:
+    moved_run("model=qwen2_vl_tiny", f"model.weights={BASE}", "adapter=lora_everywhere", by=0.2)
+    plain = tmp_path / "peft"
+    plain.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copy(tmp_path / "run" / "adapter" / name, plain / name)
+    base = load(BASE).netlist(Picture(picture))
+    asked = [
+        load(str(tmp_path / "run")),
+        load(str(tmp_path / "run" / "adapter")),
+        load("", adapter=str(tmp_path / "run")),
+        load(BASE, adapter=str(tmp_path / "run")),
+        load(BASE, adapter=str(plain)),
+        load(str(plain)),
+    ]
+    said = []
+    for each in asked:
+        each.max_new_tokens = 24
+        assert each.task.prompt == "Netlist?"
+        said.append(each.netlist(Picture(picture)))
+    assert len(set(said)) == 1
+    assert said[0] != base[: len(said[0])]
+
+
+def test_an_adapter_of_another_model_is_refused(moved_run: Make, tmp_path: Path) -> None:
+    moved_run("model=qwen2_vl_tiny", f"model.weights={BASE}", "adapter=lora")
+    plain = tmp_path / "peft"
+    shutil.copytree(tmp_path / "run" / "adapter", plain)
+    (plain / "config.yaml").unlink()
+    config = json.loads((plain / "adapter_config.json").read_text())
+    config["target_modules"] = ["q_proj"]
+    (plain / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="not this adapter"):
+        load(BASE, adapter=str(plain))
+    (plain / "adapter_config.json").write_text(json.dumps({**config, "peft_type": "IA3", "feedforward_modules": []}))
+    with pytest.raises(ModelError, match="wanted LoRA"):
+        load(BASE, adapter=str(plain))
+
+
+def test_four_bit_quantizes_a_checkpoint_and_the_base_of_a_run(moved_run: Make, tmp_path: Path) -> None:
+    moved_run("model=qwen2_vl_tiny", f"model.weights={BASE}", "adapter=lora", "quantization=int8")
+    for model in (BASE, str(tmp_path / "run")):
+        kinds = {type(module) for module in load(model, four_bit=True).net.modules()}
+        assert bitsandbytes.nn.Linear4bit in kinds
+        assert bitsandbytes.nn.Linear8bitLt not in kinds
+
+
+def test_a_run_is_asked_without_its_data(moved_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved_run("standin=true", "adapter=lora")
+
+    def built(run: Run) -> Any:
+        raise AssertionError("the run's sources are not wanted")
+
+    monkeypatch.setattr(Run.sources, "func", built)
+    assert load(str(tmp_path / "run"), max_new_tokens=3).max_new_tokens == 3
+
+
+def test_a_model_that_is_not_there_is_told_with_what_to_type(
+    picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("circuitvlm.model._loading.snapshot_download", unreachable)
+    done = ask(str(picture), "--model", "nobody/nothing")
+    assert done.exit_code == 2
+    assert "`hf download nobody/nothing --local-dir FOLDER`" in done.stderr
+    assert "--model FOLDER" in done.stderr
+    for words in (["--model", str(tmp_path)], ["--adapter", str(tmp_path)]):
+        done = ask(str(picture), *words)
+        assert done.exit_code == 2
+        assert str(tmp_path) in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def unreachable(*words: object, **named: object) -> None:
+    raise ConnectionError("no network here")
+
+
+@pytest.mark.parametrize("note", ['{"prompt": ""}', '{"max_tokens": "many"}', '{"promt": "x"}', "[1]"])
+def test_a_note_that_says_something_else_is_refused(note: str, tmp_path: Path) -> None:
+    (tmp_path / loading.NOTE).write_text(note)
+    with pytest.raises(ModelError, match="wanted a JSON object"):
+        loading._note(tmp_path)
+
+
+def test_a_model_of_another_family_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(ModelError, match="'bert'"):
+        load(str(tmp_path))
+
+
+def test_what_is_usual_is_what_the_configs_say() -> None:
+    assert yaml.safe_load((ROOT / "conf/task/netlist.yaml").read_text())["prompt"] == loading.PROMPT
+    nf4 = yaml.safe_load((ROOT / "conf/quantization/nf4.yaml").read_text())
+    assert {key: nf4[key] for key in loading.NF4} == loading.NF4
+    assert len(nf4) == len(loading.NF4) + 2  # its target, and what it computes in
