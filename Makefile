@@ -43,8 +43,9 @@ check: install  ## ruff, mypy --strict, the floors, and the exemptions that part
 golden: install  ## renew the resolved configs in tests/golden after a wanted change
 	$(BIN)/python tests/golden/renew.py
 
-bench: install  ## drawing, parsing, solving and comparing, measured
+bench: install  ## drawing, judging, solving and asking, measured side by side
 	$(BIN)/python benchmarks/draw.py
+	$(BIN)/python benchmarks/verify.py
 
 data: install  ## circuits of our own in CircuitSense's layouts: make data DATA=datasets/mine
 	$(BIN)/circuitvlm dataset $(DATA) --count 1000

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuitvlm.circuit import netlist
-from circuitvlm.circuit.equivalence import compare, topology_key
+from circuitvlm.circuit.equivalence import compare, same_devices, topology_key
 from circuitvlm.circuit.graph import GROUND, SYMMETRIC, Circuit, Device
 
 settings.register_profile("stable", derandomize=True, deadline=None)
@@ -29,7 +29,7 @@ def random_circuit(seed: int, kinds: str = "RRRCLVID") -> Circuit:
     devices = []
     for i in range(rng.randint(1, 9)):
         kind = rng.choice(kinds)
-        pins = 4 if kind == "E" else 3 if kind == "Q" else 2
+        pins = 4 if kind in "EG" else 3 if kind == "Q" else 2
         value = rng.choice(VALUES) if kind not in "DQ" else None
         ends = tuple(rng.choices(nodes, k=pins))
         devices.append(Device(f"{kind}{i}", kind, ends, value, text="" if value else "MOD"))
@@ -50,7 +50,20 @@ def disguised(circuit: Circuit, seed: int) -> Circuit:
     return Circuit(tuple(devices))
 
 
-def oracle(a: Circuit, b: Circuit, label: Callable[[Device], object]) -> bool:
+def signed(device: Device, role: str) -> str:
+    return "" if device.kind in SYMMETRIC else role
+
+
+def unsigned(device: Device, role: str) -> str:
+    return {"V": "", "I": "", "E": role[:2], "G": role[:2]}.get(device.kind, signed(device, role))
+
+
+def oracle(
+    a: Circuit,
+    b: Circuit,
+    label: Callable[[Device], object],
+    role_of: Callable[[Device, str], str] = signed,
+) -> bool:
     """networkx VF2 on the bipartite graph of devices and nets; pins on one net merged into one edge's label."""
 
     def graph(circuit: Circuit) -> nx.Graph:
@@ -60,7 +73,7 @@ def oracle(a: Circuit, b: Circuit, label: Callable[[Device], object]) -> bool:
         for i, device in enumerate(circuit.devices):
             g.add_node(i, label=label(device))
             for node in set(device.nodes):
-                roles = [("" if device.kind in SYMMETRIC else role) for role, n in device.pins if n == node]
+                roles = [role_of(device, role) for role, n in device.pins if n == node]
                 g.add_edge(i, ("net", node), roles=tuple(sorted(roles)))
         return g
 
@@ -121,13 +134,14 @@ def test_a_disguised_circuit_is_the_same(seed: int, kinds: str) -> None:
     assert same.pin_f1 == 1
 
 
-@given(st.integers(0, 10**6), st.sampled_from(["RRRCLVID", "RV", "R", "EQRV"]))
+@given(st.integers(0, 10**6), st.sampled_from(["RRRCLVID", "RV", "R", "EQRV", "VIEGR"]))
 @settings(max_examples=400)
 def test_a_moved_terminal_is_judged_as_networkx_does(seed: int, kinds: str) -> None:
     circuit = random_circuit(seed, kinds)
     other = disguised(moved(circuit, seed + 2), seed + 1)
     verdict = compare(other, circuit)
     assert verdict.topology == oracle(circuit, other, lambda d: d.kind)
+    assert verdict.unsigned_topology == oracle(circuit, other, lambda d: d.kind, unsigned)
     assert verdict.values == oracle(circuit, other, lambda d: (d.kind, d.value))
     assert compare(circuit, other).values == verdict.values
     if verdict.topology:
@@ -191,6 +205,58 @@ def test_partial_credit() -> None:
     # R3 goes to node 1 instead of ground: 6 of the 7 pairs are left, of 8 there. R1 is turned round, which is nothing.
     pins = compare(netlist.parse("V1 1 0 5\nR1 2 1 1k\nR2 2 0 2k\nR3 2 1 3k"), truth)
     assert pins.pin_f1 == pytest.approx(2 * 6 / (8 + 7))
+
+
+def test_precision_and_recall_change_places_with_the_circuits() -> None:
+    truth = netlist.parse("V1 1 0 5\nR1 1 2 1k\nR2 2 0 2k\nR3 2 0 3k")
+    said = netlist.parse("V1 1 0 5\nR1 1 2 1k\nR2 2 0 2.2k\nR3 2 0 3k\nC1 2 0 1u\nC2 2 0 1u")
+    found, back = compare(said, truth), compare(truth, said)
+    assert (found.component_precision, found.component_recall) == (3 / 6, 3 / 4)
+    assert (back.component_precision, back.component_recall) == (3 / 4, 3 / 6)
+    assert found.component_f1 == back.component_f1 == pytest.approx(2 * 0.5 * 0.75 / (0.5 + 0.75))
+
+
+def test_kinds_and_names_have_credit_of_their_own() -> None:
+    truth = netlist.parse("V1 1 0 5\nR1 1 2 1k\nR2 2 0 2k")
+    renamed = compare(netlist.parse("V1 1 0 6\nR1 1 2 1k\nR7 2 0 2k"), truth)
+    assert (renamed.kind_f1, renamed.name_f1, renamed.component_f1) == (1, pytest.approx(2 / 3), pytest.approx(2 / 3))
+    other_kind = compare(netlist.parse("V1 1 0 5\nR1 1 2 1k\nL2 2 0 2k"), truth)
+    assert other_kind.kind_f1 == other_kind.name_f1 == pytest.approx(2 / 3)
+
+
+def test_shares_of_nothing_are_none_unless_nothing_was_wanted() -> None:
+    some = netlist.parse("V1 1 0 5\nR1 1 0 1k")
+    for found in (compare(Circuit(()), some), compare(some, Circuit(()))):
+        assert found.component_precision == found.component_recall == found.kind_f1 == found.name_f1 == 0
+    both = compare(Circuit(()), Circuit(()))
+    assert both.component_precision == both.component_recall == both.component_f1 == both.pin_f1 == 1
+
+
+@pytest.mark.parametrize(
+    ("predicted", "truth", "unsigned_same"),
+    [
+        ("V1 1 0 5\nR1 1 0 1k\nD1 1 0 M", "V1 0 1 5\nR1 1 0 1k\nD1 1 0 M", True),
+        ("I1 1 0 5\nR1 1 2 1k\nR2 2 0 1", "I1 0 2 5\nR1 1 2 1k\nR2 1 0 1", True),
+        ("D1 1 0 M\nR1 1 2 1k\nV1 2 0 5", "D1 0 1 M\nR1 1 2 1k\nV1 2 0 5", False),
+        ("V1 1 0 1\nE1 2 0 1 3 9\nR1 3 2 1\nR2 3 0 1", "V1 1 0 1\nE1 2 0 3 1 9\nR1 3 2 1\nR2 3 0 1", True),
+        ("V1 1 0 1\nG1 2 0 1 3 9\nR1 3 2 1\nR2 3 0 1", "V1 1 0 1\nG1 0 2 1 3 9\nR1 3 2 1\nR2 3 0 1", True),
+        ("V1 1 0 1\nE1 2 0 1 3 9\nR1 3 2 1\nR2 3 0 1", "V1 1 0 1\nE1 1 3 2 0 9\nR1 3 2 1\nR2 3 0 1", False),
+        ("V1 1 0 1\nR1 1 0 1\nF1 2 0 V1 3\nR2 2 0 1", "V1 1 0 1\nR1 1 0 1\nF1 0 2 V1 3\nR2 2 0 1", True),
+        ("V1 1 0 1\nV2 2 0 1\nH1 2 1 V1 3", "V1 1 0 1\nV2 2 0 1\nH1 2 1 V2 3", True),
+        ("V1 1 0 1\nV2 2 3 1\nR1 3 0 1\nH1 2 1 V1 3", "V1 1 0 1\nV2 2 3 1\nR1 3 0 1\nH1 2 1 V2 3", False),
+    ],
+)
+def test_a_wrong_polarity_alone_leaves_the_unsigned_topology(predicted: str, truth: str, unsigned_same: bool) -> None:
+    for pair in ((predicted, truth), (truth, predicted)):
+        found = compare(*map(netlist.parse, pair))
+        assert (found.topology, found.unsigned_topology) == (predicted == truth, unsigned_same)
+
+
+def test_the_same_devices_are_told_whatever_their_wiring() -> None:
+    one = netlist.parse("V1 1 0 5\nR1 1 2 1k\nF1 2 0 V1 3\nQ1 1 2 0 N")
+    assert same_devices(one, netlist.parse("R1 0 7 1000\nF1 7 8 V1 3\nQ1 8 8 0 n\nV1 0 8 5.000001"))
+    for changed in ("V1 1 0 5.1", "V2 1 0 5", "V1 1 0 5 AC 1", "I1 1 0 5"):
+        assert not same_devices(one, netlist.parse(f"{changed}\nR1 1 2 1k\nF1 2 0 {changed[:2]} 3\nQ1 1 2 0 N"))
 
 
 @pytest.mark.parametrize(

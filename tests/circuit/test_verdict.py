@@ -16,8 +16,9 @@ from circuitvlm.circuit import generate, netlist, numeric
 from circuitvlm.circuit.dialect import is_lcapy, to_spice
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.circuit.numeric import SingularCircuitError, UnsolvableDeviceError
+from circuitvlm.circuit.probe import parse as probe
 from circuitvlm.circuit.symbolic import transfer_function
-from circuitvlm.circuit.verdict import Verdict, equal_expressions, matches_circuit
+from circuitvlm.circuit.verdict import Verdict, equal_expressions, matches_circuit, matches_unknown
 
 EQUAL, OPPOSITE, DIFFERENT, UNREADABLE = "equal", "opposite sign", "different", "unreadable"
 
@@ -55,6 +56,25 @@ PAIRS = [
     ("", "", UNREADABLE),
     ("x", "y", DIFFERENT),
     ("TIMEOUT_OR_ERROR", "R1", UNREADABLE),
+    ("H = R2/(R1+R2) = 2/3", "R2/(R1+R2)", EQUAL),
+    ("H = R1/(R1+R2) = 2/3", "R2/(R1+R2)", DIFFERENT),
+    ("R2/(R1+R2) = 0.5", "R2/(R1+R2)", EQUAL),
+    ("H = R1/(R1+R2) = R2/(R1+R2)", "R2/(R1+R2)", DIFFERENT),
+    ("H = Z2/(Z1+Z2) = R2/(R1+R2)", "R2/(R1+R2)", EQUAL),
+    (r"A_v = -g_m(R_D\|r_o) \approx -g_m R_D", "-g_m*R_D", EQUAL),
+    (r"A_v = -g_m(R_D\|r_o) \approx -g_m R_D", "-g_m*(R_D||r_o)", EQUAL),
+    (r"A_v = -g_m(R_D\|r_o) \approx -g_m R_D", "-g_m*r_o", DIFFERENT),
+    ("R_eq = R1 + R2 = 3 kΩ", "R1 + R2", EQUAL),
+    (r"I = V_1/R_1 = 5\,\text{mA}", "V1/R1", EQUAL),
+    (r"$H(s)=\frac{1}{1+sRC}$. The cutoff is $\omega_c = \frac{1}{RC}$.", "1/(1+s*R*C)", EQUAL),
+    (r"$H(s)=\frac{1}{1+sRC}$. The cutoff is $\omega_c = \frac{1}{RC}$.", "1/(R*C)", EQUAL),
+    (r"$H(s)=\frac{1}{1+sRC}$. The cutoff is $\omega_c = \frac{1}{RC}$.", "1/(1-s*R*C)", DIFFERENT),
+    ("V1/R1 + V2/R2 = I1 + I2", "I1 + I2 = V1/R1 + V2/R2", EQUAL),
+    ("V1/R1 + V2/R2 = I1 + I2", "I1 - I2 = V1/R1 + V2/R2", DIFFERENT),
+    (r"-\tan^{-1}(\omega RC)", "-arctan(w*R*C)", EQUAL),
+    (r"-\tan^{-1}(\omega RC)", "-1/tan(w*R*C)", DIFFERENT),
+    (r"\sin\omega t", "sin(w*t)", EQUAL),
+    ("1/(1+RCs)", "1/(1+s*R*C)", EQUAL),
 ]
 
 
@@ -119,6 +139,35 @@ def test_numbers_and_names_may_both_be_used() -> None:
     for right in ("1/(1+s*R1*C1)", "1/(1+0.001s)", "1000/(s+1000)", "1/(1+s*1000*C1)"):
         assert matches_circuit(right, circuit, "V1", "C1") is Verdict.EQUAL
     assert matches_circuit("1/(1+0.01s)", circuit, "V1", "C1") is Verdict.DIFFERENT
+
+
+def test_a_number_behind_the_formula_must_follow_from_it() -> None:
+    circuit = netlist.parse("V1 1 0 5\nR1 1 2 1k\nR2 2 0 2k")
+    for right in ("R2/(R1+R2)", "R2/(R1+R2) = 2/3", "H = R2/(R1+R2) = 0.667", "H = 2000/(1000+2000) = 2/3"):
+        assert matches_circuit(right, circuit, "V1", "R2") is Verdict.EQUAL
+    for wrong in ("H = R2/(R1+R2) = 0.5", "H = R1/(R1+R2) = 2/3", "H = R1/(R1+R2) = 1/3", "H = R1/R2 = R2/(R1+R2)"):
+        assert matches_circuit(wrong, circuit, "V1", "R2") is Verdict.DIFFERENT
+
+
+SENTENCES = [
+    "{0}",
+    "$$H(s) = \\frac{{V_{{R2}}(s)}}{{V_1(s)}} = {0}$$\n\nwhere $s = j\\omega$.",
+    "**Step 1:** KVL gives $V_1 = I (R_1 + R_2)$.\n\n**Step 2:** Solve for $H$:\n\n$$H = {0}$$\n\nThis is a divider.",
+    "The transfer function from V1 to R2 is therefore {0}.",
+    "We get V_R2/V1 = {0} (a divider), with $R_1$ as above.",
+    "Let $Z_1 = R_1$ and $Z_2 = R_2$. Then the answer is $\\boxed{{{0}}}$.",
+]
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_an_answer_in_prose_is_judged_as_the_formula_in_it(sentence: str) -> None:
+    for formula, wanted in (
+        ("R_2/(R_1+R_2)", EQUAL),
+        ("-R_2/(R_1+R_2)", OPPOSITE),
+        ("R_1/(R_1+R_2)", DIFFERENT),
+        ("R_2/(R_1||R_2)", DIFFERENT),
+    ):
+        assert matches_circuit(sentence.format(formula), DIVIDER, "V1", "R2").value == wanted
 
 
 def test_other_sources_are_zero_and_probes_are_wires() -> None:
@@ -252,3 +301,26 @@ def test_many_threads_judge_as_one_does() -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda row: equal_expressions(row[0], row[1]).value, texts))
     assert found == [wanted for _, _, wanted in texts]
+
+
+def test_the_sign_of_f_in_lcapys_dialect_is_taken_both_ways() -> None:
+    """lcapy 1.24 and 1.26 differ in it, and a netlist does not say its version."""
+    text = "V1 1 0 {0}\nVI1 1 2 0\nR1 2 0 R1\nF1 0 3 VI1 b\nR2 3 0 R2"
+    spice, lcapy = netlist.parse(text.format("V1")), netlist.parse(text.format("step"))
+    assert matches_circuit("b*R2/R1", spice, "V1", "R2") is Verdict.EQUAL
+    assert matches_circuit("-b*R2/R1", spice, "V1", "R2") is Verdict.OPPOSITE
+    assert {matches_circuit(sign + "b*R2/R1", lcapy, "V1", "R2") for sign in ("", "-")} == {Verdict.EQUAL}
+    assert matches_circuit("b*R1/R2", lcapy, "V1", "R2") is Verdict.DIFFERENT
+
+
+def test_an_unknown_is_judged_with_all_sources_acting() -> None:
+    circuit = netlist.parse("V1 1 0 step\nR1 1 2 R1\nC1 2 0 C1")
+    voltage, current = probe("v(2)"), probe("i(V1)")
+    for right in ("Vn2(s) = V1/(s*(1+s*R1*C1))", "V1/(s*(R1*C1*s + 1))", "V1/(1+s*R1*C1)"):
+        assert matches_unknown(right, circuit, voltage) is Verdict.EQUAL
+    assert matches_unknown("-V1/(s*(1+s*R1*C1))", circuit, voltage) is Verdict.OPPOSITE
+    assert matches_unknown("V1/(s*(1-s*R1*C1))", circuit, voltage) is Verdict.DIFFERENT
+    assert matches_unknown("iv1(s) = -C1*V1/(1+s*R1*C1)", circuit, current) is Verdict.EQUAL
+    assert matches_unknown("no idea at all", circuit, voltage) is Verdict.UNREADABLE
+    with pytest.raises(KeyError, match=r"no unknown of the circuit; there are I\(V1\), V\(1\), V\(2\)"):
+        matches_unknown("1", circuit, probe("i(R1)"))

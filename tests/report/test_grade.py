@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,12 @@ def test_items_can_be_chosen_by_tag(grades: Grades) -> None:
     assert [item.id for item in grades.where("style", "american").items] == ["b"]
     assert grades.where("style", "none").items == ()
     assert grades.where("nothing", "none").means() == {}
+
+
+def test_a_metric_that_some_items_lack_has_the_scores_of_the_others(grades: Grades) -> None:
+    assert grades.values("plain/none") == grades.values("none/same") == grades.values("loud/half") == []
+    older = Grades(tuple(replace(item, scores={"same": 1.0}) for item in grades.items[:1]))
+    assert Grades(older.items + grades.items[1:]).values("plain/half") == [0.5]
 
 
 def test_grades_come_back_from_the_disk(grades: Grades, tmp_path: Path) -> None:

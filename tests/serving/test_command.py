@@ -173,7 +173,7 @@ def test_compare_answers_by_its_exit_code(
     assert done.exit_code == code, done.stderr
     found = json.loads(done.stdout)
     assert same.items() <= found.items()
-    assert set(found) == {"topology", "values", "names", "component_f1", "pin_f1", "undecided"}
+    assert {"topology", "values", "names", "component_f1", "pin_f1", "undecided"} <= set(found)
     (tmp_path / "predicted.cir").write_text(predicted)
     plain = call("compare", str(tmp_path / "predicted.cir"), str(divider))
     assert plain.exit_code == code

@@ -3,113 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from circuitvlm.circuit.quantity import MINUS_SIGNS
+from circuitvlm.circuit._mathnames import Vocabulary, atoms
+from circuitvlm.circuit._mathsigns import LETTERS, NAMES, WRAPPERS, canonical, normal
+from circuitvlm.circuit._mathtree import ExpressionError
 
 FUNCTIONS = frozenset(
     {"sin", "cos", "tan", "exp", "ln", "log", "sqrt", "abs", "arctan", "atan", "sinh", "cosh", "tanh"}
 )
 MAX_NUMBER = 60
 
-_GREEK_WORDS = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho _ sigma tau upsilon phi"
-    " chi psi omega"
-)
-_GREEK = _GREEK_WORDS.split()
-_LETTERS = {chr(0x3B1 + i): name for i, name in enumerate(_GREEK) if name != "_"}
-_LETTERS |= {chr(0x391 + i): name.capitalize() for i, name in enumerate(_GREEK) if name != "_"} | {
-    "\u00b5": "mu",
-    "\u2126": "Omega",
-}
-_NAMES = frozenset(_LETTERS.values()) | {"varepsilon", "vartheta", "varphi", "ell", "infty"}
-_SIGNS = {
-    **dict.fromkeys(MINUS_SIGNS, "-"),
-    **dict.fromkeys("×·⋅∗∙•", "*"),
-    "÷": "/",
-    "∕": "/",
-    "∥": "||",
-    "‖": "||",
-    "√": "\\sqrt ",
-    "\u2061": "",
-    "\u2062": "*",
-    "\u00a0": " ",
-    "\u202f": " ",
-    "\u2009": " ",
-    "\u200b": "",
-    "（": "(",
-    "）": ")",
-    "＝": "=",
-}
-_HIGH = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
-_LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_SPACES = re.compile(
-    r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|quad|qquad|[,;:! ])(?![A-Za-z])|[~&]|\\\\"
-)
-_WRAPPERS = frozenset(
-    {
-        "text",
-        "mathrm",
-        "mathbf",
-        "mathit",
-        "mathsf",
-        "mathcal",
-        "operatorname",
-        "textrm",
-        "textbf",
-        "textit",
-        "rm",
-        "bm",
-        "boldsymbol",
-        "mbox",
-    }
-)
 _COMMANDS = {
-    "cdot": "*",
-    "times": "*",
-    "ast": "*",
-    "div": "/",
-    "parallel": "||",
-    "Vert": "||",
-    "lVert": "||",
-    "lvert": "|",
-    "rvert": "|",
-    "vert": "|",
-    "mid": "|",
-    "frac": "frac",
-    "dfrac": "frac",
-    "tfrac": "frac",
-    "cfrac": "frac",
-    "equiv": "=",
-    "lbrace": "{",
-    "rbrace": "}",
-    "approx": "=",
-    "triangleq": "=",
-    "Rightarrow": "=",
-    "implies": "=",
-    "slash": "/",
+    **dict.fromkeys(("cdot", "times", "ast"), "*"),
+    **dict.fromkeys(("div", "slash"), "/"),
+    **dict.fromkeys(("parallel", "Vert", "lVert", "rVert", "|"), "||"),
+    **dict.fromkeys(("lvert", "rvert", "vert", "mid"), "|"),
+    **dict.fromkeys(("frac", "dfrac", "tfrac", "cfrac"), "frac"),
+    **dict.fromkeys(("equiv", "triangleq", "coloneqq"), "="),
+    "approx": "≈",
     "over": "over",
 }
-_NUMBER = re.compile(r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d*)?|\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3}(?![\w.]))?")
+_BRACES = {"{": "{", "lbrace": "{", "}": "}", "rbrace": "}"}
+_NUMBER = re.compile(
+    r"(?:\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d*)?|\d+\.?\d*|\.\d+)(?:[eE](?:[+-]\d{1,3}(?![\d.])|\d{1,3}(?![\w.])))?"
+)
 _RUN = re.compile(r"[A-Za-z][A-Za-z0-9]*'?")
-_PIECES = re.compile(r"j(?=omega|w)|[A-Z][a-z]*\d*'?|[a-z]+\d*'?|\d+")
-_PLAIN_SUBSCRIPT = re.compile(r"\d+|[A-Za-z]+\d*")
-_OPERATORS = re.compile(r"\*\*|\|\||//|[-+*/^=()\[\]{}|≈:]")
-_PROSE = re.compile(r"(?<![\w\\{])(?:[A-Za-z]?[a-z]{2,}\s+[a-z]{3,}|[A-Z_]{5,}|[Tt]he|[Nn]ot?|[Cc]annot)(?![\w}(])")
-_IMAGINARY = frozenset({"j"})
-
-
-class ExpressionError(ValueError):
-    """A text that states no formula, or one beyond the bounds."""
+_WORD = re.compile(r"\s*[A-Za-z]+\d*'?\s*")
+_PLAIN_SUBSCRIPT = re.compile(r"\d+(?:d[Bb])?|[A-Za-z]+\d*")
+_GREEK_TAIL = re.compile(r"\d+|(?<=[ω])[cndpzro]\d*(?![a-ru-z])|(?<=[μµ])[np](?![a-z])")
+_OPERATORS = re.compile(r"\*\*|\|\||//|:=|[-+*/^=()\[\]{}|≈:]")
+_PROSE = re.compile(
+    r"(?<![\w\\{])(?:[A-Za-z]?[a-z]{2,}\s+[a-z]{3,}|[A-Z]{3,}_[A-Z_]{2,}|[A-Z]{6,}|[Tt]he|[Nn]ot?|[Cc]annot)(?![\w}(])"
+)
+_OMEGA = re.compile(r"w([0cndpzro]?)")
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`kind`: number, name, j, function, frac, open, close, or the sign itself. `glued`: no space before it.
+    """`kind`: number, name, j, function, frac, over, open, close, or the sign itself. `glued`: no space before it.
 
-    `known`: a name that the reader was told.
+    `known`: a name that the reader was told. `run`: where the letters begin that it was cut from.
     """
 
     kind: str
@@ -117,46 +53,7 @@ class Token:
     number: Fraction = Fraction(0)
     glued: bool = False
     known: bool = False
-
-
-def canonical(name: str) -> str:
-    """A symbol's name without underscores, braces, spaces and commands: R_{\\text{int}} is Rint, ω_0 is omega0."""
-    name = re.sub(r"\\(?:" + "|".join(_WRAPPERS) + r")(?![A-Za-z])", "", name)
-    name = "".join(_LETTERS.get(c, c) for c in name.translate(_LOW))
-    return re.sub(r"[\s_{}\\,$<>]", "", name)
-
-
-class Vocabulary:
-    """The symbols that a reader knows, found exactly, by case, or as parts of a run of letters."""
-
-    def __init__(self, symbols: Iterable[str], *, any_case: bool = True) -> None:
-        self._names = {canonical(symbol) for symbol in symbols} - {""}
-        self._lower: dict[str, str | None] = {}
-        for name in self._names | {"s"}:
-            key = name.lower()
-            self._lower[key] = None if key in self._lower else name
-        self._any_case = any_case
-        self._longest = max(map(len, self._names), default=1)
-
-    def find(self, word: str) -> str | None:
-        """The symbol of that name, or the only one that differs in case alone."""
-        if word in self._names:
-            return word
-        return self._lower.get(word.lower()) if self._any_case else None
-
-    def cut(self, run: str) -> list[str] | None:
-        """The run as the fewest symbols, s, omega and j; None where something is left over."""
-        best: list[list[str] | None] = [[]] + [None] * len(run)
-        for end in range(1, len(run) + 1):
-            for begin in range(max(0, end - max(self._longest, 5)), end):
-                before, piece = best[begin], run[begin:end]
-                found = piece if piece in _ALWAYS else self.find(piece)
-                if before is not None and found and (best[end] is None or len(before) + 1 < len(best[end] or ())):
-                    best[end] = [*before, found]
-        return best[-1]
-
-
-_ALWAYS = frozenset({"s", "j", "omega", "w", "pi"})
+    run: int = -1
 
 
 def tokens(text: str, vocabulary: Vocabulary | None) -> Iterator[Token]:
@@ -183,20 +80,11 @@ def tokens(text: str, vocabulary: Vocabulary | None) -> Iterator[Token]:
         glued = True
 
 
-def normal(text: str) -> str:
-    """The text with one spelling for each sign, and without commands that only place things."""
-    if not text.isascii():
-        text = "".join(_SIGNS.get(c, c) for c in text)
-        text = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+", lambda m: "^{" + m[0].translate(_HIGH) + "}", text)
-        text = re.sub(r"[₀₁₂₃₄₅₆₇₈₉]+", lambda m: "_{" + m[0].translate(_LOW) + "}", text)
-    return _SPACES.sub(" ", text)
-
-
 def _refuse_prose(text: str, vocabulary: Vocabulary | None) -> None:
     """Raises for two words side by side, or a shouted one: a product of them would be no formula."""
     for match in _PROSE.finditer(text):
         words = match[0].split()
-        if not any(word in FUNCTIONS or word in _NAMES or (vocabulary and vocabulary.find(word)) for word in words):
+        if not any(word in FUNCTIONS or word in NAMES or (vocabulary and vocabulary.find(word)) for word in words):
             raise ExpressionError(f"{match[0][:40]!r} is prose, not a formula")
 
 
@@ -211,44 +99,59 @@ def _operator(sign: str, *, glued: bool) -> Token:
         return Token("open", sign, glued=glued)
     if sign in ")]}":
         return Token("close", sign, glued=glued)
-    return Token({"**": "^", "//": "||", "≈": "=", ":": "="}.get(sign, sign), sign, glued=glued)
+    return Token({"**": "^", "//": "||", ":": "=", ":=": "="}.get(sign, sign), sign, glued=glued)
 
 
 def _word(text: str, at: int, vocabulary: Vocabulary | None, *, glued: bool) -> tuple[list[Token], int]:
     """The symbols, or the command, that begin here, and where they end."""
     name, end = _command(text, at) if text[at] == "\\" else ("", at)
     if name in _COMMANDS:
-        if name == "over":
-            raise ExpressionError("\\over is not read; wanted \\frac")
-        kind = _COMMANDS[name]
-        return [Token({"{": "open", "}": "close"}.get(kind, kind), kind, glued=glued)], end
-    if name in ("|", "{", "}"):
-        return [
-            Token({"|": "||", "{": "open", "}": "close"}[name], {"{": "{", "}": "}"}.get(name, "||"), glued=glued)
-        ], end
+        return [Token(_COMMANDS[name], _COMMANDS[name], glued=glued)], end
+    if name in _BRACES:
+        return [_operator(_BRACES[name], glued=glued)], end
     if name in FUNCTIONS:
         return _called(name, text, end, glued=glued)
-    if name in _WRAPPERS:
-        run, end = _group(text, end)
-        run = canonical(run)
-        if not run:
-            return [], end
-    elif name:
-        if name not in _NAMES or name == "infty":
-            raise ExpressionError(f"the command \\{name} is not read")
-        run = name.removeprefix("var")
-    elif text[at] in _LETTERS:
-        run, end = _LETTERS[text[at]], at + 1
-    elif match := _RUN.match(text, at):
-        run, end = match[0], match.end()
+    if name in WRAPPERS:
+        inner, after = _group(text, end)
+        if not _WORD.fullmatch(inner):
+            return [], end  # what it holds is read as a group of its own
+        run, end = inner.strip(), after
     else:
-        raise ExpressionError(f"{text[at]!r} has no meaning in a formula")
+        run, end = _letters(text, at, name, end)
     if run.removesuffix("10") in FUNCTIONS and (vocabulary is None or vocabulary.find(run) is None):
         return _called(run, text, end, glued=glued)
+    return _symbols(text, at, run, end, vocabulary, glued=glued)
+
+
+def _letters(text: str, at: int, command: str, end: int) -> tuple[str, int]:
+    """The run of letters and digits at a place, or the Greek letter that a command names."""
+    if command:
+        if command not in NAMES or command == "infty":
+            raise ExpressionError(f"the command \\{command} is not read")
+        return command.removeprefix("var"), end
+    if text[at] in LETTERS:
+        return LETTERS[text[at]], at + 1
+    if match := _RUN.match(text, at):
+        return match[0], match.end()
+    raise ExpressionError(f"{text[at]!r} has no meaning in a formula")
+
+
+def _symbols(
+    text: str, at: int, run: str, end: int, vocabulary: Vocabulary | None, *, glued: bool
+) -> tuple[list[Token], int]:
+    """The symbols of a run, with the subscript that may follow."""
+    braced = text[end : end + 1] == "_" and text[end + 1 : end + 2] in ("{", "\\")
     subscript, end = _subscript(text, end)
-    names = _atoms(run, subscript, vocabulary)
-    made = [_name(part, vocabulary, glued=glued or i > 0) for i, part in enumerate(names)]
-    return made, end
+    if subscript is None and run in NAMES and run != "pi" and (tail := _GREEK_TAIL.match(text, end)):
+        subscript, end = tail[0], tail.end()  # ω0, ωc
+    if subscript is None and run in ("r", "C") and text[end : end + 1] in ("π", "μ"):
+        subscript, end = LETTERS[text[end]], end + 1  # rπ
+    if subscript and text[end : end + 1] == "'":
+        subscript, end = subscript + "'", end + 1
+    names = atoms(run, subscript or "", vocabulary, loose=not braced)
+    if not names:
+        raise ExpressionError(f"{run[:20]!r} is no symbol")
+    return [_name(part, vocabulary, glued=glued or i > 0, run=at) for i, part in enumerate(names)], end
 
 
 def _called(name: str, text: str, end: int, *, glued: bool) -> tuple[list[Token], int]:
@@ -262,13 +165,16 @@ def _called(name: str, text: str, end: int, *, glued: bool) -> tuple[list[Token]
     return [Token("function", called, number=Fraction(base or 0), glued=glued)], end
 
 
-def _name(part: str, vocabulary: Vocabulary | None, *, glued: bool) -> Token:
+def _name(part: str, vocabulary: Vocabulary | None, *, glued: bool, run: int) -> Token:
     known = vocabulary is not None and vocabulary.find(part) is not None
     if part.isdigit():
         return _number(part, glued=glued)
-    if part in _IMAGINARY and not known:
+    if part == "j" and not known:
         return Token("j", part, glued=glued)
-    return Token("name", "omega" if part == "w" and not known else part, glued=glued, known=known)
+    if not known and (omega := _OMEGA.fullmatch(part)):
+        part = "omega" + omega[1]
+        known = vocabulary is not None and vocabulary.find(part) is not None
+    return Token("name", part, glued=glued, known=known, run=run)
 
 
 def _command(text: str, at: int) -> tuple[str, int]:
@@ -302,36 +208,19 @@ def _subscript(text: str, at: int) -> tuple[str | None, int]:
         return canonical(inner), end
     if at < len(text) and text[at] == "\\":
         name, end = _command(text, at)
-        if name in _WRAPPERS:
+        if name in WRAPPERS:
             inner, end = _group(text, end)
             return canonical(inner), end
         return name, end
+    if at < len(text) and text[at] in LETTERS:
+        return LETTERS[text[at]], at + 1
     match = _PLAIN_SUBSCRIPT.match(text, at)
     if match is None:
         raise ExpressionError("an underscore without a subscript")
     word, end = match[0], match.end()
     if end < len(text) and text[end] == "_" and len(word) > 1 and not word[-1].isdigit():
         word, end = word[:-1], end - 1  # g_mR_D: the last letter begins the next symbol
-    if (turn := re.search(r"[a-z](?=[A-Z])", word)) is not None:
+    if (turn := re.search(r"[a-z](?=[A-Z])", word.removesuffix("dB"))) is not None:
         end -= len(word) - turn.end()
         word = word[: turn.end()]
     return word, end
-
-
-def _atoms(run: str, subscript: str | None, vocabulary: Vocabulary | None) -> list[str]:
-    """The symbols of a run of letters and digits, of which the last has the subscript."""
-    whole = run + (subscript or "")
-    if vocabulary is not None:
-        if found := vocabulary.find(whole):
-            return [found]
-        if subscript is None:
-            if parts := vocabulary.cut(run):
-                return parts
-        else:
-            for begin in range(1, len(run)):
-                if (found := vocabulary.find(run[begin:] + subscript)) and (parts := vocabulary.cut(run[:begin])):
-                    return [*parts, found]
-    if run in _NAMES:
-        return [whole]
-    pieces = _PIECES.findall(run)
-    return [*pieces[:-1], pieces[-1] + (subscript or "")]

@@ -11,7 +11,7 @@ from circuitvlm.circuit.graph import Circuit
 from circuitvlm.circuit.numeric import SingularCircuitError
 from circuitvlm.circuit.probe import Probe, ProbeError
 from circuitvlm.circuit.quantity import Quantity, QuantityComparison
-from circuitvlm.circuit.verdict import Verdict, equal_expressions, matches_circuit
+from circuitvlm.circuit.verdict import Verdict, equal_expressions, matches_circuit, matches_unknown
 
 __all__ = ["Executable", "Truth", "judge_formula", "judge_quantity", "read_executable", "said_by", "value_of"]
 
@@ -86,8 +86,12 @@ def judge_formula(said: str | Executable, truth: Truth) -> Verdict:
         if isinstance(said, Executable):
             source = said.probe.source
             return matches_circuit(truth.answer, said.circuit, source, said.probe.of) if source else Verdict.DIFFERENT
-        if truth.circuit is not None and truth.probe is not None and truth.probe.source:
+        if truth.circuit is None or truth.probe is None:
+            return equal_expressions(said, truth.answer)
+        if truth.probe.source:
             return matches_circuit(said, truth.circuit, truth.probe.source, truth.probe.of)
-        return equal_expressions(said, truth.answer)
+        if equal_expressions(said, truth.answer) is Verdict.EQUAL:
+            return Verdict.EQUAL  # a stored answer may mean sources that the netlist does not tell
+        return matches_unknown(said, truth.circuit, truth.probe)
     except (KeyError, SingularCircuitError, UnsolvableDeviceError):
         return Verdict.DIFFERENT

@@ -15,6 +15,7 @@ from circuitvlm.circuit.quantity import format_engineering, parse_spice
 
 RELATIVE_TOLERANCE = 1e-6
 _REFERRING = frozenset("FHWK")
+_SOURCES = frozenset("VIEGFH")
 _LARGE_NET = 256
 _Key = TypeVar("_Key", str, tuple[str, str])
 
@@ -26,8 +27,14 @@ class Comparison:
     `topology`: the same devices by kind between the same nets, ground fixed, pins by role (R, C, L may be turned
     round), the sources that control F, H, W and the coils of K included; names and values ignored. `values`: one such
     correspondence also keeps all values (relative 1e-6), phasors and texts. `names`: one of those also keeps the
-    devices' names. `component_f1`, `pin_f1` in [0, 1] are partial credit. `undecided`: a comparison was given up at
-    its step cap and counts as False.
+    devices' names. `unsigned_topology`: as `topology`, but V and I may be turned round too, and so may the outputs of
+    E, G, F, H and the inputs of E and G; what it has and `topology` has not is right but for a polarity.
+
+    The rest is partial credit, in [0, 1]. Of devices as multisets: `component_precision` is the share of the predicted
+    that are true, `component_recall` the share of the true that are predicted, `component_f1` their harmonic mean, by
+    kind and value; `kind_f1` is by kind alone, `name_f1` by name and kind. `pin_f1` is that of pairs of pins on a net.
+    Shares of nothing are 1 where both circuits are empty, else 0.
+    `undecided`: a comparison was given up at its step cap and counts as False.
     """
 
     topology: bool
@@ -35,39 +42,49 @@ class Comparison:
     names: bool
     component_f1: float
     pin_f1: float
+    component_precision: float
+    component_recall: float
+    kind_f1: float
+    name_f1: float
+    unsigned_topology: bool
     undecided: bool = False
 
 
 def compare(predicted: Circuit, truth: Circuit) -> Comparison:
-    """Compares two circuits, in bounded time. All but `pin_f1`'s meaning of names is symmetric in them.
+    """Compares two circuits, in bounded time. All is symmetric in them but precision and recall, which change places.
 
     Values are equal if a chain of values of either circuit, each within 1e-6 of the next, joins them.
     """
-    worths = _Worths([*predicted.devices, *truth.devices])
     pair = (predicted, truth)
-    stages: list[bool] = []
-    undecided = False
-    # From the finest to the coarsest: what is the same by name is the same, and needs no search.
-    for label in (_named(worths), worths.label, _kind):
-        if any(stages):
-            stages.append(True)
-            continue
-        try:
-            stages.append(
-                len(predicted.devices) == len(truth.devices) and isomorphic(*(_network(c, label) for c in pair))
-            )
-        except UndecidedError:
-            undecided = True
-            stages.append(False)
-    names, values, topology = stages
-    return Comparison(
-        topology=topology,
-        values=values,
-        names=names,
-        component_f1=_f1(*(Counter(map(worths.component, c.devices)) for c in pair)),
-        pin_f1=_f1(*map(_pin_pairs, pair)),
-        undecided=undecided,
+    worths = _Worths([*predicted.devices, *truth.devices])
+    kinds, names, components = (
+        [Counter(map(key, c.devices)) for c in pair] for key in (_kind, _name, worths.component)
     )
+    # Circuits of other kinds of devices are not the same in any sense, and need no search.
+    verdicts = _verdicts(pair, worths) if kinds[0] == kinds[1] else [False] * 4
+    precision, recall, component_f1 = _shares(*components)
+    return Comparison(
+        names=verdicts[0] is True,
+        values=verdicts[1] is True,
+        topology=verdicts[2] is True,
+        unsigned_topology=verdicts[3] is True,
+        undecided=None in verdicts,
+        component_precision=precision,
+        component_recall=recall,
+        component_f1=component_f1,
+        kind_f1=_shares(*kinds)[2],
+        name_f1=_shares(*names)[2],
+        pin_f1=_shares(*map(_pin_pairs, pair))[2],
+    )
+
+
+def same_devices(a: Circuit, b: Circuit) -> bool:
+    """Whether both have the same devices by name, kind, value (relative 1e-6), phasor and text, however they are wired.
+
+    Which source controls F, H, W and which coils K couples counts as wiring.
+    """
+    label = _named(_Worths([*a.devices, *b.devices]))
+    return Counter(map(label, a.devices)) == Counter(map(label, b.devices))
 
 
 def topology_key(circuit: Circuit) -> str:
@@ -81,8 +98,30 @@ def topology_key(circuit: Circuit) -> str:
 Label = Callable[[Device], str]
 
 
+def _verdicts(pair: tuple[Circuit, Circuit], worths: _Worths) -> list[bool | None]:
+    """Whether they are the same by names, by values, by topology, and but for polarities; None where it was given up.
+
+    From the finest to the coarsest: what is the same by name is the same, and needs no search.
+    """
+    found: list[bool | None] = []
+    for label, signed in ((_named(worths), True), (worths.label, True), (_kind, True), (_kind, False)):
+        found.append(True if any(found) else _same(pair, label, signed=signed))
+    return found
+
+
+def _same(pair: tuple[Circuit, Circuit], label: Label, *, signed: bool) -> bool | None:
+    try:
+        return isomorphic(*(_network(circuit, label, signed=signed) for circuit in pair))
+    except UndecidedError:
+        return None
+
+
 def _kind(device: Device) -> str:
     return device.kind
+
+
+def _name(device: Device) -> str:
+    return f"{device.name.upper()} {device.kind}"
 
 
 def _named(worths: _Worths) -> Label:
@@ -166,10 +205,10 @@ def _references(device: Device) -> list[str]:
     return [word.upper() for word in device.text.split(" ")[: _referred(device)]]
 
 
-def _network(circuit: Circuit, label: Label) -> Network:
+def _network(circuit: Circuit, label: Label, *, signed: bool = True) -> Network:
     """Nets, and the devices that others refer to, are vertices; devices are edges.
 
-    A coil that K couples has a polarity, so its pins are not swapped.
+    A coil that K couples has a polarity, so its pins are not swapped. Those of sources are, where it is not `signed`.
     """
     vertex: dict[str, int] = {}
     for device in circuit.devices:
@@ -187,6 +226,8 @@ def _network(circuit: Circuit, label: Label) -> Network:
     for device in circuit.devices:
         swappable = device.kind in SYMMETRIC and device.name.upper() not in coupled
         pins = [("" if swappable else role, vertex[node]) for role, node in device.pins]
+        if not signed and device.kind in _SOURCES:
+            pins = [(role.rstrip("+-"), node) for role, node in pins]
         if own:
             pins += [("self", own[name]) for name in (device.name.upper(),) if name in own]
             pins += [("refers", own[name]) for name in _references(device) if name in own]
@@ -217,10 +258,11 @@ def _pin_pairs(circuit: Circuit) -> Counter[tuple[str, str]]:
     return pairs
 
 
-def _f1(predicted: Counter[_Key], truth: Counter[_Key]) -> float:
-    """2 TP / (P + T) of two multisets; 1 where both are empty."""
-    total = predicted.total() + truth.total()
-    if not total:
-        return 1.0
+def _shares(predicted: Counter[_Key], truth: Counter[_Key]) -> tuple[float, float, float]:
+    """Precision, recall and F1 of two multisets: TP / P, TP / T, 2 TP / (P + T)."""
+    sizes = predicted.total(), truth.total()
+    if not any(sizes):
+        return 1.0, 1.0, 1.0
     common = sum(min(count, truth[key]) for key, count in predicted.items())
-    return 2 * common / total
+    precision, recall = (common / size if size else 0.0 for size in sizes)
+    return precision, recall, 2 * common / sum(sizes)

@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
-from circuitvlm.circuit import _complex, _field, _solve
-from circuitvlm.circuit._drive import is_ideal
-from circuitvlm.circuit._equations import Equations, equations, value_of, values_of
-from circuitvlm.circuit._mathlex import Vocabulary
-from circuitvlm.circuit.dialect import to_spice
-from circuitvlm.circuit.expression import Expression, ExpressionError, parse
+from circuitvlm.circuit import _complex
+from circuitvlm.circuit._equations import equations
+from circuitvlm.circuit._judge import Asked, Transfer, Unknown, Verdict, Wanted, compared
+from circuitvlm.circuit._mathnames import Vocabulary
+from circuitvlm.circuit.dialect import readings, to_spice
+from circuitvlm.circuit.expression import Expression, ExpressionError, Statement, read
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
+from circuitvlm.circuit.probe import Probe
 
-__all__ = ["Verdict", "equal_expressions", "matches_circuit"]
+__all__ = ["Verdict", "equal_expressions", "matches_circuit", "matches_unknown"]
 
 SECONDS = 0.8
 """Longest time that a comparison may take; what is not decided by then is not accepted."""
-
-TURNS = 3
-"""Random points at which two formulas are compared."""
-
-_MOST_TURNS = 8
-"""Points that are tried, since one may lie on a pole."""
-
-
-class Verdict(StrEnum):
-    """How an answer compares with the truth."""
-
-    EQUAL = "equal"
-    OPPOSITE = "opposite sign"
-    DIFFERENT = "different"
-    UNREADABLE = "unreadable"
 
 
 def equal_expressions(a: str, b: str, symbols: Iterable[str] | None = None) -> Verdict:
@@ -42,18 +26,25 @@ def equal_expressions(a: str, b: str, symbols: Iterable[str] | None = None) -> V
     Both are evaluated at random points of a finite field of 2^61 elements (an error has a probability below 1e-14);
     those with roots or functions at random complex points with 40 digits, s in the right half plane and all other
     symbols positive. Without `symbols`, a run of letters in one text is read by the symbols of the other (`sRC`
-    beside `s*R*C`). A text that is no formula, or has no value anywhere, is "unreadable". Ends within a second; safe
-    in threads; nothing is executed.
+    beside `s*R*C`). A formula before a number (`R2/(R1+R2) = 0.5`) or before a sign of approximation counts as well
+    as what stands behind; a text whose sides contradict each other is "different". An equation equals the one with
+    its sides exchanged. A text that is no formula, or has no value anywhere, is "unreadable". Ends within a second;
+    safe in threads; nothing is executed.
     """
     until = time.monotonic() + SECONDS
     try:
         first, second = _both(a, b, symbols)
-        pairs: list[tuple[Any, Any] | None] = []
-        for turn in range(_MOST_TURNS):
-            pairs.append(_values(first, second, turn, until=until))
-            if sum(pair is not None for pair in pairs) == TURNS:
-                break
-        return _judged(pairs)
+        verdict = compared(first.result, second.result, until=until)
+        for one, other in _readings(first, second) if verdict is not Verdict.EQUAL else ():
+            if compared(one, other, until=until) is Verdict.EQUAL:
+                verdict = Verdict.EQUAL
+        if verdict is Verdict.OPPOSITE and first.is_equation and second.is_equation:
+            return Verdict.EQUAL
+        if verdict is Verdict.EQUAL and (
+            _contradicts(first, second, until=until) or _contradicts(second, first, until=until)
+        ):
+            return Verdict.DIFFERENT
+        return verdict
     except (ExpressionError, _complex.BoundError):
         return Verdict.UNREADABLE
 
@@ -66,32 +57,37 @@ def matches_circuit(answer: str, circuit: Circuit, source: str = "V1", output: s
     solved in a finite field with random values for its symbols, and the answer evaluated at the same values: exact,
     with no transfer function formed. A device without a number has its text as symbol, else its name; an answer may
     use either. E sources with the gain `Ad` or `inf` are ideal op-amps, unless the answer itself speaks of that gain.
-    A netlist in lcapy's dialect is read by lcapy's conventions (`dialect.to_spice`). Ends within a second.
+    A netlist in lcapy's dialect is read by lcapy's conventions, in each of the ways that its versions have
+    (`dialect.readings`). Ends within a second.
     Raises KeyError for an unknown source or output, UnsolvableDeviceError for devices that are not linear, and
     SingularCircuitError for a circuit that has no transfer function.
     """
+    wanted = Transfer(source_of(circuit, source).name, *output_nodes(circuit, output))
+    return _best(answer, [(reading, wanted) for reading in readings(circuit)])
+
+
+def matches_unknown(answer: str, circuit: Circuit, probe: Probe) -> Verdict:
+    """Whether `answer` is the Laplace transform of a node's voltage or of the current of a V, L, E or H.
+
+    All independent sources act, by their values or names, each as a step (V1/s) or each as it stands (V1): which of
+    the two an answer means is not told apart. Otherwise as `matches_circuit`.
+    """
+    columns = {name.upper() for name in equations(to_spice(circuit)).unknowns}
+    if not {f"{probe.quantity}({of})".upper() for of in probe.of if of != GROUND} <= columns:
+        raise KeyError(f"{probe.card!r} is no unknown of the circuit; there are {', '.join(sorted(columns))}")
+    meant = [(reading, Unknown(reading, probe, step)) for reading in readings(circuit) for step in (True, False)]
+    return _best(answer, meant)
+
+
+def _best(answer: str, meant: Sequence[tuple[Circuit, Wanted]]) -> Verdict:
+    """The best verdict over all that the netlist and the question may mean."""
     until = time.monotonic() + SECONDS
-    plus, minus = output_nodes(circuit, output)
-    driver = source_of(circuit, source)
-    spice = to_spice(circuit)
-    names = _symbols(spice)
-    try:
-        stated = parse(answer, names)
-    except ExpressionError:
-        return Verdict.UNREADABLE
-    spoken = stated.symbols()
-    gains = {value_of(d).name for d in spice.devices if is_ideal(d)}
-    system = equations(spice, ideal=not gains & spoken)
-    aliases = _aliases(spice, spoken)
-    pairs: list[tuple[Any, Any] | None] = []
-    try:
-        for turn in range(_MOST_TURNS):
-            pairs.append(_at(stated, system, aliases, (driver.name, plus, minus), turn=turn, until=until))
-            if sum(pair is not None for pair in pairs) == TURNS:
-                break
-        return _judged(pairs)
-    except _complex.BoundError:
-        return Verdict.UNREADABLE
+    found: list[Verdict] = []
+    for circuit, wanted in meant:
+        found.append(Asked(circuit, wanted, until=until).judged(answer))
+        if found[-1] is Verdict.EQUAL:
+            return Verdict.EQUAL
+    return Verdict.OPPOSITE if Verdict.OPPOSITE in found else found[0]
 
 
 def output_nodes(circuit: Circuit, output: str | Sequence[str]) -> tuple[str, str]:
@@ -125,85 +121,37 @@ def source_of(circuit: Circuit, source: str) -> Device:
 # ------------------------------------------------------------------------------------------------------ two expressions
 
 
-def _both(a: str, b: str, symbols: Iterable[str] | None) -> tuple[Expression, Expression]:
-    if symbols is not None:
-        known = list(symbols)
-        return parse(a, known), parse(b, known)
-    plain = parse(a), parse(b)
+def _both(a: str, b: str, symbols: Iterable[str] | None) -> tuple[Statement, Statement]:
+    known = None if symbols is None else Vocabulary(symbols)
+    plain = read(a, known), read(b, known)
     if plain[0] == plain[1]:
         return plain
-    return _again(a, plain[1], plain[0]), _again(b, plain[0], plain[1])
+    return _again(a, plain[1], plain[0], known=known), _again(b, plain[0], plain[1], known=known)
 
 
-def _again(text: str, other: Expression, plain: Expression) -> Expression:
-    """The text read by the other's symbols, where its own are not all among them."""
-    theirs = other.symbols()
-    if plain.symbols() <= theirs:
+def _again(text: str, other: Statement, plain: Statement, *, known: Vocabulary | None) -> Statement:
+    """The text read by the other's symbols where its own are not all among them; a function of s where the other is."""
+    theirs = _spoken(other)
+    if _spoken(plain) <= theirs and ("s" not in theirs or "s" in _spoken(plain)):
         return plain
-    return parse(text, Vocabulary(theirs, any_case=False))
+    return read(text, known or Vocabulary(theirs, any_case=False), is_of_frequency="s" in theirs)
 
 
-def _values(first: Expression, second: Expression, turn: int, *, until: float) -> tuple[Any, Any] | None:
-    """Both values at one point; None at a pole."""
-    at = _field.point(turn)
-    try:
-        return _field.evaluate(first, at), _field.evaluate(second, at)
-    except ZeroDivisionError:
-        return None
-    except _field.NotRationalError:
-        a, b = (_complex.evaluate(e, turn=turn, until=until) for e in (first, second))
-        return a, b
+def _spoken(stated: Statement) -> frozenset[str]:
+    """The symbols of a statement's result and of its other readings."""
+    return frozenset[str]().union(*(side.symbols() for side in (stated.result, *stated.readings)))
 
 
-def _judged(pairs: Sequence[tuple[Any, Any] | None]) -> Verdict:
-    found = [pair for pair in pairs if pair is not None]
-    if len(found) < TURNS:
-        return Verdict.UNREADABLE  # no value anywhere: a division by zero
-    if all(_same(a, b) for a, b in found):
-        return Verdict.EQUAL
-    if all(_same(a, -b) for a, b in found):
-        return Verdict.OPPOSITE
-    return Verdict.DIFFERENT
+def _readings(first: Statement, second: Statement) -> Iterator[tuple[Expression, Expression]]:
+    """The pairs of formulas that may be meant, but for the two results."""
+    for one in (first.result, *first.readings):
+        for other in (second.result, *second.readings):
+            if one.symbols() or other.symbols():
+                yield one, other
 
 
-def _same(a: Any, b: Any) -> bool:
-    return (a - b) % _field.PRIME == 0 if isinstance(a, int) and isinstance(b, int) else _complex.agree(a, b)
-
-
-# --------------------------------------------------------------------------------------------- a formula and a circuit
-
-
-def _symbols(circuit: Circuit) -> set[str]:
-    """The symbols of the values, and the names of the devices that are called otherwise."""
-    names = {name for value in values_of(circuit).values() for name in value.symbols()}
-    spelled = {name.lower() for name in names}
-    return names | {device.name for device in circuit.devices if device.name.lower() not in spelled}
-
-
-def _aliases(circuit: Circuit, spoken: frozenset[str]) -> dict[str, Expression]:
-    """What a device's name means in an answer where its value is called otherwise, or is a number."""
-    values = values_of(circuit)
-    used = {name for value in values.values() for name in value.symbols()}
-    return {name: value for name, value in values.items() if name in spoken and name not in used}
-
-
-def _at(
-    stated: Expression,
-    system: Equations,
-    aliases: Mapping[str, Expression],
-    asked: tuple[str, str, str],
-    *,
-    turn: int,
-    until: float,
-) -> tuple[Any, Any] | None:
-    """The answer's value and the circuit's at one point; None at a pole of the answer."""
-    plain = _field.point(turn)
-    truth = _solve.transfer(system, *asked, at=plain, until=until)
-    known = {name: _field.evaluate(value, plain) for name, value in aliases.items()}
-    try:
-        return _field.evaluate(stated, _field.point(turn, known)), truth
-    except ZeroDivisionError:
-        return None
-    except _field.NotRationalError:
-        value = _complex.evaluate(stated, turn=turn, until=until, known=aliases)
-        return value, _solve.transfer_complex(system, *asked, turn=turn, until=until)
+def _contradicts(stated: Statement, truth: Statement, *, until: float) -> bool:
+    """Whether a side that speaks of no symbol but the truth's and the result's differs from the result."""
+    theirs = truth.result.symbols() | stated.result.symbols()
+    sides = [side for side in stated.equal if side.symbols() <= theirs and stated.number is None]
+    return any(compared(side, stated.result, until=until) is not Verdict.EQUAL for side in sides)

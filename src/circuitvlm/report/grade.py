@@ -37,9 +37,12 @@ class Grades:
     items: tuple[Item, ...]
 
     def values(self, metric: str) -> list[float]:
-        """The scores of a metric, named task/metric, in the items' order."""
+        """The scores of a metric, named task/metric, in the items' order.
+
+        Empty where no item has one: a split of other kinds, or scores from before the task had this metric.
+        """
         task, _, name = metric.rpartition("/")
-        return [item.scores[name] for item in self.items if item.task == task]
+        return [item.scores[name] for item in self.items if item.task == task and name in item.scores]
 
     def metrics(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(f"{item.task}/{name}" for item in self.items for name in item.scores))

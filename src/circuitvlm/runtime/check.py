@@ -85,7 +85,8 @@ def check_evaluation(cfg: DictConfig | Mapping[str, Any]) -> None:
     """The same for an evaluation's own few keys; the run's config that it is merged into is then checked whole."""
     faults: list[str] = []
     plain = _plain(cfg, faults)
-    faults += _top_level(plain, Evaluation) + list(_not_positive(plain, ("items", "max_samples", "predict_batch", "max_new_tokens")))
+    counts = ("items", "max_samples", "predict_batch", "max_new_tokens")
+    faults += _top_level(plain, Evaluation) + list(_not_positive(plain, counts))
     if plain.get("run") == "":
         faults.append("run: wanted the folder of a run or of an adapter, came ''")
     if faults:

@@ -1,0 +1,176 @@
+"""Does each item stand in the right row of the tables, with the right interval, and in no table that says nothing?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circuitvlm.report.breakdown import breakdown, side_by_side
+from circuitvlm.report.grade import Grades, Item
+from circuitvlm.report.significance import mean, paired, wilson
+from circuitvlm.report.table import comparison, percent, row
+
+settings.register_profile("stable", derandomize=True, deadline=None)
+settings.load_profile("stable")
+
+
+def item(name: str, task: str = "netlist", tags: Mapping[str, str] | None = None, **scores: float) -> Item:
+    return Item(id=name, task=task, tags=tags or {}, reply="said", wanted="meant", scores=scores)
+
+
+def grades(*items: Item) -> Grades:
+    return Grades(items)
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every table's rows, heads included."""
+    lines = [line for line in text.splitlines() if line.startswith("|") and "---" not in line]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+# by tag ---------------------------------------------------------------------------------------------------------------
+
+
+def test_each_value_of_a_tag_has_a_row_of_its_own_items() -> None:
+    made = [item(str(k), tags={"style": "iec" if k % 3 else "paper"}, topology=k % 2, pin_f1=k / 10) for k in range(10)]
+    text = breakdown({"test": grades(*made)}, tags=["style"])
+    assert text.startswith("## test: netlist, % with 95 % interval\n\n| style | n | topology | pin_f1 |\n| --- |")
+    assert text.endswith("|\n")
+    iec, paper = ([m for m in made if m.tags["style"] == name] for name in ("iec", "paper"))
+    assert rows(text) == [
+        ["style", "n", "topology", "pin_f1"],
+        *(
+            [name, str(len(part)), *(percent(mean([m.scores[s] for m in part])) for s in ("topology", "pin_f1"))]
+            for name, part in (("iec", iec), ("paper", paper))
+        ),
+    ]
+    assert percent(wilson(3, 6)) in text
+
+
+def test_sizes_are_sorted_as_numbers_before_other_values() -> None:
+    sizes = ["10", "9", "unstated", "2", "0.5", "nan", "a"]
+    text = breakdown(
+        {"test": grades(*(item(s, tags={"components": s}, topology=1) for s in sizes))}, tags=["components"]
+    )
+    assert [cells[0] for cells in rows(text)[1:]] == ["0.5", "2", "9", "10", "a", "nan", "unstated"]
+
+
+@pytest.mark.parametrize(("values", "shown"), [(1, False), (2, True), (20, True), (21, False)])
+def test_only_a_tag_that_groups_has_a_table(values: int, shown: bool) -> None:
+    made = [item(str(k), tags={"family": f"f{k % values}"}, topology=1) for k in range(42)]
+    assert (breakdown({"test": grades(*made)}, tags=["family", "family", "level"]).count("| family |") == 1) is shown
+
+
+def test_values_count_within_their_split_and_task() -> None:
+    made = {
+        "one": grades(item("a", tags={"kind": "x"}, topology=1), item("b", "choice", {"kind": "y"}, exact=0)),
+        "two": grades(item("c", tags={"kind": "x"}, topology=1), item("d", tags={"kind": "y"}, topology=0)),
+    }
+    text = breakdown(made, tags=["kind"])
+    assert re.findall("## (.*), %", text) == ["two: netlist"]
+    assert [cells[:2] for cells in rows(text)] == [["kind", "n"], ["x", "1"], ["y", "1"]]
+    assert breakdown({"one": made["one"]}, tags=["kind"]) == breakdown({}, tags=["kind"]) == ""
+
+
+def test_items_without_the_tag_are_counted_last() -> None:
+    made = [
+        item("a", tags={"level": "2"}, topology=1),
+        item("b", tags={"level": "1"}, topology=1),
+        item("c", topology=0),
+    ]
+    text = breakdown({"test": grades(*made)}, tags=["level"])
+    assert [cells[:2] for cells in rows(text)[1:]] == [["1", "1"], ["2", "1"], ["–", "1"]]
+
+
+@given(st.lists(st.text(), min_size=2, max_size=20, unique=True))
+@settings(max_examples=100)
+def test_whatever_a_tag_says_is_one_cell(values: list[str]) -> None:
+    made = grades(*(item(str(k), tags={"part": value}, topology=1) for k, value in enumerate(values)))
+    lines = breakdown({"test": made}, tags=["part"]).split("\n")
+    assert all(line.startswith(("| ", "##")) or not line for line in lines)
+    table = rows("\n".join(lines))
+    assert {len(cells) for cells in table} == {3}
+    assert sum(int(cells[1]) for cells in table[1:]) == len(values)
+
+
+# direct and executed --------------------------------------------------------------------------------------------------
+
+DIRECT = [0.0, 1.0, 0.0, 1.0, 0.0, 0.0]
+EXECUTED = [1.0, 1.0, 0.0, 1.0, 1.0, 1.0]
+
+
+def both_ways() -> list[Item]:
+    asked = [item(f"a#{k}#measurement", "measurement", correct=d, unit=1) for k, d in enumerate(DIRECT)]
+    run = [item(f"a#{k}#measurement_executed", "measurement_executed", correct=e) for k, e in enumerate(EXECUTED)]
+    return [*asked, *reversed(run)]
+
+
+def test_direct_and_executed_answers_are_paired_by_question() -> None:
+    more = [item("z#measurement", "measurement", correct=1, unit=1), item("y#choice", "choice", correct=1)]
+    alone = item("x#measurement_executed", "measurement_executed", correct=0)
+    text = side_by_side({"test": grades(*both_ways(), *more, alone), "other": grades(*more)})
+    assert text.startswith("\n**test: direct and executed**")
+    assert text.endswith("|\n")
+    gain = percent(paired(EXECUTED, DIRECT), sign="+")
+    assert rows(text) == [
+        ["task", "n", "direct", "executed", "executed − direct"],
+        ["measurement/correct", "6", percent(wilson(2, 6)), percent(wilson(5, 6)), gain],
+    ]
+    assert gain.startswith("+50.0 [")
+
+
+def test_each_split_and_each_task_has_its_own_pairs() -> None:
+    more = [item("q#impedance", "impedance", strict=1), item("q#impedance_executed", "impedance_executed", strict=0)]
+    text = side_by_side({"one": grades(*both_ways(), *more), "two": grades(*more)})
+    assert text.count("**") == 4
+    assert [cells[:2] for cells in rows(text) if cells[0] != "task"] == [
+        ["measurement/correct", "6"],
+        ["impedance/strict", "1"],
+        ["impedance/strict", "1"],
+    ]
+
+
+def test_without_a_pair_there_is_no_table() -> None:
+    apart = [
+        item("a#measurement", "measurement", correct=1),
+        item("b#measurement_executed", "measurement_executed", correct=1),
+    ]
+    assert side_by_side({"test": grades(*apart)}) == side_by_side({"test": grades()}) == side_by_side({}) == ""
+    unlike = [item("a#m", "m", correct=1), item("a#m_executed", "m_executed", strict=1)]
+    assert side_by_side({"test": grades(*unlike)}) == ""
+
+
+# the comparison of systems --------------------------------------------------------------------------------------------
+
+
+def test_a_metric_without_items_in_a_split_says_so() -> None:
+    rest = grades(item("a", topology=1), item("b", topology=0))
+    other = grades(item("c", "choice", exact=1))
+    text = comparison(
+        {"this": {"one": rest, "two": other}, "plain": {"one": rest, "two": other}}, notes={"this": "5 min"}
+    )
+    assert "| one (n=2) | two (n=0) |" in text
+    assert row(["this", percent(wilson(1, 2)), "–", "5 min"]) in text
+    assert row(["*this − plain*", "+0.0 [+0.0, +0.0]", "–", "paired, points"]) in text
+    assert row(["this", "–", percent(wilson(1, 1)), "5 min"]) in text
+
+
+def test_a_metric_that_only_one_system_has_is_no_gain() -> None:
+    new, old = grades(item("a", topology=1, electrical=1)), grades(item("a", topology=0))
+    text = comparison({"this": {"test": new}, "older": {"test": old}}, notes={})
+    table = text.partition("**netlist/electrical**")[2]
+    assert rows(table) == [
+        ["", "test (n=1)", "training"],
+        ["this", percent(wilson(1, 1)), ""],
+        ["older", "–", ""],
+        ["*this − older*", "–", "paired, points"],
+    ]
+
+
+def test_systems_that_answered_other_items_are_refused() -> None:
+    with pytest.raises(ValueError, match="older and this did not answer the same items of test"):
+        comparison({"this": {"test": grades(item("a", t=1))}, "older": {"test": grades(item("b", t=1))}}, notes={})
