@@ -73,11 +73,18 @@ def lines_of(placement: Placement) -> tuple[tuple[float, ...], tuple[float, ...]
     )
 
 
+def natural_size(placement: Placement) -> tuple[float, float]:
+    """Width and height in pixels at 200 dots per inch."""
+    across, down = lines_of(placement)
+    beyond = 2 * (BORDER + MARGIN)
+    return CENTIMETRE * (across[-1] - across[0]) + beyond, CENTIMETRE * (down[-1] - down[0]) + beyond
+
+
 def scale(placement: Placement, *, width: int | None, height: int | None) -> Scale:
     """The lengths for a page; a side left open gets its natural size."""
     columns, rows = lines_of(placement)
     beyond = 2 * (BORDER + MARGIN)
-    natural = [CENTIMETRE * (line[-1] - line[0]) + beyond for line in (columns, rows)]
+    natural = natural_size(placement)
     unit = min(1.0, LARGEST / max(natural))
     if width is not None or height is not None:
         asked = zip((width, height), natural, strict=True)

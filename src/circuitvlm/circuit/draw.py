@@ -17,6 +17,7 @@ import resvg_py
 from PIL import Image, ImageFilter
 
 from circuitvlm.circuit import _glyphs, _grid_sketch, layout
+from circuitvlm.circuit._grid_page import natural_size
 from circuitvlm.circuit._grid_place import on_grid
 from circuitvlm.circuit._labels import ANCHORS, Line
 from circuitvlm.circuit._marks import checked
@@ -31,7 +32,12 @@ GROWTH = (1.0, 1.25, 1.5, 2.0)
 
 
 def size_of(placement: Placement) -> tuple[int, int]:
-    """Width and height that suit a placement: 224 x 168, half of that for a single part, more for a large deck."""
+    """Width and height that suit a placement: 224 x 168, half of that for a single part, more for a large deck; of one
+    with lines of its own (`circuit.grid`), as they lie at 200 dots per inch.
+    """
+    if placement.columns:
+        across, down = natural_size(placement)
+        return round(across), round(down)
     if len(placement.symbols) == 1 and not placement.wires:
         return 112, 84
     columns, rows = placement.size
@@ -70,10 +76,13 @@ def image(
     seed: int = 0,
     marks: Sequence[Mark] = (),
 ) -> bytes:
-    """The drawing as a PNG: grey, but RGB in a style of the look "circuitikz", whose node numbers are blue."""
+    """The drawing as a PNG: grey, but in colour in a style of the look "circuitikz", whose node numbers are blue."""
     page = _sketch(circuit, placement, style=style, width=width, height=height, seed=seed, marks=marks)
-    values = _pixels(page, mode="RGB" if page.style.look == "circuitikz" else "L", seed=seed)
+    coloured = page.style.look == "circuitikz"
+    if coloured and not page.style.blur and not page.style.noise:
+        return _png(page)  # to read it and write it again would take a third of the time
     buffer = io.BytesIO()
+    values = _pixels(page, mode="RGB" if coloured else "L", seed=seed)
     Image.fromarray(values).save(buffer, format="PNG", compress_level=3)
     return buffer.getvalue()
 
@@ -95,8 +104,7 @@ def pixels(
 
 def _pixels(page: Sketch, *, mode: Literal["L", "RGB"], seed: int) -> npt.NDArray[np.uint8]:
     """(height, width) in grey, (height, width, 3) in colour."""
-    png = resvg_py.svg_to_bytes(svg_string=_svg(page, labels=_outlines(page)), skip_system_fonts=True)
-    shown = Image.open(io.BytesIO(png)).convert(mode)
+    shown = Image.open(io.BytesIO(_png(page))).convert(mode)
     if page.style.blur:
         shown = shown.filter(ImageFilter.GaussianBlur(page.style.blur))
     values = np.asarray(shown)
@@ -104,6 +112,11 @@ def _pixels(page: Sketch, *, mode: Literal["L", "RGB"], seed: int) -> npt.NDArra
         noise = np.random.default_rng(np.random.SeedSequence([seed, 1])).normal(0, page.style.noise, size=values.shape)
         values = np.clip(values + noise, 0, 255).astype(np.uint8)
     return values
+
+
+def _png(page: Sketch) -> bytes:
+    """The page as resvg's own PNG, in colour and without holes."""
+    return bytes(resvg_py.svg_to_bytes(svg_string=_svg(page, labels=_outlines(page)), skip_system_fonts=True))
 
 
 def crowding(

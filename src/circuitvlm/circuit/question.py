@@ -26,6 +26,9 @@ FREQUENCIES_HZ = (50.0, 60.0, 100.0, 400.0, 1e3, 5e3, 10e3)
 LETTERS = "ABCDE"
 NONE_OF_THEM = "None of the above"
 
+_MOST_TERMS = 40
+"""A fraction of more terms is never that short, and takes longer to factor than all the rest."""
+
 _TRIES = 12
 _SMALLEST = 1e-9
 """Magnitude under which a voltage, current or power counts as zero, which is no question."""
@@ -140,7 +143,7 @@ def _transfer(circuit: Circuit, rng: np.random.Generator, named: bool, number: i
         made = transfer_function(circuit, source=source.name, output=asked.of)
     except (SingularCircuitError, TooLargeError):
         return None
-    if not made.symbols or len(made.text) > LONGEST_FORMULA:
+    if not made.symbols or made.terms > _MOST_TERMS or len(made.text) > LONGEST_FORMULA:
         return None
     text = f"What is the transfer function from {source.name} to the voltage {name} in this circuit?"
     mark = Mark("voltage", name, output.name, reversed=back)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from fractions import Fraction
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import sympy
 from sympy import Expr, Poly, Symbol
-from sympy.polys.domains import QQ
+from sympy.polys.domains import QQ, ZZ
 from sympy.polys.matrices import DomainMatrix
 from sympy.polys.matrices.exceptions import DMNonInvertibleMatrixError
 from sympy.polys.rings import PolyElement, ring
 
 from circuitvlm.circuit._equations import Entry, Equations, equations
+from circuitvlm.circuit._kirchhoff import S, as_sympy, node_equations
 from circuitvlm.circuit._singular import SingularCircuitError
 from circuitvlm.circuit.dialect import to_spice
 from circuitvlm.circuit.expression import Expression, canonical
-from circuitvlm.circuit.graph import GROUND, Circuit, Device
+from circuitvlm.circuit.graph import GROUND, Circuit
 from circuitvlm.circuit.verdict import output_nodes, source_of
 
 __all__ = ["MAX_TERMS", "TooLargeError", "TransferFunction", "node_equations", "transfer_function"]
@@ -27,13 +29,12 @@ __all__ = ["MAX_TERMS", "TooLargeError", "TransferFunction", "node_equations", "
 MAX_TERMS = 20_000
 """Most terms that the determinant of a circuit may have, about its number of spanning trees."""
 
-MAX_FACTORED = 400
+MAX_FACTORED = 150
 """Most terms of a polynomial that is still factored."""
 
 MAX_LENGTH = 20_000
 """Longest text of a transfer function, in characters."""
 
-S = Symbol("s")
 _SINGULAR = "the circuit's equations are singular: a floating node or a loop of sources"
 
 
@@ -76,7 +77,13 @@ class TransferFunction:
     @property
     def symbols(self) -> frozenset[str]:
         """The names of its symbols without s."""
-        return frozenset(str(symbol) for symbol in self.expression.free_symbols - {S})
+        found = self.numerator.as_expr().free_symbols | self.denominator.as_expr().free_symbols
+        return frozenset(str(symbol) for symbol in found - {S})
+
+    @property
+    def terms(self) -> int:
+        """How many terms numerator and denominator have before they are factored."""
+        return len(self.numerator.terms()) + len(self.denominator.terms())
 
     @cached_property
     def dc_gain(self) -> Expr:
@@ -114,49 +121,36 @@ def transfer_function(
     determinant has over MAX_TERMS terms.
     """
     plus, minus = output_nodes(circuit, output)
-    driver = source_of(circuit, source).name
-    system = equations(to_spice(circuit), ideal=ideal)
-    filled = _Filled(system)
-    numerator, denominator = filled.ratio(driver, plus, minus)
-    if not denominator:
-        raise SingularCircuitError(_SINGULAR)
-    return _reduced(filled, numerator, denominator)
+    solved = _solved(to_spice(circuit), source_of(circuit, source).name, ideal)
+    return _reduced(solved, solved.voltage(plus) - solved.voltage(minus))
 
 
-def node_equations(circuit: Circuit, *, ideal: bool = True) -> tuple[str, ...]:
-    """The circuit's equations in the s-domain as text: Kirchhoff's current law at each node but ground, then the
-    voltages of sources and inductors, such as `(Vn1 - Vn2)/R1 + s*C1*Vn1 + IV1 = 0`.
-
-    Vn1 is the voltage of node 1, IV1 the current through V1 from its first to its second node.
-    """
-    spice = to_spice(circuit)
-    system = equations(spice, ideal=ideal)
-    unknowns = [Symbol(_unknown_name(name)) for name in system.unknowns]
-    left: list[Expr] = [sympy.Integer(0)] * len(unknowns)
-    for entry in system.entries:
-        left[entry.row] += entry.sign * _valued(entry) * unknowns[entry.column]
-    right: list[Expr] = [sympy.Integer(0)] * len(unknowns)
-    for row, sign, name in system.drive:
-        right[row] += sign * _drive(spice.device(name))
-    return tuple(f"{_collected(a, unknowns)} = {b}" for a, b in zip(left, right, strict=True))
+@lru_cache(maxsize=32)  # many outputs are asked of one circuit
+def _solved(circuit: Circuit, source: str, ideal: bool) -> _Solved:
+    return _Solved(equations(circuit, ideal=ideal), source)
 
 
-class _Filled:
-    """The equations over polynomials with rational coefficients: s, and a generator for each value that is a formula.
+class _Solved:
+    """The equations' solution over polynomials: s, and a generator for each value that is a formula.
 
-    The generator of a resistor's value is its conductance.
+    The generator of a resistor's value is its conductance. `numerators` belong to the unknowns, in their order.
     """
 
-    def __init__(self, system: Equations) -> None:
+    def __init__(self, system: Equations, source: str) -> None:
         self.system = system
         self.place: dict[tuple[bool, Expression], int] = {}
         for entry in system.entries:
             if entry.value is not None and entry.value.op != "number":
                 self.place.setdefault((entry.kind == "conductance", entry.value), len(self.place) + 1)
-        self.ring, *self.generators = ring([f"x{i}" for i in range(len(self.place) + 1)], QQ)
+        numbers = [entry for entry in system.entries if entry.value is not None and entry.value.op == "number"]
+        whole = all(e.kind != "conductance" and _number(e).denominator == 1 for e in numbers)
+        # Whole numbers where they do: fractions in plain Python take twice as long.
+        self.ring, *self.generators = ring([f"x{i}" for i in range(len(self.place) + 1)], ZZ if whole else QQ)
+        self.numerators, self.denominator = self._solution(source)
+        if not self.denominator:
+            raise SingularCircuitError(_SINGULAR)
 
-    def ratio(self, source: str, plus: str, minus: str) -> tuple[PolyElement, PolyElement]:
-        """The output's numerator and denominator, with conductances."""
+    def _solution(self, source: str) -> tuple[list[PolyElement], PolyElement]:
         size = len(self.system.unknowns)
         rows = [[self.ring.zero] * size for _ in range(size)]
         for entry in self.system.entries:
@@ -172,8 +166,7 @@ class _Filled:
             solved, denominator = matrix.solve_den(vector)
         except DMNonInvertibleMatrixError as error:
             raise SingularCircuitError(_SINGULAR) from error
-        entries = [row[0] for row in solved.to_dense().to_list()]
-        return self._voltage(entries, plus) - self._voltage(entries, minus), denominator
+        return [row[0] for row in solved.to_dense().to_list()], denominator
 
     def resistive(self, polynomials: Sequence[PolyElement]) -> list[PolyElement]:
         """The polynomials times the same power of each resistance, so that its generator is the resistance again."""
@@ -188,10 +181,11 @@ class _Filled:
 
     def formulas(self) -> list[Expr]:
         """What each generator stands for after `resistive`."""
-        return [S, *(_sympy(value) for _, value in self.place)]
+        return [S, *(as_sympy(value) for _, value in self.place)]
 
-    def _voltage(self, entries: list[PolyElement], node: str) -> PolyElement:
-        return self.ring.zero if node == GROUND else entries[self.system.column(f"v({node})")]
+    def voltage(self, node: str) -> PolyElement:
+        """The numerator of a node's voltage."""
+        return self.ring.zero if node == GROUND else self.numerators[self.system.column(f"v({node})")]
 
     def _value(self, entry: Entry) -> PolyElement:
         value = self._plain_value(entry)
@@ -203,8 +197,14 @@ class _Filled:
             return self.ring.one
         if entry.value.op != "number":
             return self.generators[self.place[conductance, entry.value]]
-        number = QQ(entry.value.number.numerator, entry.value.number.denominator)
-        return self.ring.ground_new(1 / number if conductance else number)
+        number = 1 / _number(entry) if conductance else _number(entry)
+        made = QQ(number.numerator, number.denominator) if self.ring.domain is QQ else ZZ(number.numerator)
+        return self.ring.ground_new(made)
+
+
+def _number(entry: Entry) -> Fraction:
+    assert entry.value is not None, "only entries with a number come here"
+    return entry.value.number
 
 
 def _refuse_large(rows: list[list[PolyElement]]) -> None:
@@ -215,13 +215,13 @@ def _refuse_large(rows: list[list[PolyElement]]) -> None:
         raise TooLargeError(f"the determinant has about {count:.0f} terms; at most {MAX_TERMS} are formed")
 
 
-def _reduced(filled: _Filled, numerator: PolyElement, denominator: PolyElement) -> TransferFunction:
+def _reduced(solved: _Solved, numerator: PolyElement) -> TransferFunction:
     """Conductances become resistances again, common factors go."""
-    above, below = filled.resistive([numerator, denominator])
+    above, below = solved.resistive([numerator, solved.denominator])
     above, below = above.cancel(below)
     if below.LC < 0:
         above, below = -above, -below
-    formulas = filled.formulas()
+    formulas = solved.formulas()
     top, bottom = above.as_expr(*formulas), below.as_expr(*formulas)
     if len(set(formulas)) < len(formulas) or not all(formula.is_Symbol for formula in formulas):
         top, bottom = sympy.fraction(sympy.cancel(top / bottom))  # values such as {2*R}, or one symbol in two places
@@ -252,59 +252,3 @@ def _roots(poly: Poly, values: Mapping[str, float] | None) -> tuple[Any, ...]:
             raise ValueError(f"the roots of degree {in_s.degree()} have no short formula; give values for the symbols")
         return tuple(root for root, count in sympy.roots(in_s).items() for _ in range(count))
     return tuple(complex(root) for root in np.roots(_coefficients(poly, values)))
-
-
-def _sympy(node: Expression) -> Expr:
-    """The formula as SymPy's own tree."""
-    if node.op == "symbol":
-        return Symbol(node.name)
-    if node.op == "number":
-        return sympy.Rational(node.number.numerator, node.number.denominator)
-    if node.op in ("j", "pi"):
-        return sympy.I if node.op == "j" else sympy.pi
-    parts = [_sympy(arg) for arg in node.args]
-    if node.op in ("+", "*"):
-        return sympy.Add(*parts) if node.op == "+" else sympy.Mul(*parts)
-    if node.op in ("neg", "inv"):
-        return -parts[0] if node.op == "neg" else 1 / parts[0]
-    if node.op == "||":
-        return 1 / sympy.Add(*(1 / part for part in parts))
-    if node.op == "^":
-        return parts[0] ** parts[1]
-    return _FUNCTIONS[node.op](parts[0])
-
-
-_FUNCTIONS = {"abs": sympy.Abs, "arctan": sympy.atan} | {
-    name: getattr(sympy, name) for name in ("sin", "cos", "tan", "exp", "log", "sinh", "cosh", "tanh")
-}
-
-
-def _valued(entry: Entry) -> Expr:
-    """What multiplies the unknown of an entry, but for its sign."""
-    if entry.value is None:
-        return sympy.Integer(1)
-    value = _sympy(entry.value)
-    if entry.kind == "conductance":
-        return 1 / value
-    return S * value if entry.kind in ("capacitance", "inductance") else value
-
-
-def _drive(source: Device) -> Expr:
-    """What an independent source states: its number, or its name."""
-    return Symbol(source.name) if source.value is None else sympy.Rational(repr(source.value))
-
-
-def _unknown_name(unknown: str) -> str:
-    """Vn1 for v(1) and IV1 for i(V1), as lcapy and CircuitSense call them."""
-    return f"Vn{unknown[2:-1]}" if unknown[0] == "v" else f"I{unknown[2:-1]}"
-
-
-def _collected(equation: Expr, unknowns: Sequence[Symbol]) -> str:
-    """The terms of each value together: (Vn1 - Vn2)/R1, not Vn1/R1 - Vn2/R1."""
-    by_value: dict[Expr, Expr] = {}
-    for term in sympy.Add.make_args(sympy.expand(equation)):
-        value, unknown = term.as_independent(*unknowns, as_Add=False)
-        sign, size = (-1, -value) if value.could_extract_minus_sign() else (1, value)
-        by_value[size] = by_value.get(size, sympy.Integer(0)) + sign * unknown
-    terms = [str(value * unknown) for value, unknown in by_value.items() if unknown != 0]
-    return " + ".join(terms).replace("+ -", "- ") or "0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -124,7 +125,8 @@ def drawn(split: Split, index: int) -> Drawn:
         half = 2 if made.family == generate.SINGLE else 1
         if half == 1 and share_of(topology) != split.topologies:
             continue
-        page = {"width": split.width // half, "height": split.height // half, "style": style, "seed": seed}
+        width, height = _page(split, made, style=style, half=half)
+        page = {"width": width, "height": height, "style": style, "seed": seed}
         found = Drawn(made.circuit, made.placement, made.family, topology, page)
         if found.crowding() < 1:
             return found
@@ -132,6 +134,15 @@ def drawn(split: Split, index: int) -> Drawn:
         f"circuits: split {split.name!r} found no legible {split.topologies} topology of {split.components} components "
         f"at {split.width} x {split.height} in {ATTEMPTS} tries; allow more components, or larger drawings"
     )
+
+
+def _page(split: Split, made: generate.Item, *, style: str, half: int) -> tuple[int, int]:
+    """The split's page; a circuit on a grid has its own shape on as many pixels, as other programs' drawings have."""
+    if style != GRID_STYLE or half > 1:
+        return split.width // half, split.height // half
+    width, height = draw.size_of(made.placement)
+    factor = math.sqrt(split.width * split.height / (width * height))
+    return round(width * factor), round(height * factor)
 
 
 def _made(series: Sequence[int], attempt: int, *, split: Split, style: str, symbolic: bool) -> generate.Item:
