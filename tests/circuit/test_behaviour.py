@@ -224,7 +224,7 @@ def alike(
             return False
         left = list(w)
         for volt in v:
-            near = min(left, key=lambda x, volt=volt: abs(x - volt))  # type: ignore[misc]
+            near = min(left, key=lambda x, volt=volt: abs(x - volt))
             if abs(near - volt) > 1e-5 * high:
                 return False
             left.remove(near)

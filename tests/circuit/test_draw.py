@@ -225,7 +225,7 @@ def test_most_marks_find_room() -> None:
     ("mark", "wanted"),
     [
         (Mark(kind="voltage", name="U0", device="R8"), "no device 'R8'; the circuit has Q1, R9"),
-        (Mark(kind="power", name="P0", device="R9"), "kind is 'power', wanted"),  # type: ignore[arg-type]
+        (Mark(kind="power", name="P0", device="R9"), "kind is 'power', wanted"),
         (Mark(kind="voltage", name="U0", device="q1"), "Q1 has no two-pin symbol"),
     ],
 )

@@ -234,7 +234,7 @@ def test_only_wanted_kinds_are_drawn() -> None:
 def test_impossible_wishes_are_refused(change: dict[str, object], wanted: str) -> None:
     wishes: dict[str, object] = {"components": (3, 5), "form": "symbolic", **change}
     with pytest.raises(ValueError, match=wanted):
-        grid.item(0, 0, **wishes)  # type: ignore[arg-type]
+        grid.item(0, 0, **wishes)
 
 
 # ---------------------------------------------------------------------------------------------------------- the drawing

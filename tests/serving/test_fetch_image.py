@@ -160,7 +160,7 @@ def test_a_name_is_looked_up_once_and_that_address_is_called(
         if host == "circuits.example":
             asked.append(host)
             host = "127.0.0.1" if len(asked) == 1 else "127.0.0.2"
-        return real(host, *more, **named)  # type: ignore[arg-type]  # handed on as it came
+        return real(host, *more, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     monkeypatch.setattr(fetching, "_is_public", lambda address: address == "127.0.0.1")
