@@ -145,8 +145,8 @@ def _verdict(speed: Speed) -> str:
 REASONS = {
     "circuit": "{share} of the time goes into finding a solvable circuit.",
     "questions": (
-        "{share} of the time goes into the questions: each transfer function that is asked for is solved, reduced and "
-        "factored alone, those that turn out too long to be asked for included."
+        "{share} of the time goes into the questions: a circuit is solved once for each source, "
+        "but each transfer function is reduced and factored alone, those that turn out too long included."
     ),
     "transfer_function": "{share} of the time goes into the transfer function, which is reduced and factored exactly.",
     "image": (

@@ -52,7 +52,7 @@ READERS: tuple[Callable[[str], object], ...] = (
 )
 
 
-def refuses_or_reads(reader: Callable[[str], object], text: str, *, seconds: float) -> None:
+def check_is_read_or_refused(reader: Callable[[str], object], text: str, *, seconds: float) -> None:
     began = time.process_time()
     with contextlib.suppress(
         netlist.NetlistError, expression.ExpressionError, quantity.QuantityError, probe.ProbeError
@@ -67,13 +67,13 @@ def test_a_payload_is_never_executed(payload: str, tmp_path: Path) -> None:
     proof = tmp_path / "proof"
     text = payload.replace("{0}", str(proof)).replace("{{", "{").replace("}}", "}")
     for reader in READERS:
-        refuses_or_reads(reader, text, seconds=2)
+        check_is_read_or_refused(reader, text, seconds=2)
     assert not proof.exists()
 
 
 def test_ten_megabytes_of_brackets_are_refused_at_once() -> None:
     for reader in READERS:
-        refuses_or_reads(reader, "(" * 10_000_000, seconds=2)
+        check_is_read_or_refused(reader, "(" * 10_000_000, seconds=2)
     assert equal_expressions("[" * 10_000_000, "1") is Verdict.UNREADABLE
 
 
@@ -99,11 +99,11 @@ TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=24).map
 @given(TEXTS)
 def test_ten_thousand_texts_are_read_or_refused(text: str) -> None:
     for reader in READERS:
-        refuses_or_reads(reader, text, seconds=1)
+        check_is_read_or_refused(reader, text, seconds=1)
 
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS)
 def test_some_texts_are_read_or_refused(text: str) -> None:
     for reader in READERS:
-        refuses_or_reads(reader, text, seconds=1)
+        check_is_read_or_refused(reader, text, seconds=1)

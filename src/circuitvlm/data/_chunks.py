@@ -13,10 +13,13 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import overload
 
+from circuitvlm.core.record import Example
 from circuitvlm.runtime.progress import bar
 
 Row = dict[str, str]
@@ -26,6 +29,23 @@ Make = Callable[[int], tuple[Row, bytes]]
 CHUNK, ROUNDS = 250, 20
 ITEMS = "items.jsonl"
 STALE_S = 3600.0
+
+
+class Lazy(ABC, Sequence[Example]):
+    """Examples that are made when they are asked for: a subclass says how many, and makes number `place`."""
+
+    @abstractmethod
+    def one(self, place: int) -> Example: ...
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Example]: ...
+
+    def __getitem__(self, index: int | slice) -> Example | list[Example]:
+        places = range(len(self))[index]
+        return self.one(places) if isinstance(places, int) else [self.one(place) for place in places]
 
 
 def is_whole(folder: Path) -> bool:

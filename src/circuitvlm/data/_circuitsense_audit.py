@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from circuitvlm.circuit import netlist, numeric, quantity, verdict
+from circuitvlm.circuit import netlist, probe, quantity, verdict
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.core.record import Example
 from circuitvlm.data._circuitsense_draft import PARTS
@@ -123,10 +122,9 @@ def _transfer(example: Example) -> str:
 
 def _measurement(example: Example) -> str:
     """The value that the solver finds, where it is not within 1 % of the answer; empty where it is."""
-    solution = numeric.solve(_circuit(example))
-    letter, first, second = re.fullmatch(r"([iv])\(([^,]+)(?:,(.+))?\)", str(example.facts["probe"])).groups()  # type: ignore[union-attr]  # the reader writes no other
-    value = solution.current(first) if letter == "i" else solution.voltage(first, second or "0")
-    truth = quantity.Quantity(value, "A" if letter == "i" else "V")
+    asked = probe.parse(str(example.facts["probe"]))
+    value = probe.measure(_circuit(example), asked)
+    truth = quantity.Quantity(value, asked.unit)
     if quantity.compare(str(example.facts["answer"]), truth).number:
         return ""
     return f"{value.real:.6g} {truth.unit}"

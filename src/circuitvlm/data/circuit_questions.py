@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +92,7 @@ class CircuitQuestions:
         return Examples(folder, count=count, per_circuit=settings.per_circuit)
 
 
-class Examples(Sequence[Example]):
+class Examples(_chunks.Lazy):
     """The questions of a finished split; a row, one circuit's, is parsed when one of its questions is asked for."""
 
     def __init__(self, folder: Path, *, count: int, per_circuit: int) -> None:
@@ -104,18 +104,7 @@ class Examples(Sequence[Example]):
     def __len__(self) -> int:
         return self._count
 
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Example]: ...
-
-    def __getitem__(self, index: int | slice) -> Example | list[Example]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        place = index if index >= 0 else self._count + index
-        if not 0 <= place < self._count:
-            raise IndexError(f"question {index} of {self._count}")
+    def one(self, place: int) -> Example:
         row = json.loads(self._rows[place // self.per_circuit])
         number = place % self.per_circuit
         asked = json.loads(row.pop("questions"))[number]

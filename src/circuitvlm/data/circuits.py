@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 from circuitvlm.circuit import generate
 from circuitvlm.core.record import Example, Picture
@@ -65,7 +65,7 @@ class Circuits:
         return Examples(folder)
 
 
-class Examples(Sequence[Example]):
+class Examples(_chunks.Lazy):
     """The rows of a finished split; a row is parsed when it is asked for."""
 
     def __init__(self, folder: Path) -> None:
@@ -75,16 +75,8 @@ class Examples(Sequence[Example]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Example]: ...
-
-    def __getitem__(self, index: int | slice) -> Example | list[Example]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        row = json.loads(self._rows[index])
+    def one(self, place: int) -> Example:
+        row = json.loads(self._rows[place])
         return Example(
             id=row.pop("id"),
             images=(Picture(self.folder / row.pop("image")),),
