@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from peft import PeftModel
@@ -23,29 +24,35 @@ def _whole(parameter: Tensor) -> Tensor:
     return (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).contiguous().cpu()
 
 
-def save_peft(net: PeftModel, folder: Path) -> None:
-    """Write the adapter's folder. Gathers sharded weights: every rank calls it, rank 0 writes."""
-    # Copies: PEFT asks for a state_dict on the way, at which FSDP2 takes back the memory of what it has gathered.
-    weights = {name: tensor.clone() for name, tensor in trained(net).items()}
-    if rank() == 0:
-        net.save_pretrained(str(folder), state_dict=weights, save_embedding_layers=False)
+class PeftFolder:
+    """What adapters that PEFT attaches share: their folder is plain PEFT.
 
-
-def load_peft(net: PeftModel, folder: Path, *, settings: str) -> None:
-    """The folder's weights into the net, if they are just those that it has, else ValueError.
-
-    `settings` names the arguments that decide which weights there are.
+    `settings` names the arguments that decide which weights there are, for the error of a folder with others.
     """
-    tensors = load_peft_weights(str(folder), device="cpu")
-    here = get_peft_model_state_dict(net, state_dict=dict(net.named_parameters()), save_embedding_layers=False)
-    lost, odd = sorted(set(here) - set(tensors)), sorted(set(tensors) - set(here))
-    cut = [name for name, tensor in tensors.items() if name in here and tensor.shape != here[name].shape]
-    if lost or odd or cut:
-        raise ValueError(
-            f"{folder}: not this adapter; missing {lost[:5]} ({len(lost)}), unexpected {odd[:5]} ({len(odd)}), of "
-            f"another shape {cut[:5]} ({len(cut)}). Are {settings} those it was trained with?"
-        )
-    set_peft_model_state_dict(net, tensors)
+
+    settings: ClassVar[str]
+
+    def save(self, net: nn.Module, folder: Path) -> None:
+        """All ranks call it, to give their parts; rank 0 writes."""
+        assert isinstance(net, PeftModel), "attach() comes before save()"
+        # Copies: PEFT asks for a state_dict on the way, at which FSDP2 takes back the memory of what it has gathered.
+        weights = {name: tensor.clone() for name, tensor in trained(net).items()}
+        if rank() == 0:
+            net.save_pretrained(str(folder), state_dict=weights, save_embedding_layers=False)
+
+    def load(self, net: nn.Module, folder: Path) -> None:
+        """Strictly: raises ValueError with every tensor that the folder lacks or that the net has no place for."""
+        assert isinstance(net, PeftModel), "attach() comes before load()"
+        tensors = load_peft_weights(str(folder), device="cpu")
+        here = get_peft_model_state_dict(net, state_dict=dict(net.named_parameters()), save_embedding_layers=False)
+        lost, odd = sorted(set(here) - set(tensors)), sorted(set(tensors) - set(here))
+        cut = [name for name, tensor in tensors.items() if name in here and tensor.shape != here[name].shape]
+        if lost or odd or cut:
+            raise ValueError(
+                f"{folder}: not this adapter; missing {lost[:5]} ({len(lost)}), unexpected {odd[:5]} ({len(odd)}), of "
+                f"another shape {cut[:5]} ({len(cut)}). Are {self.settings} those it was trained with?"
+            )
+        set_peft_model_state_dict(net, tensors)
 
 
 def train_beside(net: nn.Module) -> None:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import ClassVar
 
-from peft import IA3Config, PeftModel, get_peft_model
+from peft import IA3Config, get_peft_model
 from torch import nn
 
 from circuitvlm.adapter._select import as_regex, linear_names
-from circuitvlm.adapter._whole import load_peft, save_peft
+from circuitvlm.adapter._whole import PeftFolder
 from circuitvlm.core.contract import Dropout, Model
 
 
-class IA3:
+class IA3(PeftFolder):
     """IA3 on the linears that `outputs` and `inputs` name (component -> last names, or "all").
 
     The factors are on the outputs of the first and on the inputs of the second. The folder it saves is plain PEFT.
     """
 
     trains_base: ClassVar[bool] = False
+    settings: ClassVar[str] = "outputs and inputs"
 
     def __init__(
         self, *, outputs: Mapping[str, Sequence[str] | str], inputs: Mapping[str, Sequence[str] | str]
@@ -42,13 +42,3 @@ class IA3:
         )
         adapted: nn.Module = get_peft_model(net, config)
         return adapted
-
-    def save(self, net: nn.Module, folder: Path) -> None:
-        """All ranks call it, to give their parts; rank 0 writes."""
-        assert isinstance(net, PeftModel), "attach() comes before save()"
-        save_peft(net, folder)
-
-    def load(self, net: nn.Module, folder: Path) -> None:
-        """Strictly: raises ValueError with every tensor that the folder lacks or that the net has no place for."""
-        assert isinstance(net, PeftModel), "attach() comes before load()"
-        load_peft(net, folder, settings="outputs and inputs")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
-from peft import PeftModel, get_peft_model
+from peft import get_peft_model
 from torch import nn
 
 from circuitvlm.adapter._depth import probabilities
@@ -14,7 +13,7 @@ from circuitvlm.adapter._mixture_config import MixtureConfig
 from circuitvlm.adapter._mixture_layer import Mixture, MixtureLayer
 from circuitvlm.adapter._mixture_model import register
 from circuitvlm.adapter._select import as_regex, input_norms
-from circuitvlm.adapter._whole import load_peft, save_peft, train_beside
+from circuitvlm.adapter._whole import PeftFolder, train_beside
 from circuitvlm.core.contract import Dropout, Model
 
 register()  # importing this module lets plain PEFT read such a folder
@@ -25,7 +24,7 @@ CLASS_TOKENS = ("class_embedding", "cls_token")
 Router = Literal["table", "embedding", "none"]
 
 
-class MixtureOfModality:
+class MixtureOfModality(PeftFolder):
     """The mixture-of-modality adapter (arXiv 2305.15023) at the input norms of the `components`' blocks.
 
     `rank` is the bottleneck's width, `groups` the blocks of each expert's block-diagonal matrix, `scale` the factor on
@@ -35,6 +34,7 @@ class MixtureOfModality:
     """
 
     trains_base: ClassVar[bool] = False
+    settings: ClassVar[str] = "rank, groups, router, components and train"
 
     def __init__(
         self,
@@ -76,16 +76,6 @@ class MixtureOfModality:
         if dropout is not None:
             set_dropout(adapted, dropout)
         return adapted
-
-    def save(self, net: nn.Module, folder: Path) -> None:
-        """All ranks call it, to give their parts; rank 0 writes."""
-        assert isinstance(net, PeftModel), "attach() comes before save()"
-        save_peft(net, folder)
-
-    def load(self, net: nn.Module, folder: Path) -> None:
-        """Strictly: raises ValueError with every tensor that the folder lacks or that the net has no place for."""
-        assert isinstance(net, PeftModel), "attach() comes before load()"
-        load_peft(net, folder, settings="rank, groups, router, components and train")
 
     def _beside(self, net: nn.Module, model: Model) -> list[str] | None:
         """The full names of what is trained whole."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 def plain(net: nn.Module) -> Any:
     """The transformers model inside a PEFT wrapper, or the net itself."""
-    return net.get_base_model() if hasattr(net, "get_base_model") else net  # type: ignore[operator]
+    return net.get_base_model() if hasattr(net, "get_base_model") else net  # type: ignore[operator]  # PEFT's own method, which an nn.Module does not state
 
 
 def among(

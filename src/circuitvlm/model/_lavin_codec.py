@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,12 +21,13 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from circuitvlm.core.record import Dialogue
 from circuitvlm.core.tensor import IGNORE, IMAGE, TEXT, Encoded
 from circuitvlm.model._loading import tokenizer
+from circuitvlm.model._words import Words
 
 THIN = 200
 """How many times longer than wide a picture may be. Scaled by its short side, a strip would fill the memory."""
 
 
-class LavinCodec:
+class LavinCodec(Words):
     """Dialogue <-> tokens, by the LLM's own chat template where it has one and `chat_template` is true; else plainly.
 
     Plain is LaVIN's layout without its words "Image:" and "Image: N/A": the token that begins a text, the prompt as it
@@ -47,7 +47,7 @@ class LavinCodec:
     ) -> None:
         self.image_tokens = image_tokens
         self.max_tokens = max_tokens
-        self.tokenizer: PreTrainedTokenizerBase = tokenizer(folder, chat=False)
+        self.tokenizer = tokenizer(folder, chat=False)
         if not chat_template:
             self.tokenizer.chat_template = None
         self.images = images(vision, resize=resize)
@@ -92,19 +92,6 @@ class LavinCodec:
             vision=self._see(dialogue),
             choices=tuple((*self._tokens(self._harmless(choice)), self.end) for choice in dialogue.choices),
         )
-
-    def decode(self, tokens: Sequence[int]) -> str:
-        """The text of a reply's tokens, up to its end token if that is among them."""
-        ids = list(tokens)
-        ids = ids[: ids.index(self.end)] if self.end in ids else ids
-        text = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        assert isinstance(text, str), "one sequence decodes to one text"
-        return text
-
-    def save(self, folder: Path) -> None:
-        """Tokenizer, chat template and image processor's configuration, as an adapter's user needs them."""
-        self.tokenizer.save_pretrained(folder)
-        self.images.save_pretrained(folder)
 
     def _pieces(self, dialogue: Dialogue) -> list[str]:
         """The prompt's text before the first image, and after each image."""

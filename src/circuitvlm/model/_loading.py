@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -98,3 +101,24 @@ def keep_unpacked(net: nn.Module) -> None:
     for module in net.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]  # a flag, not a weight
+
+
+def loaded(
+    kind: Any, folder: Path, *, dtype: torch.dtype, attention: str, quantization: Any | None, plain: Sequence[str]
+) -> Any:
+    """The net of the transformers class `kind` in a folder; quantization leaves the `plain` modules as they are."""
+    if quantization is not None:
+        quantization = copy.deepcopy(quantization)
+        quantization.llm_int8_skip_modules = list(plain)
+    net = kind.from_pretrained(folder, dtype=dtype, attn_implementation=attention, quantization_config=quantization)
+    keep_unpacked(net)
+    return net
+
+
+def quantized(net: Any, *, quantization: Any | None, load: Callable[[Path], Any]) -> Any:
+    """An untrained net, quantized if asked: transformers does it while it loads, so there must be something to load."""
+    if quantization is None:
+        return net
+    with TemporaryDirectory() as folder:
+        net.save_pretrained(folder)
+        return load(Path(folder))

@@ -5,19 +5,19 @@ Shape suffixes: T tokens of a dialogue, R = 3 axes of multimodal RoPE (arXiv 240
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase, Qwen2VLConfig
+from transformers import Qwen2VLConfig
 
 from circuitvlm.core.record import Dialogue
 from circuitvlm.core.tensor import IGNORE, IMAGE, TEXT, Encoded
 from circuitvlm.model._loading import image_processor, tokenizer
+from circuitvlm.model._words import Words
 
 
-class Qwen2VLCodec:
+class Qwen2VLCodec(Words):
     """Dialogue <-> tokens, by the checkpoint's own chat template, tokenizer and image processor.
 
     It needs no torchvision: images go through the processor's PIL form, which gives the stock processor's tensors.
@@ -26,11 +26,11 @@ class Qwen2VLCodec:
     def __init__(self, *, folder: Path, min_pixels: int | None, max_pixels: int | None, max_tokens: int) -> None:
         self.folder = folder
         self.max_tokens = max_tokens
-        self.tokenizer: PreTrainedTokenizerBase = tokenizer(folder)
+        self.tokenizer = tokenizer(folder)
         self.images = image_processor(folder, min_pixels=min_pixels, max_pixels=max_pixels)
         config = Qwen2VLConfig.from_pretrained(folder)
         self.image_token: int = config.image_token_id
-        self.end: int = self.tokenizer.convert_tokens_to_ids("<|im_end|>")
+        self.end = self.tokenizer.convert_tokens_to_ids("<|im_end|>")
         self.pad: int = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self.end
 
     def encode(self, dialogue: Dialogue, *, reply: bool) -> Encoded:
@@ -63,19 +63,6 @@ class Qwen2VLCodec:
             vision=vision,
             choices=tuple((*self._plain_tokens(choice), self.end) for choice in dialogue.choices),
         )
-
-    def decode(self, tokens: Sequence[int]) -> str:
-        """The text of a reply's tokens, up to its end token if that is among them."""
-        ids = list(tokens)
-        ids = ids[: ids.index(self.end)] if self.end in ids else ids
-        text = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        assert isinstance(text, str), "one sequence decodes to one text"
-        return text
-
-    def save(self, folder: Path) -> None:
-        """Tokenizer, chat template and image processor's configuration, as an adapter's user needs them."""
-        self.tokenizer.save_pretrained(folder)
-        self.images.save_pretrained(folder)
 
     def _prompt_tokens(self, dialogue: Dialogue) -> list[int]:
         messages = [

@@ -8,8 +8,8 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -21,7 +21,7 @@ from circuitvlm.model._generation import among, plain, until
 from circuitvlm.model._lavin_blank import VISION, blank
 from circuitvlm.model._lavin_codec import LavinCodec
 from circuitvlm.model._lavin_net import class_tokens, joined
-from circuitvlm.model._loading import attention_available, keep_unpacked, locate
+from circuitvlm.model._loading import attention_available, loaded, locate, quantized
 
 STANDIN_SHAPE: Mapping[str, Any] = {
     "hidden": 64,
@@ -153,15 +153,19 @@ class Lavin:
         return net
 
     def _llm(self, *, dtype: torch.dtype, attention: str, quantization: Any | None) -> Any:
+        load = partial(
+            loaded,
+            AutoModelForCausalLM,
+            dtype=dtype,
+            attention=attention,
+            quantization=quantization,
+            plain=("lm_head",),
+        )
         if self.shape is None:
-            return _loaded(self.folder, dtype=dtype, attention=attention, quantization=quantization)
+            return load(self.folder)
         config = AutoConfig.from_pretrained(self.folder)
         llm = AutoModelForCausalLM.from_config(config, attn_implementation=attention, dtype=dtype)
-        if quantization is None:
-            return llm
-        with TemporaryDirectory() as folder:  # transformers quantizes while it loads: there must be something to load
-            llm.save_pretrained(folder)
-            return _loaded(Path(folder), dtype=dtype, attention=attention, quantization=quantization)
+        return quantized(llm, quantization=quantization, load=load)
 
     def _ending(self, llm: Any) -> GenerationConfig:
         """Greedy, without the checkpoint's own penalties; it ends at its own ends, and at those of trained replies."""
@@ -213,17 +217,6 @@ class Lavin:
                 ),
             )
         return [until(row.tolist(), set(ends)) for row in rows]
-
-
-def _loaded(folder: Path, *, dtype: torch.dtype, attention: str, quantization: Any | None) -> Any:
-    if quantization is not None:
-        quantization = copy.deepcopy(quantization)
-        quantization.llm_int8_skip_modules = ["lm_head"]
-    llm: Any = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, attn_implementation=attention, quantization_config=quantization
-    )
-    keep_unpacked(llm)
-    return llm
 
 
 def _embeds(whole: Any, features: Tensor, batch: Batch) -> Tensor:

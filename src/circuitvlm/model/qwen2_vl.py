@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import torch
@@ -18,7 +18,7 @@ from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from circuitvlm.core.tensor import IMAGE, Batch
 from circuitvlm.model._blank import blank
 from circuitvlm.model._generation import among, plain, until
-from circuitvlm.model._loading import attention_available, keep_unpacked, locate
+from circuitvlm.model._loading import attention_available, loaded, locate, quantized
 from circuitvlm.model._qwen2_vl_codec import Qwen2VLCodec
 
 STANDIN_SHAPE: Mapping[str, Any] = {
@@ -107,31 +107,26 @@ class Qwen2VL:
         An untrained shape is initialised from torch's current seed.
         """
         attention = attention_available(self.attention)
+        load = partial(
+            loaded,
+            Qwen2VLForConditionalGeneration,
+            dtype=dtype,
+            attention=attention,
+            quantization=quantization,
+            plain=("model.visual", "lm_head"),
+        )
         net: Any
         if self.shape is None:
-            net = self._loaded(self.folder, dtype=dtype, attention=attention, quantization=quantization)
+            net = load(self.folder)
         else:
             config = Qwen2VLConfig.from_pretrained(self.folder)
             net = Qwen2VLForConditionalGeneration._from_config(config, attn_implementation=attention, dtype=dtype)
-            if quantization is not None:  # transformers quantizes while it loads, so there must be something to load
-                with TemporaryDirectory() as folder:
-                    net.save_pretrained(folder)
-                    net = self._loaded(Path(folder), dtype=dtype, attention=attention, quantization=quantization)
+            net = quantized(net, quantization=quantization, load=load)
         net.requires_grad_(False)
         if self.gradient_checkpointing:
             net.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         built: nn.Module = net
         return built
-
-    def _loaded(self, folder: Path, *, dtype: torch.dtype, attention: str, quantization: Any | None) -> nn.Module:
-        if quantization is not None:
-            quantization = copy.deepcopy(quantization)
-            quantization.llm_int8_skip_modules = ["model.visual", "lm_head"]
-        net: nn.Module = Qwen2VLForConditionalGeneration.from_pretrained(
-            folder, dtype=dtype, attn_implementation=attention, quantization_config=quantization
-        )
-        keep_unpacked(net)
-        return net
 
     def see(self, net: nn.Module, batch: Batch) -> Tensor:
         """(image tokens of the whole batch, D), in the order in which the image tokens stand in the rows.
