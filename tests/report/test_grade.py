@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from circuitvlm.core.record import Dialogue, Example, Reply, Score, Turn
@@ -105,3 +107,42 @@ def test_grades_come_back_from_the_disk(grades: Grades, tmp_path: Path) -> None:
     summary = json.loads(path.read_text())["metrics"]["plain/same"]
     assert summary["count"] == 2
     assert 0 <= summary["low"] < summary["value"] == 0.5 < summary["high"] <= 1
+
+
+class Weighty:
+    """What was said counts for as many fields as it has letters."""
+
+    def score(self, predicted: Any, truth: Any) -> Score:
+        return Score(value=float(predicted == truth), weight=float(len(predicted)))
+
+
+def test_weighted_scores_are_a_ratio_of_sums_with_its_interval(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    words = ["o" * rng.randint(1, 9) for _ in range(300)]
+    questions = [Example(id=str(k), task="word", facts={"word": word}) for k, word in enumerate(words)]
+    replies = {q.id: Reply(id=q.id, task="word", text=words[k] if k % 3 else "no") for k, q in enumerate(questions)}
+    task = Word(capitals=False, metrics={"weighty": Weighty(), "same": Same()})
+    graded = grade(questions, replies, {"word": task}, label="test")
+    graded.save(tmp_path / "grades.json")
+    for grades in (graded, Grades.load(tmp_path / "grades.json")):
+        sizes = [len(replies[q.id].text) for q in questions]
+        right = sum(size for size, q in zip(sizes, questions, strict=True) if replies[q.id].text == q.facts["word"])
+        found = grades.interval("word/weighty")
+        assert found.value == pytest.approx(right / sum(sizes))
+        assert 0 < found.low < found.value < found.high <= 1
+        assert found.high - found.low == pytest.approx(_ratio_width(graded), rel=0.15)
+        assert grades.interval("word/same").value == pytest.approx(sum(grades.values("word/same")) / 300)
+
+
+def _ratio_width(grades: Grades) -> float:
+    """Of the ratio itself, items resampled."""
+    pairs = np.array(
+        [
+            (item.scores["weighty"] * item.weights.get("weighty", 1), item.weights.get("weighty", 1))
+            for item in grades.items
+        ]
+    )
+    rng = np.random.default_rng(1)
+    sums = [pairs[rng.integers(0, len(pairs), len(pairs))].sum(0) for _ in range(2000)]
+    low, high = np.quantile([a / b for a, b in sums], [0.025, 0.975])
+    return float(high - low)

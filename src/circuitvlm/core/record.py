@@ -82,8 +82,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """A metric's verdict on one reply: `value` in [0, 1], what was read out of the reply, and why."""
+    """A metric's verdict on one reply: `value` in [0, 1], what was read out of the reply, and why.
+
+    `weight` (at least 0) is what the reply counts for among others: of a metric that is a ratio of sums, its
+    denominator. The micro F1 of a corpus is the mean of F1s whose weights are the fields said and wanted.
+    """
 
     value: float
     read: str = ""
     why: str = ""
+    weight: float = 1.0

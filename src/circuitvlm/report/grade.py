@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from circuitvlm.core.contract import Task
@@ -20,7 +20,10 @@ class MissingReplyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One graded reply: the question's id and tags, what was said and wanted, and each metric's score (0 to 1)."""
+    """One graded reply: the question's id and tags, what was said and wanted, and each metric's score (0 to 1).
+
+    `weights` has those of the scores whose weight is not 1.
+    """
 
     id: str
     task: str
@@ -28,6 +31,7 @@ class Item:
     reply: str
     wanted: str
     scores: Mapping[str, float]
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +41,29 @@ class Grades:
     items: tuple[Item, ...]
 
     def values(self, metric: str) -> list[float]:
-        """The scores of a metric, named task/metric, in the items' order.
+        """The scores of a metric, named task/metric, in the items' order; their mean is the metric.
 
-        Empty where no item has one: a split of other kinds, or scores from before the task had this metric.
+        Empty where no item has one: a split of other kinds, or scores from before the task had this metric. Weighted
+        scores are linearised around their weighted mean, which gives intervals and differences of a ratio of sums to
+        first order (R. S. Woodruff 1971, J. Am. Stat. Assoc. 66); one may lie outside of [0, 1].
         """
         task, _, name = metric.rpartition("/")
-        return [item.scores[name] for item in self.items if item.task == task and name in item.scores]
+        items = [item for item in self.items if item.task == task and name in item.scores]
+        scores, weights = [item.scores[name] for item in items], [item.weights.get(name, 1.0) for item in items]
+        total = sum(weights)
+        if total == 0 or all(weight == 1 for weight in weights):
+            return scores
+        ratio = sum(weight * score for weight, score in zip(weights, scores, strict=True)) / total
+        share = len(items) / total
+        return [ratio + share * weight * (score - ratio) for weight, score in zip(weights, scores, strict=True)]
 
     def metrics(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(f"{item.task}/{name}" for item in self.items for name in item.scores))
 
     def interval(self, metric: str) -> Interval:
         """The mean of a metric with its 95 % interval."""
-        return mean(self.values(metric))
+        found = mean(self.values(metric))
+        return Interval(found.value, max(0.0, found.low), min(1.0, found.high))
 
     def means(self) -> dict[str, float]:
         return {metric: self.interval(metric).value for metric in self.metrics()}
@@ -86,11 +100,13 @@ def grade(
 
 def _item(question: Example, reply: Reply, task: Task) -> Item:
     read, truth = task.read(reply.text), task.truth(question)
+    scores = {name: metric.score(read, truth) for name, metric in task.metrics.items()}
     return Item(
         id=question.id,
         task=question.task,
         tags=dict(question.tags),
         reply=reply.text,
         wanted=task.ask(question).reply,
-        scores={name: metric.score(read, truth).value for name, metric in task.metrics.items()},
+        scores={name: score.value for name, score in scores.items()},
+        weights={name: score.weight for name, score in scores.items() if score.weight != 1},
     )
