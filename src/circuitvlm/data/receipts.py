@@ -1,0 +1,267 @@
+"""Where from? Receipts of our own making, in the fields of CORD v2, on disk from the first use on.
+
+A split is the first `count` distinct receipts of an endless series that its name and the seed start; each can be made
+alone. Which receipts belong to training, validation or test is told from what they state, never from the seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from circuitvlm.core.record import Example, Picture
+from circuitvlm.data import _chunks
+from circuitvlm.data._drawn import SHARES, share_of
+from circuitvlm.data._receipt_compose import compose
+from circuitvlm.data._receipt_layouts import LAYOUTS
+from circuitvlm.data._receipt_page import LEGIBLE, Sheet, TightError
+from circuitvlm.data._receipt_photo import photograph
+from circuitvlm.data._receipt_sale import Sale, sale
+from circuitvlm.runtime.allow import near
+
+VERSION = 1
+"""Raise this whenever the same settings would give other receipts or other pixels: old caches are then left alone."""
+
+ATTEMPTS = 400
+_TRIALS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """What decides every byte of a split."""
+
+    name: str
+    seed: int
+    width: int
+    height: int
+    noise: float
+    count: int
+    items: tuple[int, int]
+    layouts: tuple[str, ...]
+    receipts: str
+
+    @property
+    def margin(self) -> int:
+        """Pixels of paper around the text."""
+        return max(5, self.width // 32)
+
+    @property
+    def legible(self) -> float:
+        """The least height of an x in pixels: what blurs letters asks for larger ones."""
+        return LEGIBLE + self.noise
+
+
+class Receipts:
+    """Generated receipts with their parse.
+
+    `width` and `height` are the size of the pictures, `noise` how they are taken: from 0 (a clean sheet, grey on white)
+    to 1 (crumpled, on a table, in bad light; each picture has between 0.3 and 1 of it). `cache` is the folder they are
+    kept in, `workers` the number of processes that draw them (0: this one). Each split states `count`, `items` (least
+    and most), `layouts` (names; one given twice is drawn twice as often) and `receipts` (train, validation or test: the
+    share of all receipts that it draws from).
+
+    Facts: `kind` (extract) and `answer`, the compact JSON text of the parse. Tags: kind, layout, money (currency and
+    number style) and items.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        width: int,
+        height: int,
+        noise: float,
+        cache: str,
+        workers: int,
+        splits: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        if not 0 <= noise <= 1:
+            raise ValueError(f"receipts: noise is {noise}; wanted 0 (clean) to 1 (crumpled)")
+        self.cache = Path(cache).expanduser()
+        self.workers = workers
+        self._splits = {
+            name: _split(name, settings, seed=seed, width=width, height=height, noise=float(noise))
+            for name, settings in splits.items()
+        }
+        for split in self._splits.values():
+            _check_room(split)
+
+    def splits(self) -> tuple[str, ...]:
+        """The names of the splits, in the order of the configuration."""
+        return tuple(self._splits)
+
+    def examples(self, split: str) -> Sequence[Example]:
+        """The examples of a split; drawn now if they are not on disk yet."""
+        if split not in self._splits:
+            raise ValueError(f"receipts: no split {split!r}; there are {', '.join(self._splits)}")
+        settings = self._splits[split]
+        folder = self.cache / f"{split}-{_digest(settings)}"
+        if not _chunks.is_whole(folder):
+            _chunks.fill(
+                folder,
+                make=partial(_make, settings),
+                distinct=_distinct,
+                count=settings.count,
+                workers=self.workers,
+                label=f"drawing receipts/{split}",
+            )
+        return Examples(folder)
+
+
+class Examples(_chunks.Lazy):
+    """The rows of a finished split; a row is parsed when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._rows = _chunks.lines(folder)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def one(self, place: int) -> Example:
+        row = json.loads(self._rows[place])
+        return Example(
+            id=row.pop("id"),
+            images=(Picture(self.folder / row.pop("image")),),
+            facts={"kind": row["kind"], "answer": row.pop("answer")},
+            tags=row,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A receipt with all that decides its pixels."""
+
+    sale: Sale
+    layout: str
+    sheet: Sheet
+    split: Split
+    seed: tuple[str, int]
+
+    def image(self) -> Image.Image:
+        """The picture, `width` x `height`: grey where it is clean, else in colour by a palette."""
+        rng = random.Random(f"{self.seed} photo")
+        return photograph(
+            self.sheet.printed(margin=self.split.margin),
+            width=self.split.width,
+            height=self.split.height,
+            margin=self.split.margin,
+            strength=self.split.noise * rng.uniform(0.3, 1),
+            seed=rng.getrandbits(64),
+        )
+
+
+def drawn(split: Split, index: int) -> Drawn:
+    """Number `index` of the split's series: the first legible receipt of the split's share."""
+    series = f"{split.seed}/{split.name}/{index}"
+    layout = random.Random(series).choice(split.layouts)
+    for attempt in range(ATTEMPTS):
+        rng = random.Random(f"{series}/{attempt}")
+        sold = sale(layout, LAYOUTS[layout].shop, items=split.items, rng=rng)
+        if share_of(sold.answer) != split.receipts:
+            continue
+        try:
+            sheet = _set(split, layout, sold, rng)
+        except TightError:
+            continue
+        return Drawn(sold, layout, sheet, split, (series, attempt))
+    raise ValueError(
+        f"receipts: split {split.name!r} found no legible {layout} receipt of {split.items} items at {split.width} x "
+        f"{split.height} in {ATTEMPTS} tries; ask for fewer items, or for larger pictures"
+    )
+
+
+def _set(split: Split, layout: str, sold: Sale, rng: random.Random) -> Sheet:
+    width, height = (side - 2 * split.margin for side in (split.width, split.height))
+    return compose(layout, sold, width=width, height=height, legible=split.legible, rng=rng)
+
+
+def _split(name: str, settings: Mapping[str, Any], *, seed: int, width: int, height: int, noise: float) -> Split:
+    """The settings of one split, read strictly."""
+    wanted = {"count", "items", "layouts", "receipts"}
+    if set(settings) != wanted:
+        raise ValueError(f"receipts: split {name!r} states {sorted(settings)}, wanted {sorted(wanted)}")
+    low, high = settings["items"]
+    layouts = tuple(settings["layouts"])
+    for layout in layouts:
+        if layout not in LAYOUTS:
+            raise ValueError(
+                f"receipts: split {name!r} has the layout {layout!r}; there are {', '.join(LAYOUTS)}."
+                f"{near(layout, LAYOUTS)}"
+            )
+        if not 1 <= low <= min(high, LAYOUTS[layout].shop.most):
+            raise ValueError(
+                f"receipts: split {name!r} has items {[low, high]}; wanted least and most, at least 1, and for "
+                f"{layout} at most {LAYOUTS[layout].shop.most} as the least"
+            )
+    if not layouts:
+        raise ValueError(f"receipts: split {name!r} states no layouts, wanted some of {', '.join(LAYOUTS)}")
+    if settings["receipts"] not in SHARES:
+        raise ValueError(f"receipts: split {name!r} has receipts {settings['receipts']!r}, wanted {list(SHARES)}")
+    if settings["count"] < 1:
+        raise ValueError(f"receipts: split {name!r} has count {settings['count']}, wanted 1 or more")
+    return Split(
+        name=name,
+        seed=seed,
+        width=width,
+        height=height,
+        noise=noise,
+        count=int(settings["count"]),
+        items=(int(low), int(high)),
+        layouts=layouts,
+        receipts=settings["receipts"],
+    )
+
+
+def _check_room(split: Split) -> None:
+    """Raises ValueError where receipts of the most items would not be legible at this size."""
+    for layout in dict.fromkeys(split.layouts):
+        most = min(split.items[1], LAYOUTS[layout].shop.most)
+        for trial in range(_TRIALS):
+            rng = random.Random(f"room {trial}")
+            try:
+                _set(split, layout, sale(layout, LAYOUTS[layout].shop, items=(most, most), rng=rng), rng)
+            except TightError:
+                continue
+            break
+        else:
+            raise ValueError(
+                f"receipts: split {split.name!r}: a {layout} receipt of {most} items is not legible at {split.width} x "
+                f"{split.height} pixels; ask for fewer items, or for larger pictures"
+            )
+
+
+def _digest(split: Split) -> str:
+    """A name for these settings and this version of the code."""
+    text = json.dumps([VERSION, asdict(split)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _make(split: Split, index: int) -> tuple[_chunks.Row, bytes]:
+    """Number `index` of the split's series: its row and its picture."""
+    made = drawn(split, index)
+    file = io.BytesIO()
+    made.image().save(file, format="PNG", compress_level=3)
+    row = {
+        "id": f"{split.name}-{index:06d}",
+        "kind": "extract",
+        "answer": made.sale.answer,
+        "layout": made.layout,
+        "money": made.sale.money,
+        "items": str(len(made.sale.items)),
+    }
+    return row, file.getvalue()
+
+
+def _distinct(rows: Iterable[_chunks.Row]) -> list[_chunks.Row]:
+    """Each parse once, the first that came."""
+    return list({row["answer"]: row for row in reversed(list(rows))}.values())[::-1]
