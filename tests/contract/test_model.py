@@ -138,7 +138,8 @@ def promise_image_tokens(model: Any, desk: Desk) -> None:
             f"{sample.id}: image_T disagrees with modality_T"
         )
     for asked, spare in ((dialogue, 1), (_strip(desk), 1), (desk.dialogues[1], -1)):  # the last has no image
-        least = len(_text(model.codec().encode(asked, reply=True))) + spare
+        whole = model.codec().encode(asked, reply=True)
+        least = len(_text(whole)) + min(spare, int((whole.modality_T == IMAGE).sum()) - 1)  # an image may be one token
         refusal = _refusal(partial(_bounded(model, least).codec().encode, asked, reply=True))
         assert refusal is not None, f"{asked.id}: a dialogue that cannot fit was accepted"
         assert asked.id in refusal, f"the refusal does not name the dialogue {asked.id}: {refusal}"

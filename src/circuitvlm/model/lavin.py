@@ -8,20 +8,20 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, CLIPVisionConfig, CLIPVisionModel, GenerationConfig
+from transformers import CLIPVisionConfig, CLIPVisionModel
 
-from circuitvlm.core.tensor import IMAGE, Batch
-from circuitvlm.model._generation import among, plain, until
+from circuitvlm.core.tensor import Batch
+from circuitvlm.model._generation import plain
 from circuitvlm.model._lavin_blank import VISION, blank
 from circuitvlm.model._lavin_codec import LavinCodec
 from circuitvlm.model._lavin_net import class_tokens, joined
-from circuitvlm.model._loading import attention_available, loaded, locate, quantized
+from circuitvlm.model._llm import causal, embedded, ending, replies
+from circuitvlm.model._loading import attention_available, locate
 
 STANDIN_SHAPE: Mapping[str, Any] = {
     "hidden": 64,
@@ -139,8 +139,15 @@ class Lavin:
         initialised from torch's current seed.
         """
         attention = attention_available(self.attention)
-        llm = self._llm(dtype=dtype, attention=attention, quantization=quantization)
-        llm.generation_config = self._ending(llm)
+        llm = causal(
+            self.folder,
+            untrained=self.shape is not None,
+            dtype=dtype,
+            attention=attention,
+            quantization=quantization,
+            head="lm_head",
+        )
+        llm.generation_config = ending(llm, end=self.codec().end)
         if self.shape is None:
             tower = CLIPVisionModel.from_pretrained(self.vision_folder, dtype=dtype, attn_implementation=attention)
         else:
@@ -151,27 +158,6 @@ class Lavin:
         if self.gradient_checkpointing:
             llm.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         return net
-
-    def _llm(self, *, dtype: torch.dtype, attention: str, quantization: Any | None) -> Any:
-        load = partial(
-            loaded,
-            AutoModelForCausalLM,
-            dtype=dtype,
-            attention=attention,
-            quantization=quantization,
-            plain=("lm_head",),
-        )
-        if self.shape is None:
-            return load(self.folder)
-        config = AutoConfig.from_pretrained(self.folder)
-        llm = AutoModelForCausalLM.from_config(config, attn_implementation=attention, dtype=dtype)
-        return quantized(llm, quantization=quantization, load=load)
-
-    def _ending(self, llm: Any) -> GenerationConfig:
-        """Greedy, without the checkpoint's own penalties; it ends at its own ends, and at those of trained replies."""
-        own = llm.generation_config.eos_token_id
-        ends = {self.codec().end, *(own if isinstance(own, list) else [] if own is None else [own])}
-        return GenerationConfig(eos_token_id=sorted(ends), pad_token_id=min(ends))
 
     def see(self, net: nn.Module, batch: Batch) -> Tensor:
         """(image tokens of the whole batch, D), in the order in which the image tokens stand in the rows.
@@ -191,7 +177,7 @@ class Lavin:
         """Logits (N, V) where `batch.asked`."""
         whole = plain(net)
         hidden_BTD = whole.model(
-            inputs_embeds=_embeds(whole, features, batch),
+            inputs_embeds=embedded(whole, features, batch),
             attention_mask=batch.mask,
             position_ids=batch.positions_RBT[0],
             use_cache=False,
@@ -202,25 +188,6 @@ class Lavin:
     def generate(self, net: nn.Module, batch: Batch, *, max_new_tokens: int, synced: bool) -> list[list[int]]:
         """New tokens of each row of a left-padded batch of prompts, greedy, without the end token."""
         whole = plain(net)
-        ends: list[int] = whole.generation_config.eos_token_id
         with torch.no_grad():
-            rows = whole.generate(
-                inputs_embeds=_embeds(whole, self.see(net, batch), batch),
-                attention_mask=batch.mask.long(),
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                num_beams=1,
-                use_cache=True,
-                synced_gpus=synced,
-                prefix_allowed_tokens_fn=among(
-                    batch.choices, prompt=0, end=ends[0], words=whole.model.embed_tokens.num_embeddings
-                ),
-            )
-        return [until(row.tolist(), set(ends)) for row in rows]
-
-
-def _embeds(whole: Any, features: Tensor, batch: Batch) -> Tensor:
-    """(B, T, D): the tokens' embeddings, with the features in the images' places."""
-    embeds_BTD: Tensor = whole.model.embed_tokens(batch.tokens_BT)
-    image_BT1 = (batch.modality_BT == IMAGE).unsqueeze(-1)
-    return embeds_BTD.masked_scatter(image_BT1, features.to(embeds_BTD.dtype))
+            features = self.see(net, batch)
+        return replies(whole, features, batch, max_new_tokens=max_new_tokens, synced=synced)

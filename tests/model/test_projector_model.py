@@ -1,0 +1,339 @@
+"""Does any causal LM see through a linear encoder, in its own layout and by its own chat template?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from PIL import Image
+from torch import nn
+from torch.nn.functional import gelu
+from transformers import (
+    AutoTokenizer,
+    CLIPVisionConfig,
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    GPTNeoXConfig,
+    GPTNeoXForCausalLM,
+    OPTConfig,
+    OPTForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+
+from circuitvlm.collate.padded import Padded
+from circuitvlm.core.record import Dialogue, Picture, Turn
+from circuitvlm.core.tensor import IGNORE, IMAGE
+from circuitvlm.model._projector_blank import blank
+from circuitvlm.model._projector_net import Encoder, pictures
+from circuitvlm.model.projector import STANDIN_SHAPE, Projector
+from circuitvlm.runtime.allow import instantiate
+from tests.contract import desk, rooms
+
+NF4 = Path(__file__).parents[2] / "conf" / "quantization" / "nf4.yaml"
+
+LLAMA31 = (
+    "{{ bos_token }}{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
+    "<|start|>system<|stop|>\n\nToday Date: {{ date_string }}\n\n<|turn|>"
+    "{% for message in messages %}<|start|>{{ message['role'] }}<|stop|>\n\n{{ message['content'] | trim }}<|turn|>"
+    "{% endfor %}{% if add_generation_prompt %}<|start|>assistant<|stop|>\n\n{% endif %}"
+)
+"""The layout of Llama 3.2's template, with shorter words."""
+
+SMALL = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 32}
+LLMS: dict[str, tuple[Any, Any]] = {
+    "gpt2": (GPT2LMHeadModel, lambda n: GPT2Config(vocab_size=n, n_embd=32, n_layer=2, n_head=2)),
+    "gpt_neox": (GPTNeoXForCausalLM, lambda n: GPTNeoXConfig(vocab_size=n, intermediate_size=64, **SMALL)),
+    "opt": (OPTForCausalLM, lambda n: OPTConfig(vocab_size=n, ffn_dim=64, word_embed_proj_dim=32, **SMALL)),
+    "qwen2": (
+        Qwen2ForCausalLM,
+        lambda n: Qwen2Config(
+            vocab_size=n, intermediate_size=64, num_key_value_heads=1, tie_word_embeddings=True, **SMALL
+        ),
+    ),
+    "gemma2": (  # it scales its embeddings and caps its logits
+        Gemma2ForCausalLM,
+        lambda n: Gemma2Config(vocab_size=n, intermediate_size=64, num_key_value_heads=1, head_dim=16, **SMALL),
+    ),
+}
+
+
+def made(tmp_path: Path, **changes: Any) -> Projector:
+    usual = {
+        "weights": None, "shape": STANDIN_SHAPE, "image": 8, "patch": 8, "tokens": 1, "hidden": [], "mean": 0.3,
+        "std": 0.4, "chat_template": True, "attention": "sdpa", "gradient_checkpointing": False, "max_tokens": 256,
+        "cache": str(tmp_path / "cache"),
+    }  # fmt: skip
+    return Projector(**{**usual, **changes})  # type: ignore[arg-type]  # the usual ones are of many types
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return blank(tmp_path / "cache", STANDIN_SHAPE, images=pictures(image=8, mean=0.3, std=0.4))
+
+
+def saved(tmp_path: Path, kind: str) -> Path:
+    """A small LLM of some family with random weights, with the character tokenizer."""
+    words = AutoTokenizer.from_pretrained(blank(tmp_path / "cache", STANDIN_SHAPE, images=made(tmp_path)._pictures))
+    net, config = LLMS[kind]
+    torch.manual_seed(0)
+    ends = {"eos_token_id": words.eos_token_id, "bos_token_id": None, "pad_token_id": words.pad_token_id}
+    said = config(len(words))
+    said.update(ends)
+    net(said).save_pretrained(tmp_path / kind)
+    words.save_pretrained(tmp_path / kind)
+    return tmp_path / kind
+
+
+def loaded(tmp_path: Path, kind: str) -> Projector:
+    weights = str(saved(tmp_path, kind))
+    return made(tmp_path, shape=None, weights=weights, attention="eager" if kind == "gemma2" else "sdpa")
+
+
+def picture(tmp_path: Path, *, seed: int = 0, size: tuple[int, int] = (8, 8)) -> Picture:
+    path = tmp_path / f"{seed}-{size[0]}.png"
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, size[::-1], dtype=np.uint8)).save(path)
+    return Picture(path)
+
+
+def asked(*shown: Picture, text: str = "What digit is this?", reply: str = "The digit is 7.") -> Dialogue:
+    return Dialogue(id="d", task="digit", prompt=(Turn(role="user", text=text, images=shown),), reply=reply)
+
+
+# ---------------------------------------------------------------------------------------------------------- the encoder
+
+
+def test_the_encoder_has_llava_mnists_number_of_weights_on_the_real_shape() -> None:
+    with torch.device("meta"):
+        encoder = rooms.build("model", "projector_llama_8b").encoder(spoken=4096)
+    assert sum(p.numel() for p in encoder.parameters()) == 3_215_360
+
+
+def test_linear_is_one_matrix_and_a_bias_on_the_normalised_grey_values(tmp_path: Path) -> None:
+    model = made(tmp_path)
+    net = desk.built(model)
+    shown = [picture(tmp_path, seed=k) for k in range(3)]
+    batch = desk.alone(model.codec().encode(asked(*shown), reply=True))
+    grey = np.stack([np.asarray(Image.open(p.path), dtype=np.float32).reshape(64) / 255 for p in shown])
+    (layer,) = net.projector.layers
+    wanted = torch.tensor((grey - 0.3) / 0.4) @ layer.weight.T + layer.bias
+    torch.testing.assert_close(model.see(net, batch), wanted, atol=1e-5, rtol=1e-5)
+    assert model.image_tokens == 1
+    assert int((batch.modality_BT == IMAGE).sum()) == 3
+
+
+def test_colours_count_by_their_mean(tmp_path: Path) -> None:
+    model = made(tmp_path)
+    net = desk.built(model)
+    seen = []
+    for name, colour in (("a", (200, 40, 60)), ("b", (100, 100, 100))):
+        Image.new("RGB", (8, 8), colour).save(tmp_path / f"{name}.png")
+        sample = model.codec().encode(asked(Picture(tmp_path / f"{name}.png")), reply=True)
+        seen.append(model.see(net, desk.alone(sample)))
+    torch.testing.assert_close(*seen)
+
+
+def test_squares_are_cut_in_the_order_of_reading_and_pass_through_hidden_layers() -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(patch=2, tokens=3, hidden=[5, 7], spoken=4)
+    pixels = torch.rand(2, 1, 4, 6).expand(-1, 3, -1, -1)
+    first, second, last = encoder.layers
+    wanted = []
+    for image in pixels[:, 0]:
+        for top in (0, 2):
+            for left in (0, 2, 4):
+                square = image[top : top + 2, left : left + 2].flatten()
+                wanted.append(last(gelu(second(gelu(first(square))))).reshape(3, 4))
+    torch.testing.assert_close(encoder(pixels), torch.cat(wanted).reshape(2, 18, 4))
+
+
+def test_several_tokens_stand_in_a_row_for_each_image(tmp_path: Path) -> None:
+    model = made(tmp_path, patch=4, tokens=2, hidden=[16])
+    net, codec = desk.built(model), model.codec()
+    one, other = picture(tmp_path, seed=1), picture(tmp_path, seed=2)
+    sample = codec.encode(asked(one, other), reply=True)
+    assert sample.image_T[sample.modality_T == IMAGE].tolist() == [0] * 8 + [1] * 8
+    both = model.see(net, desk.alone(sample))
+    single = [model.see(net, desk.alone(codec.encode(asked(p), reply=True))) for p in (one, other)]
+    torch.testing.assert_close(both, torch.cat(single))
+
+
+def test_a_batch_without_images_leaves_nothing_out_of_the_graph(tmp_path: Path) -> None:
+    model = made(tmp_path)
+    net = desk.built(model)
+    net.projector.requires_grad_(True)
+    batch = desk.alone(model.codec().encode(asked(), reply=True))
+    assert model.see(net, batch).shape == (0, 64)
+    loss = desk.losses(model, net, batch).sum()
+    loss.backward()
+    assert [name for name, p in net.projector.named_parameters() if p.grad is None or bool(p.grad.any())] == []
+
+
+def test_the_encoder_is_new_in_float32_and_of_the_seed(tmp_path: Path) -> None:
+    model = made(tmp_path, shape=None, weights=str(saved(tmp_path, "qwen2")))
+    nets: list[Any] = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        nets.append(model.build(dtype=torch.bfloat16, quantization=None))
+    one, same, other = (net.projector.layers[0].weight for net in nets)
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert {p.dtype for p in nets[0].projector.parameters()} == {torch.float32}
+    assert {p.dtype for p in nets[0].model.parameters()} == {torch.bfloat16}
+    assert not any(p.requires_grad for p in nets[0].parameters())
+    batch = desk.alone(model.codec().encode(asked(picture(tmp_path)), reply=True))
+    assert desk.logits(model, nets[0], batch).dtype == torch.bfloat16
+
+
+# --------------------------------------------------------------------------------------------------------------- speech
+
+
+@pytest.mark.parametrize("kind", LLMS)
+def test_any_causal_lm_speaks_as_it_does_alone(kind: str, tmp_path: Path) -> None:
+    model = loaded(tmp_path, kind)
+    net, codec = desk.built(model), model.codec()
+    homes = [prefix for group in model.components.values() for prefix in group]
+    assert all(sum(name.startswith(f"{home}.") for home in homes) == 1 for name, _ in net.named_parameters())
+    assert len(net.get_submodule(model.blocks[0])) == 2
+    samples = [codec.encode(asked(picture(tmp_path)), reply=True), codec.encode(asked(text="2 + 2?"), reply=True)]
+    plain = LLMS[kind][0].from_pretrained(tmp_path / kind, attn_implementation=model.attention).eval()
+    batch = Padded()(samples, pad=codec.pad, side="left")
+    said = desk.logits(model, net, batch)
+    for k, sample in enumerate(samples):
+        words = plain.get_input_embeddings()(sample.tokens_T[None])
+        words[0, sample.modality_T == IMAGE] = model.see(net, desk.alone(sample))
+        wanted = plain(inputs_embeds=words).logits[0, :-1][sample.labels_T[1:] != IGNORE]
+        torch.testing.assert_close(said[batch.segment_N == k], wanted, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", LLMS)
+def test_any_causal_lm_replies_as_one_token_after_the_other(kind: str, tmp_path: Path) -> None:
+    model = loaded(tmp_path, kind)
+    net, codec = desk.built(model), model.codec()
+    prompts = [codec.encode(asked(picture(tmp_path, seed=k), text=t), reply=False) for k, t in enumerate(("a?", "Hm?"))]
+    batch = Padded()(prompts, pad=codec.pad, side="left")
+    for prompt, found in zip(prompts, model.generate(net, batch, max_new_tokens=4, synced=False), strict=True):
+        said: list[int] = []
+        while len(said) < 4:
+            sample = desk.longer(prompt, [*said, 0])
+            token = int(desk.logits(model, net, desk.alone(sample))[-1].argmax())
+            if token in net.generation_config.eos_token_id:
+                break
+            said.append(token)
+        assert found == said
+
+
+def test_ten_answers_are_told_apart_by_their_likelihood(tmp_path: Path) -> None:
+    model = made(tmp_path)
+    net, codec = desk.built(model), model.codec()
+    choices = tuple(f"The digit is {k}." for k in range(10))
+    bound = replace(asked(picture(tmp_path)), choices=choices)
+    batch = Padded()([codec.encode(bound, reply=False)], pad=codec.pad, side="left")
+    said = codec.decode(model.generate(net, batch, max_new_tokens=20, synced=False)[0])
+    likelihood = {}
+    for choice in choices:
+        told = codec.encode(replace(bound, reply=choice), reply=True)
+        likelihood[choice] = -float(desk.losses(model, net, desk.alone(told))[0].detach())
+    assert said in choices
+    best = max(likelihood.values())
+    assert likelihood[said] == pytest.approx(best, abs=0.05), "what follows the digit is the same for all"
+
+
+def test_nf4_quantizes_the_llm_and_leaves_encoder_and_head(tmp_path: Path) -> None:
+    quantization = instantiate({**OmegaConf.to_container(OmegaConf.load(NF4)), "bnb_4bit_compute_dtype": "float32"})
+    net = made(tmp_path).build(dtype=torch.float32, quantization=quantization)
+    kinds = {name: type(part).__name__ for name, part in net.named_modules() if isinstance(part, nn.Linear)}
+    assert {kind for name, kind in kinds.items() if name.startswith("model.")} == {"Linear4bit"}
+    assert {kind for name, kind in kinds.items() if not name.startswith("model.")} == {"Linear"}
+
+
+# ----------------------------------------------------------------------------------------------------------- the tokens
+
+
+@pytest.fixture
+def chat(tmp_path: Path, folder: Path) -> Any:
+    """The codec of an LLM with Llama 3.2's layout."""
+    words = AutoTokenizer.from_pretrained(folder)
+    control = ["<|start|>", "<|stop|>", "<|turn|>", "<|begin|>"]
+    words.add_special_tokens({"bos_token": "<|begin|>", "extra_special_tokens": control[:3]})
+    words.chat_template = LLAMA31
+    words.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": len(words)}))
+    return made(tmp_path).codec()
+
+
+def test_the_template_is_the_llms_own_with_one_beginning_and_only_the_reply_is_learnt(
+    tmp_path: Path, chat: Any
+) -> None:
+    sample = chat.encode(asked(picture(tmp_path)), reply=True)
+    system = "<|begin|><|start|>system<|stop|>\n\nToday Date: 26 Jul 2024\n\n<|turn|><|start|>user<|stop|>\n\n"
+    before = chat.tokenizer(system, add_special_tokens=False)["input_ids"]
+    after = chat.tokenizer("What digit is this?<|turn|><|start|>assistant<|stop|>\n\n", add_special_tokens=False)
+    reply = chat.tokenizer("The digit is 7.<|turn|>", add_special_tokens=False)["input_ids"]
+    assert sample.tokens_T[sample.modality_T != IMAGE].tolist() == [*before, *after["input_ids"], *reply]
+    assert int((sample.modality_T == IMAGE).nonzero()) == len(before)
+    assert sample.labels_T[sample.labels_T != IGNORE].tolist() == reply
+    assert int((sample.tokens_T == chat.tokenizer.bos_token_id).sum()) == 1
+    assert sample.tokens_T[0] == chat.tokenizer.bos_token_id
+
+
+def test_a_dialogue_that_is_too_long_is_refused_whole(tmp_path: Path) -> None:
+    dialogue = asked(picture(tmp_path))
+    size = len(made(tmp_path).codec().encode(dialogue, reply=True))
+    assert len(made(tmp_path, max_tokens=size).codec().encode(dialogue, reply=True)) == size
+    with pytest.raises(ValueError, match=f"'d': {size} tokens, 1 of them its images'"):
+        made(tmp_path, max_tokens=size - 1).codec().encode(dialogue, reply=True)
+
+
+def test_pictures_of_another_size_are_seen_whole(tmp_path: Path) -> None:
+    codec = made(tmp_path).codec()
+    long = np.zeros((20, 60), dtype=np.uint8)
+    long[:, 50:] = 255  # ink at the right end alone
+    Image.fromarray(long).save(tmp_path / "long.png")
+    seen = codec.encode(asked(Picture(tmp_path / "long.png")), reply=True).vision["pixel_values"]
+    assert seen.shape == (1, 3, 8, 8)
+    assert float(seen[..., -1].min()) > float(seen[..., :5].max())
+
+
+# --------------------------------------------------------------------------------------------------------- the refusals
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"shape": None}, "either weights or shape"),
+        ({"weights": "a"}, "either weights or shape"),
+        ({"patch": 3}, r"patch: came 3, wanted a divisor of model\.image=8"),
+        ({"patch": 16}, "patch: came 16"),
+        ({"patch": 0}, "patch: came 0"),
+        ({"tokens": 0}, "tokens=0"),
+        ({"hidden": [4, 0]}, r"hidden=\[4, 0\]"),
+        ({"std": 0.0}, "std=0.0"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=said):
+        made(tmp_path, **changes)
+
+
+def test_what_is_no_causal_lm_is_refused(tmp_path: Path) -> None:
+    CLIPVisionConfig().save_pretrained(tmp_path / "clip")
+    with pytest.raises(ValueError, match=r"model\.weights: .*'clip_vision_model', wanted a causal language model"):
+        _ = made(tmp_path, shape=None, weights=str(tmp_path / "clip")).components
+
+
+def test_a_missing_folder_is_told_in_two_lines(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        made(tmp_path, shape=None, weights="/no/such/folder").codec()
+    first, second = str(caught.value).splitlines()
+    assert first.startswith("model.weights: /no/such/folder")
+    assert "model.weights=" in second
