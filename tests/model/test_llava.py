@@ -1,0 +1,560 @@
+"""Does a LLaVA see, speak and encode as transformers' own model and processor do, on real shapes and on small ones?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+from PIL import Image
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlamaTokenizer,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaNextProcessor,
+    LlavaProcessor,
+    SiglipVisionConfig,
+)
+
+from circuitvlm.collate.padded import Padded
+from circuitvlm.core.record import Dialogue, Picture, Turn
+from circuitvlm.core.tensor import IGNORE, IMAGE, Batch
+from circuitvlm.model._llava_blank import blank
+from circuitvlm.model._llava_codec import images
+from circuitvlm.model._llava_eye import Eye
+from circuitvlm.model.llava import STANDIN_SHAPE, Llava, LlavaNext, read_only
+from circuitvlm.runtime.allow import instantiate
+from circuitvlm.runtime.compose import compose
+from tests.contract import desk, rooms
+
+NF4 = Path(__file__).parents[2] / "conf" / "quantization" / "nf4.yaml"
+KINDS = (Llava, LlavaNext)
+TOWER = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
+PAGES = [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]
+"""Those of LLaVA-1.6."""
+
+
+def made(tmp_path: Path, kind: type[Llava] = Llava, **changes: Any) -> Llava:
+    usual = {
+        "weights": None, "shape": kind.standin_shape, "resize": "own", "attention": "sdpa",
+        "gradient_checkpointing": False, "max_tokens": 512, "cache": str(tmp_path / "cache"),
+    }  # fmt: skip
+    return kind(**{**usual, **changes})
+
+
+def saved(tmp_path: Path, kind: type[Llava] = Llava, **stated: Any) -> Path:
+    """A checkpoint as plain transformers writes it: the weights under the hub's old names, all of the tower's."""
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(made(tmp_path, kind).folder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **stated}))
+    torch.manual_seed(1)
+    kind.kind._from_config(AutoConfig.from_pretrained(folder)).save_pretrained(folder)
+    return folder
+
+
+def loaded(tmp_path: Path, folder: Path, kind: type[Llava] = Llava, **changes: Any) -> Llava:
+    return made(tmp_path, kind, shape=None, weights=str(folder), **changes)
+
+
+def picture(tmp_path: Path, size: tuple[int, int] = (60, 40), name: str = "p.png") -> Picture:
+    shades = np.random.default_rng(sum(size)).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(shades).save(tmp_path / name)
+    return Picture(tmp_path / name)
+
+
+def asked(text: str, *pictures: Picture, reply: str = "R1") -> Dialogue:
+    return Dialogue(id="d", task="t", prompt=(Turn(role="user", text=text, images=pictures),), reply=reply)
+
+
+def conversations(tmp_path: Path) -> list[Dialogue]:
+    one, two, three = (picture(tmp_path, size, f"{size[0]}.png") for size in ((60, 40), (30, 90), (57, 56)))
+    turns = (
+        Turn(role="system", text="Be brief."),
+        Turn(role="user", text="And?", images=(one,)),
+        Turn(role="assistant", text="A wire."),
+        Turn(role="user", text="What else?", images=(two, three)),
+    )
+    again = Dialogue(id="again", task="t", prompt=turns, reply="Nothing, I think.")
+    return [asked("Read.", one), asked("Which?", two, three, reply=""), asked("How much?", reply="4"), again]
+
+
+# ---------------------------------------------------------------------------------------- as transformers has it: words
+
+
+@pytest.fixture(params=["characters", "llama"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A blank's, with its own tokenizer, or with one of Llama's kind."""
+    place = blank(tmp_path / "cache", STANDIN_SHAPE)
+    if request.param == "llama":
+        like_llama(place)
+    return place
+
+
+def like_llama(place: Path) -> None:
+    """Give a folder a tokenizer of sentence pieces: it writes a space first, and spells in bytes what has no piece."""
+    pieces = ["<unk>", "<s>", "</s>", *(f"<0x{n:02X}>" for n in range(256)), "▁", *map(chr, range(33, 127))]
+    words = LlamaTokenizer(vocab={piece: k for k, piece in enumerate(pieces)}, pad_token="<pad>")
+    words.add_special_tokens({"extra_special_tokens": ["<image>"]})
+    words.chat_template = AutoTokenizer.from_pretrained(place).chat_template
+    words.save_pretrained(place)
+    config = json.loads((place / "config.json").read_text())
+    config["text_config"]["vocab_size"], config["image_token_index"] = len(words), len(words) - 1
+    (place / "config.json").write_text(json.dumps(config))
+
+
+def messages(dialogue: Dialogue) -> list[dict[str, Any]]:
+    return [
+        {"role": t.role, "content": [*({"type": "image"} for _ in t.images), {"type": "text", "text": t.text}]}
+        for t in dialogue.prompt
+    ]
+
+
+def processed(model: Llava, dialogue: Dialogue, kind: Any = LlavaProcessor) -> dict[str, Tensor]:
+    """What transformers' own processor makes of the prompt."""
+    codec = model.codec()
+    stock = kind(
+        image_processor=codec.images, tokenizer=codec.tokenizer, patch_size=14, num_additional_image_tokens=1,
+        vision_feature_select_strategy="default", chat_template=codec.tokenizer.chat_template,
+    )  # fmt: skip
+    seen = [p.open() for turn in dialogue.prompt for p in turn.images]
+    text = stock.apply_chat_template(messages(dialogue), add_generation_prompt=True)
+    return dict(stock(images=seen or None, text=text, return_tensors="pt"))
+
+
+def test_prompts_are_those_of_the_stock_processor(tmp_path: Path, folder: Path) -> None:
+    for dialogue in conversations(tmp_path):
+        sample = made(tmp_path).codec().encode(dialogue, reply=False)
+        wanted = processed(made(tmp_path), dialogue)
+        assert sample.tokens_T.tolist() == wanted["input_ids"][0].tolist()
+        assert sample.vision.keys() == wanted.keys() & {"pixel_values"}
+        assert all(torch.equal(sample.vision[key], wanted[key]) for key in sample.vision)
+
+
+@pytest.mark.parametrize("reply", ["The netlist is", '{"menu":{"nm":"TEA","price":"60.000"}}', "\nled", "Ω </s> µ", ""])
+def test_replies_come_back_as_they_were(tmp_path: Path, folder: Path, reply: str) -> None:
+    codec = made(tmp_path).codec()
+    sample = codec.encode(asked("Which?", picture(tmp_path), reply=reply), reply=True)
+    said = sample.labels_T[sample.labels_T != IGNORE].tolist()
+    assert codec.tokenizer.convert_ids_to_tokens([said[-1]]) == ["</s>"]
+    assert (sample.tokens_T == codec.end).sum() == 1
+    assert codec.decode(said).replace("\N{ZERO WIDTH SPACE}", "") == reply
+
+
+def test_a_dialogue_is_its_beginning_its_turns_its_images_its_reply_and_its_end(tmp_path: Path) -> None:
+    codec = made(tmp_path).codec()
+    sample = codec.encode(asked("Hi", picture(tmp_path), picture(tmp_path), reply="R1"), reply=True)
+    words = codec.tokenizer.convert_ids_to_tokens(sample.tokens_T.tolist())
+    images = [*["<image>"] * 16, "\n"] * 2
+    assert words == ["<s>", *"USER: ", *images, *"Hi ", *"ASSISTANT:", "R", "1", "</s>"]
+    assert sample.image_T.tolist() == [-1] * 7 + [0] * 16 + [-1] + [1] * 16 + [-1] * (1 + 3 + 10 + 3)
+    assert codec.tokenizer.convert_ids_to_tokens(sample.labels_T[-3:].tolist()) == ["R", "1", "</s>"]
+    assert (sample.labels_T[:-3] == IGNORE).all()
+
+
+@given(parts=st.lists(st.sampled_from(["<s>", "</s>", "<image>", "<pad>", "<", "<im", "age>", "a", "\n"]), max_size=8))
+@settings(max_examples=80, deadline=None)
+def test_no_words_of_a_user_or_a_reply_become_control_tokens_or_images(parts: list[str], codec: Any) -> None:
+    text = "".join(parts)
+    plain, forged = (codec.encode(replace(asked(t), reply=t), reply=True) for t in ("a", text))
+    control = set(codec.tokenizer.all_special_ids) - {codec.tokenizer.unk_token_id}
+    counts = [sum(int(token) in control for token in sample.tokens_T) for sample in (plain, forged)]
+    assert counts[0] == counts[1] == 2
+    assert not (forged.modality_T == IMAGE).any()
+
+
+@pytest.fixture(scope="module")
+def codec(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return made(tmp_path_factory.mktemp("words")).codec()
+
+
+def test_a_template_is_the_processors_wherever_it_lies_and_before_the_llms_own(tmp_path: Path) -> None:
+    place = blank(tmp_path / "cache", STANDIN_SHAPE)
+    words = AutoTokenizer.from_pretrained(place)
+    right = words.chat_template
+    words.chat_template = "{{ messages[0]['content'] }}"  # an LLM's, for text alone
+    words.save_pretrained(place)
+    (place / "chat_template.jinja").unlink(missing_ok=True)
+    stated = json.loads((place / "tokenizer_config.json").read_text())
+    (place / "tokenizer_config.json").write_text(json.dumps({**stated, "chat_template": words.chat_template}))
+    for name in ("processor_config.json", "chat_template.json"):
+        (place / name).write_text(json.dumps({"chat_template": right}))
+        codec = made(tmp_path).codec()
+        assert codec.tokenizer.chat_template == right
+        assert len(codec.encode(asked("Hi", picture(tmp_path)), reply=False)) == 1 + 6 + 16 + 1 + 3 + 10
+        codec.save(tmp_path / "saved")
+        assert AutoTokenizer.from_pretrained(tmp_path / "saved").chat_template == right
+        (place / name).unlink()
+    stated.pop("chat_template", None)
+    (place / "tokenizer_config.json").write_text(json.dumps(stated))
+    with pytest.raises(ValueError, match="has a chat template"):
+        made(tmp_path).codec()
+
+
+def test_a_template_with_an_end_of_turn_ends_a_reply_with_it_and_may_refuse(tmp_path: Path) -> None:
+    place = blank(tmp_path / "cache", STANDIN_SHAPE)
+    words = AutoTokenizer.from_pretrained(place)
+    words.add_special_tokens({"extra_special_tokens": ["<image>", "<turn>"]})
+    words.chat_template = (
+        "{{ bos_token }}{% for m in messages %}"
+        "{% if m['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        "{% for part in m['content'] %}{{ part['text'] if part['type'] == 'text' else '<image>' }}{% endfor %}"
+        "{% if m['role'] == 'assistant' %}{% generation %}<turn>{% endgeneration %}{% endif %}{% endfor %}"
+    )
+    words.save_pretrained(place)
+    codec = made(tmp_path).codec()
+    sample = codec.encode(asked("Hi", reply="R"), reply=True)
+    assert codec.tokenizer.convert_ids_to_tokens(sample.tokens_T.tolist()) == ["<s>", "H", "i", "R", "<turn>"]
+    system = Dialogue(id="d", task="t", prompt=(Turn(role="system", text="Be brief."),), reply="R")
+    with pytest.raises(ValueError, match=r"'d'.*no system"):
+        codec.encode(system, reply=True)
+
+
+def test_a_template_that_loses_an_image_is_refused(tmp_path: Path) -> None:
+    codec = made(tmp_path).codec()
+    codec.tokenizer.chat_template = "{{ messages[0]['content'][-1]['text'] }}"
+    with pytest.raises(ValueError, match=r"'d'.* writes 0 image tokens for 1 images"):
+        codec.encode(asked("Read.", picture(tmp_path)), reply=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_dialogue_that_is_too_long_is_refused_whole(tmp_path: Path, kind: type[Llava]) -> None:
+    dialogue = asked("Read.", picture(tmp_path))
+    sample = made(tmp_path, kind).codec().encode(dialogue, reply=True)
+    size, seen = len(sample), int((sample.modality_T == IMAGE).sum())
+    assert len(made(tmp_path, kind, max_tokens=size).codec().encode(dialogue, reply=True)) == size
+    with pytest.raises(ValueError, match=f"'d': {size} tokens, {seen} of them its images'"):
+        made(tmp_path, kind, max_tokens=size - 1).codec().encode(dialogue, reply=True)
+
+
+# --------------------------------------------------------------------------------------- as transformers has it: logits
+
+
+def stock_logits(net: Any, tokens: Tensor, vision: dict[str, Tensor], labels_T: Tensor) -> Tensor:
+    with torch.no_grad():
+        found: Tensor = net(input_ids=tokens[None], **vision).logits[0, :-1][labels_T[1:] != IGNORE]
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("layer", "blocks"), [(-2, 2), (-1, 3), (1, 1), ([-3, -2], 2)])
+def test_logits_are_those_of_transformers_whole_model(
+    tmp_path: Path, kind: type[Llava], layer: int | list[int], blocks: int
+) -> None:
+    checkpoint = saved(tmp_path, kind, vision_feature_layer=layer)
+    model, whole = loaded(tmp_path, checkpoint, kind), kind.kind.from_pretrained(checkpoint).eval()
+    net, codec = desk.built(model), model.codec()
+    assert len(net.model.vision_tower.encoder.layers) == blocks
+    samples = [codec.encode(dialogue, reply=True) for dialogue in conversations(tmp_path)]
+    wanted = []
+    for sample, dialogue in zip(samples, conversations(tmp_path), strict=True):
+        stock = processed(model, dialogue, LlavaNextProcessor if kind is LlavaNext else LlavaProcessor)
+        vision = {key: stock[key] for key in ("pixel_values", "image_sizes") if key in stock}
+        wanted.append(stock_logits(whole, sample.tokens_T, vision, sample.labels_T))
+        with torch.no_grad():
+            found = desk.logits(model, net, desk.alone(sample))
+        torch.testing.assert_close(found, wanted[-1], rtol=0, atol=1e-5)
+    for side in ("left", "right"):  # with one another, and beside one without an image
+        batch = desk.together(samples, pad=codec.pad, side=side)
+        with torch.no_grad():
+            torch.testing.assert_close(desk.logits(model, net, batch), torch.cat(wanted), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_replies_are_those_that_transformers_generates(tmp_path: Path, kind: type[Llava]) -> None:
+    checkpoint = saved(tmp_path, kind)
+    (checkpoint / "generation_config.json").write_text(
+        json.dumps({"do_sample": True, "temperature": 0.6, "repetition_penalty": 1.5, "eos_token_id": [1, 50]})
+    )
+    model, whole = loaded(tmp_path, checkpoint, kind), kind.kind.from_pretrained(checkpoint).eval()
+    net, codec = desk.built(model), model.codec()
+    assert net.generation_config.eos_token_id == [1, 50]
+    asking = [dialogue for dialogue in conversations(tmp_path) if any(turn.images for turn in dialogue.prompt)]
+    prompts = [codec.encode(dialogue, reply=False) for dialogue in asking]
+    found = model.generate(net, Padded()(prompts, pad=codec.pad, side="left"), max_new_tokens=6, synced=False)
+    for dialogue, row in zip(asking, found, strict=True):
+        stock = processed(model, dialogue, LlavaNextProcessor if kind is LlavaNext else LlavaProcessor)
+        said = whole.generate(
+            **stock, max_new_tokens=6, do_sample=False, temperature=None, repetition_penalty=1.0, eos_token_id=[1, 50],
+            pad_token_id=0,
+        )[0, stock["input_ids"].shape[1] :].tolist()  # fmt: skip
+        ends = [k for k, token in enumerate(said) if token in (1, 50)]
+        assert row == (said[: ends[0]] if ends else said)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_saved_again_is_plain_transformers(tmp_path: Path, kind: type[Llava]) -> None:
+    model = loaded(tmp_path, saved(tmp_path, kind), kind)
+    net, codec = desk.built(model), model.codec()
+    net.save_pretrained(tmp_path / "again")
+    whole, report = kind.kind.from_pretrained(tmp_path / "again", output_loading_info=True)
+    assert {name.rsplit(".", 2)[-2] for name in report["missing_keys"]} <= {"post_layernorm"}
+    sample = codec.encode(asked("Read.", picture(tmp_path)), reply=True)
+    vision = dict(sample.vision)
+    if kind is LlavaNext:
+        vision["pixel_values"] = vision["pixel_values"][None]
+    with torch.no_grad():
+        found = desk.logits(model, net, desk.alone(sample))
+    wanted = stock_logits(whole.eval(), sample.tokens_T, vision, sample.labels_T)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+
+
+def test_the_class_token_is_kept_where_the_checkpoint_keeps_it(tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path, vision_feature_select_strategy="full")
+    model = loaded(tmp_path, checkpoint)
+    sample = model.codec().encode(asked("Read.", picture(tmp_path)), reply=True)
+    assert int((sample.modality_T == IMAGE).sum()) == 17
+    whole = LlavaForConditionalGeneration.from_pretrained(checkpoint).eval()
+    with torch.no_grad():
+        found = desk.logits(model, desk.built(model), desk.alone(sample))
+    wanted = stock_logits(whole, sample.tokens_T, dict(sample.vision), sample.labels_T)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+
+
+# -------------------------------------------------------------------------------------------------- tower and projector
+
+
+def test_the_real_shape_has_576_tokens_an_image_and_a_recipe_of_19_988_480_weights() -> None:
+    cfg = OmegaConf.to_container(compose(["experiment=llava_netlist_qlora"], config_dir=rooms.CONF), resolve=True)
+    config = LlavaConfig(
+        vision_config=CLIPVisionConfig(**TOWER, image_size=336, patch_size=14),
+        text_config=LlamaConfig(vocab_size=32064),
+    )
+    assert Eye.of(config).tokens((480, 640)) == 576
+    with torch.device("meta"):
+        net = LlavaForConditionalGeneration(config).requires_grad_(False)
+    assert sum(p.numel() for p in net.model.multi_modal_projector.parameters()) == 1024 * 4096 + 4096 * 4096 + 2 * 4096
+    read_only(net)
+    model = instantiate(cfg["model"])
+    assert [len(net.get_submodule(stack)) for stack in model.blocks] == [23, 32]
+    with torch.device("meta"):
+        adapted = instantiate(cfg["adapter"]).attach(net, model, instantiate(cfg["dropout"]))
+    assert sum(p.numel() for p in adapted.parameters() if p.requires_grad) == 19_988_480
+    stated = {key: cfg["adapter"][key] for key in ("rank", "alpha")} | {key: cfg[key] for key in ("epochs", "steps")}
+    assert stated == {"rank": 8, "alpha": 32, "epochs": 5, "steps": None}
+    assert cfg["optimizer"]["lr"] == 5e-4
+    assert cfg["quantization"]["bnb_4bit_quant_type"] == "nf4"
+
+
+@given(height=st.integers(1, 3000), width=st.integers(1, 3000))
+@settings(max_examples=300, deadline=None)
+def test_a_next_image_has_as_many_tokens_as_the_stock_processor_counts(height: int, width: int, stock: Any) -> None:
+    tower = CLIPVisionConfig(**TOWER, image_size=336, patch_size=14)
+    eye = Eye(side=tower.image_size, patch=tower.patch_size, classed=False, pages=tuple(map(tuple, PAGES)))
+    assert eye.tokens((height, width)) == stock._get_number_of_features(height, width, 336, 336) - 1
+    assert eye.tokens((height, width)) <= 2928
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    codec = made(tmp_path_factory.mktemp("next"), LlavaNext).codec()
+    codec.images.image_grid_pinpoints = PAGES
+    return LlavaNextProcessor(
+        image_processor=codec.images, tokenizer=codec.tokenizer, patch_size=14, num_additional_image_tokens=1,
+        vision_feature_select_strategy="default",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(1, 1), (200, 3), (3, 200), (113, 112), (56, 112), (999, 500)])
+def test_a_next_image_has_as_many_tokens_as_features(tmp_path: Path, size: tuple[int, int]) -> None:
+    model = made(tmp_path, LlavaNext)
+    sample = model.codec().encode(asked("Read.", picture(tmp_path, size), picture(tmp_path, name="q.png")), reply=True)
+    with torch.no_grad():
+        assert len(model.see(desk.built(model), desk.alone(sample))) == int((sample.modality_T == IMAGE).sum())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_without_images_leaves_nothing_out_of_the_graph(tmp_path: Path, kind: type[Llava]) -> None:
+    model = made(tmp_path, kind)
+    net = desk.built(model)
+    net.model.multi_modal_projector.requires_grad_(True)
+    net.model.vision_tower.requires_grad_(True)
+    batch = desk.alone(model.codec().encode(asked("How much is 2 + 2?"), reply=True))
+    assert model.see(net, batch).shape == (0, 64)
+    desk.losses(model, net, batch).sum().backward()
+    parts = {n: p for n, p in net.named_parameters() if p.requires_grad}
+    assert [name for name, p in parts.items() if p.grad is None or bool(p.grad.any())] == []
+
+
+def test_every_weight_of_the_tower_that_is_left_gets_a_gradient(tmp_path: Path) -> None:
+    model = made(tmp_path)
+    net = desk.built(model)
+    net.requires_grad_(True)
+    batch = desk.alone(model.codec().encode(asked("Read.", picture(tmp_path)), reply=True))
+    desk.losses(model, net, batch).sum().backward()
+    assert [n for n, p in net.named_parameters() if p.grad is None] == []
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_gradient_checkpointing_changes_no_gradient(tmp_path: Path, reentrant: bool) -> None:
+    found = []
+    for checkpointed in (False, True):
+        model = made(tmp_path)
+        net = desk.built(model).train()
+        net.requires_grad_(True)
+        if checkpointed:
+            net.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": reentrant})
+            assert all(block.gradient_checkpointing for s in model.blocks for block in net.get_submodule(s))
+        batch = desk.alone(model.codec().encode(asked("Read.", picture(tmp_path)), reply=True))
+        desk.losses(model, net, batch).sum().backward()
+        found.append({name: p.grad for name, p in net.named_parameters()})
+    assert all(bool(g.any()) for n, g in found[1].items() if "k_proj.bias" not in n), "a weight without a gradient"
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def test_nf4_quantizes_the_llm_and_leaves_tower_projector_and_head(tmp_path: Path) -> None:
+    quantization = instantiate({**OmegaConf.to_container(OmegaConf.load(NF4)), "bnb_4bit_compute_dtype": "float32"})
+    model = made(tmp_path)
+    net = model.build(dtype=torch.float32, quantization=quantization)
+    kinds = {name: type(part).__name__ for name, part in net.named_modules() if isinstance(part, nn.Linear)}
+    assert {kind for name, kind in kinds.items() if name.startswith("model.language_model.")} == {"Linear4bit"}
+    assert {kind for name, kind in kinds.items() if not name.startswith("model.language_model.")} == {"Linear"}
+    batch = desk.alone(model.codec().encode(asked("Read.", picture(tmp_path)), reply=True))
+    net.model.multi_modal_projector.requires_grad_(True)
+    desk.losses(model, net.train(), batch).sum().backward()
+    assert float(net.model.multi_modal_projector.linear_1.weight.grad.abs().max()) > 0
+
+
+def test_flash_attention_falls_back_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    net = made(tmp_path, attention="flash_attention_2").build(dtype=torch.float32, quantization=None)
+    assert net.config._attn_implementation == net.model.vision_tower.config._attn_implementation == "sdpa"
+    assert "using sdpa instead" in caplog.text
+
+
+def test_the_same_seed_gives_the_same_weights_frozen_and_in_the_wanted_type(tmp_path: Path) -> None:
+    nets = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        nets.append(made(tmp_path).build(dtype=torch.bfloat16, quantization=None))
+    assert all(torch.equal(a, b) for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True))
+    assert {(p.dtype, p.requires_grad) for p in nets[0].parameters()} == {(torch.bfloat16, False)}
+
+
+def test_a_question_with_choices_is_answered_by_the_likeliest_of_them(tmp_path: Path) -> None:
+    model = made(tmp_path)
+    codec, net = model.codec(), desk.built(model)
+    free = asked("Say it.")
+    bound = replace(asked("Which one is it?", picture(tmp_path)), id="bound", choices=("A", "B", "C", "D"))
+    said = [codec.decode(row) for row in generated(model, net, codec, free, bound)]
+    assert said[0] == codec.decode(generated(model, net, codec, free)[0])
+    likelihood = {}
+    for letter in bound.choices:
+        told = codec.encode(replace(bound, reply=letter), reply=True)
+        found = desk.logits(model, net, desk.alone(told))[0]
+        likelihood[letter] = float(torch.log_softmax(found, -1)[told.labels_T[-2]])
+    assert said[1] == max(likelihood, key=likelihood.__getitem__)
+
+
+def generated(model: Llava, net: nn.Module, codec: Any, *dialogues: Dialogue) -> list[list[int]]:
+    batch: Batch = Padded()([codec.encode(d, reply=False) for d in dialogues], pad=codec.pad, side="left")
+    return model.generate(net, batch, max_new_tokens=6, synced=False)
+
+
+# ----------------------------------------------------------------------------------------------------------- the images
+
+
+def like_the_hubs(place: Path) -> Eye:
+    """Let the folder's processor scale the short side and cut out the middle, as the hub's LLaVA-1.5 says."""
+    stated = json.loads((place / "preprocessor_config.json").read_text())
+    clips = {"size": {"shortest_edge": 56}, "crop_size": {"height": 56, "width": 56}, "do_center_crop": True}
+    mean = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.5, 0.5, 0.5]}
+    (place / "preprocessor_config.json").write_text(json.dumps({**stated, **clips, **mean}))
+    return Eye.of(AutoConfig.from_pretrained(place))
+
+
+def test_pad_and_square_show_the_ends_of_a_receipt_and_own_cuts_them_off(tmp_path: Path) -> None:
+    place = blank(tmp_path / "cache", STANDIN_SHAPE)
+    eye = like_the_hubs(place)
+    strip = np.full((200, 20, 3), 255, dtype=np.uint8)
+    strip[:20] = 0  # ink at the upper end alone
+    shown = Image.fromarray(strip)
+    found = {}
+    for how in ("own", "pad", "square"):
+        found[how] = images(place, resize=how, eye=eye)(images=[shown], return_tensors="pt")["pixel_values"][0]
+        assert found[how].shape == (3, 56, 56)
+    assert float(found["own"].min()) == pytest.approx((1 - 0.5) / 0.5), "paper alone"
+    mean, ink = torch.tensor([0.5, 0.4, 0.3])[:, None, None], torch.tensor([-1.0, -0.8, -0.6])[:, None, None]
+    assert float((found["square"][:, :3] - ink).abs().max()) < 0.02, "ink in the first rows, from side to side"
+    paper = Image.new("RGB", (200, 200), tuple(int(255 * c) for c in mean.flatten().tolist()))
+    paper.paste(shown, (90, 0))
+    small = torch.tensor(np.asarray(paper.resize((56, 56), Image.Resampling.BICUBIC), dtype=np.float32) / 255)
+    torch.testing.assert_close(found["pad"], (small.permute(2, 0, 1) - mean) / 0.5, atol=1e-5, rtol=0)
+
+
+def test_a_padding_processor_is_saved_as_one(tmp_path: Path) -> None:
+    like_the_hubs(blank(tmp_path / "cache", STANDIN_SHAPE))
+    codec = made(tmp_path, resize="pad").codec()
+    sample = codec.encode(asked("Read.", picture(tmp_path, (90, 20))), reply=True)
+    codec.save(tmp_path / "saved")
+    again = images(tmp_path / "saved", resize="own", eye=codec.eye)
+    shown = picture(tmp_path, (90, 20)).open()
+    assert torch.equal(again(images=[shown], return_tensors="pt")["pixel_values"], sample.vision["pixel_values"])
+
+
+def test_a_processor_of_another_size_than_its_tower_is_refused(tmp_path: Path) -> None:
+    place = blank(tmp_path / "cache", STANDIN_SHAPE)
+    stated = json.loads((place / "preprocessor_config.json").read_text())
+    (place / "preprocessor_config.json").write_text(json.dumps({**stated, "size": {"height": 28, "width": 28}}))
+    with pytest.raises(ValueError, match="28 x 28, its tower wants 56 x 56"):
+        made(tmp_path).codec()
+    assert made(tmp_path, resize="pad").codec().encode(asked("Read.", picture(tmp_path)), reply=True).vision
+    with pytest.raises(ValueError, match="wanted own"):
+        made(tmp_path, LlavaNext, resize="pad").codec()
+
+
+def test_long_pictures_are_refused_or_shrunk_before_they_become_squares(tmp_path: Path) -> None:
+    codec = made(tmp_path, resize="pad").codec()
+    with pytest.raises(ValueError, match=r"'d'.*1000 x 2 pixels"):
+        codec.encode(asked("Read.", picture(tmp_path, (1000, 2))), reply=True)
+    Image.new("RGB", (50_000, 300), "white").save(tmp_path / "long.png")  # a square of it would hold 7.5 GB
+    seen = codec.encode(asked("Read.", Picture(tmp_path / "long.png")), reply=True).vision["pixel_values"]
+    assert seen.shape == (1, 3, 56, 56)
+
+
+# ---------------------------------------------------------------------------------------------------------- the folders
+
+
+def test_missing_weights_are_told_in_two_lines(tmp_path: Path) -> None:
+    for weights in ("/no/such/folder", "nobody-at-all/no-such-model", str(tmp_path)):
+        with pytest.raises(FileNotFoundError) as caught:
+            made(tmp_path, shape=None, weights=weights).codec()
+        lines = str(caught.value).splitlines()
+        assert len(lines) == 2
+        assert weights in lines[0]
+        assert "model.weights=" in lines[1]
+
+
+def test_other_families_folders_are_refused(tmp_path: Path) -> None:
+    place = blank(tmp_path / "cache", STANDIN_SHAPE)
+    with pytest.raises(ValueError, match=r"'llava', wanted 'llava_next', as llava-hf/llava-v1\.6"):
+        loaded(tmp_path, place, LlavaNext).codec()
+    config = json.loads((place / "config.json").read_text())
+    (place / "config.json").write_text(json.dumps({**config, "model_type": "llava_llama"}))
+    with pytest.raises(ValueError, match=r"'llava_llama', wanted 'llava'.*original folders"):
+        loaded(tmp_path, place).codec()
+    (place / "config.json").write_text(json.dumps({**config, "vision_config": SiglipVisionConfig().to_dict()}))
+    with pytest.raises(ValueError, match=r"'siglip_vision_model', wanted CLIP's"):
+        loaded(tmp_path, place).codec()
+    (place / "config.json").write_text(json.dumps({**config, "image_token_index": 32000}))
+    with pytest.raises(ValueError, match="no image token 32000"):
+        loaded(tmp_path, place).codec()
+
+
+def test_one_of_weights_and_shape_is_wanted(tmp_path: Path) -> None:
+    for wrong in ({"weights": "a"}, {"shape": None}):
+        with pytest.raises(ValueError, match="either weights or shape"):
+            made(tmp_path, **wrong)
