@@ -27,8 +27,8 @@ train: install  ## the main job: adapt the small base to an unseen drawing style
 eval: install  ## grade a run: make eval RUN=runs/<name>/<folder>
 	$(BIN)/python eval.py run=$(RUN)
 
-test: install  ## the fast tests
-	$(BIN)/python -m pytest -q
+test: install  ## the fast tests, in two processes
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-slow: install  ## the slow tests
 	$(BIN)/python -m pytest -q -m slow
@@ -46,6 +46,8 @@ golden: install  ## renew the resolved configs in tests/golden after a wanted ch
 bench: install  ## drawing, judging, solving and asking, measured side by side
 	$(BIN)/python benchmarks/draw.py
 	$(BIN)/python benchmarks/verify.py
+	$(BIN)/python benchmarks/factors.py
+	$(BIN)/python benchmarks/trees.py
 
 data: install  ## circuits of our own in CircuitSense's layouts: make data DATA=datasets/mine
 	$(BIN)/circuitvlm dataset $(DATA) --count 1000

@@ -1,5 +1,26 @@
-"""On how many threads do the tests compute? One: small models' threads wait longer for each other than they work."""
+"""What holds for every test? One thread, for small models' threads wait longer for each other than they work.
 
+And what a command that ran in this process did to the logging is undone: the next test counts the lines that it hears.
+"""
+
+import logging
 import os
+from collections.abc import Iterator
+
+import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; child processes inherit it
+
+ROOT = logging.getLogger()
+LEVEL = ROOT.level
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """`setup_logging` puts a handler on the root logger, to the standard error of that moment, and lowers its level."""
+    yield
+    for handler in list(ROOT.handlers):
+        if handler.name == "circuitvlm":
+            ROOT.removeHandler(handler)
+    ROOT.setLevel(LEVEL)
+    logging.captureWarnings(False)

@@ -135,6 +135,8 @@ def test_splits_that_share_a_problem_are_refused(one: str, other: str) -> None:
     shared = source(FIXTURE, splits={"train": {"pids": one}, "validation": {"pids": other}})
     with pytest.raises(ValueError, match=rf"train \({one}\) and validation \({other}\) share \d+ problems"):
         shared.examples("train")
+    with pytest.raises(ValueError, match="share"):
+        shared.examples("validation")
 
 
 def test_a_set_that_is_not_there_is_named_when_it_is_asked_for() -> None:
@@ -157,10 +159,27 @@ def without_images(folder: Path) -> tuple[str, str]:
     return gone, torn
 
 
-def test_a_missing_image_stops(folder: Path) -> None:
+def test_a_missing_image_stops_whoever_asks_for_its_set(folder: Path) -> None:
     gone, _ = without_images(folder)
-    with pytest.raises(DataFileError, match=f"problem {gone}: no image.*on_missing_image: skip"):
-        source(folder).examples("test")
+    one = source(folder)
+    assert len(one.examples("test")) == len(pids("test"))
+    for _ in range(2):
+        with pytest.raises(DataFileError, match=f"problem {gone}: no image.*on_missing_image: skip"):
+            one.examples("train")
+    with pytest.raises(DataFileError, match=f"problem {gone}"):
+        _ = one.unusable
+    assert len(one.examples("validation")) == len(pids("val"))
+
+
+def test_a_set_is_looked_at_when_it_is_asked_for_and_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    one = source(folder)
+    said = []
+    with caplog.at_level(logging.INFO):
+        for split in ("test", "test", "train"):
+            one.examples(split)
+            said.append([r.message for r in caplog.records if r.name == "circuitvlm.data.scienceqa"])
+    assert said[0] == said[1] == ["scienceqa: 12 of test"]
+    assert said[2] == ["scienceqa: 12 of test", "scienceqa: 36 of train"]
 
 
 def test_or_its_problem_is_left_out(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -171,7 +190,7 @@ def test_or_its_problem_is_left_out(folder: Path, caplog: pytest.LogCaptureFixtu
         assert len(one.examples("test")) == len(pids("test"))
     assert one.unusable == Counter({"no image": 1, "unreadable image": 1})
     assert [record.message for record in caplog.records if "cannot be used" in record.message] == [
-        "scienceqa: 34 of train, 12 of val, 12 of test; 2 cannot be used (1 no image, 1 unreadable image)"
+        "scienceqa: 34 of train; 2 cannot be used (1 no image, 1 unreadable image)"
     ]
 
 
@@ -217,8 +236,9 @@ def test_a_problem_that_cannot_be_asked_is_counted(folder: Path, changed: dict[s
     one = source(folder, on_unusable="count")
     assert [example.id for example in one.examples("train")] == pids("train")[1:]
     assert one.unusable == Counter({reason: 1})
-    with pytest.raises(DataFileError, match=rf"1 problems cannot be used: {pid} \({reason}\)"):
-        source(folder).examples("test")
+    assert len(source(folder).examples("test")) == len(pids("test"))
+    with pytest.raises(DataFileError, match=rf"1 problems of train cannot be used: {pid} \({reason}\)"):
+        source(folder).examples("train")
 
 
 def test_listed_pids_without_a_problem_are_counted(folder: Path) -> None:

@@ -10,15 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from typer.testing import CliRunner
 
+from circuitvlm.report.figure import _labels, read_curves
 from circuitvlm.report.grade import Grades, Item
-from circuitvlm.report.page import Published, page_of
-from circuitvlm.report.scienceqa import audit_row
+from circuitvlm.report.page import page_of
+from circuitvlm.report.published import Published
+from circuitvlm.report.scienceqa import TEST_SIZES
 from circuitvlm.report.study import PLAIN, StudyError, gather
 from circuitvlm.runtime import folder as folders
 from circuitvlm.serving.command import app
-from circuitvlm.serving.report_command import read_published
 
 ITEMS = 300
 
@@ -31,9 +35,10 @@ def write_run(
     overrides: tuple[str, ...] = (),
     finished: bool = True,
     name: str = "study",
+    kind: str = "",
 ) -> Path:
     """A finished run's folder in which about `right` of the items are right; the items are of unlike difficulty."""
-    base = {"name": name, "runs": str(root), "seed": 0, "rate": "1", "kind": name}
+    base = {"name": name, "runs": str(root), "seed": 0, "rate": "1", "kind": kind or name}
     changed = {**base, "seed": seed, **dict(word.split("=") for word in overrides if word.startswith("rate"))}
     where = folders.run_folder(changed, base)
     folders.start(where, changed, base=base, fresh=False)
@@ -107,6 +112,46 @@ def test_runs_of_two_experiments_are_two_arms(tmp_path: Path) -> None:
     assert [arm.seeds for arm in gather([tmp_path], base="experiment=study").arms] == [(0,), (1,)]
 
 
+@pytest.fixture(scope="module")
+def proof(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three folders: a study of two arms, its base again under another name and with other seeds, and a bad arm."""
+    root = tmp_path_factory.mktemp("proof")
+    for seed in (0, 1, 2):
+        for rate in (1, 2):
+            write_run(root, seed=seed, right=0.6, overrides=(f"rate={rate}", "cut=9"))
+        write_run(root, seed=seed + 10, right=0.6, name="again", kind="study")
+        write_run(root, seed=seed, right=0.5, name="slow", overrides=("rate=9",))
+    return [root / name for name in ("study", "again", "slow")]
+
+
+def test_arms_of_several_folders_are_told_apart_by_their_experiments(proof: list[Path]) -> None:
+    study = gather(proof, base="experiment=study, rate=1, cut=9")
+    assert [arm.name for arm in study.arms] == [
+        "experiment=study, rate=1, cut=9",
+        "experiment=again",
+        "experiment=slow, rate=9",
+        "experiment=study, rate=2, cut=9",
+    ]
+    assert [arm.name for arm in gather(proof[:1]).arms] == ["rate=1", "rate=2"], "of one experiment it says nothing"
+
+
+def test_a_duplicate_is_not_told_apart_and_a_bad_arm_is_worse(proof: list[Path]) -> None:
+    study = gather(proof, base="experiment=study, rate=1, cut=9")
+    found = {verdict.arm: verdict for verdict in study.verdicts("test", "t/exact")}
+    again, slow = found["experiment=again"], found["experiment=slow, rate=9"]
+    assert (again.word, again.same_seeds, again.p) == ("not distinguishable", False, pytest.approx(1, abs=0.9))
+    assert "3 unpaired seeds, 300 items" in again.sentence
+    assert (slow.word, slow.same_seeds) == ("worse", True)
+    assert "(3 seeds, 300 items)" in slow.sentence
+
+
+def test_the_command_takes_several_folders(proof: list[Path], tmp_path: Path) -> None:
+    words = [*map(str, proof), "--base", "experiment=again", "--out", str(tmp_path / "page")]
+    done = CliRunner().invoke(app, ["report", *words])
+    assert done.exit_code == 0, done.output
+    assert "in 4 arms; the base is **experiment=again**" in (tmp_path / "page" / "report.md").read_text()
+
+
 def test_a_seed_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     one = write_run(tmp_path, seed=0, right=0.5)
     shutil.copytree(one, tmp_path / "again")
@@ -150,12 +195,13 @@ def test_the_page_has_every_arm_every_sentence_and_readable_pictures(runs: Path)
 
 def test_a_published_row_is_tested_unpaired_and_told_where_it_cannot_be(runs: Path) -> None:
     rows = [
-        Published("theirs", {"Average": "40.00"}, {"Average": ITEMS}),
-        Published("odd", {"Average": "40.10"}, {"Average": ITEMS}),
+        Published(name, {"Average": share}, {**TEST_SIZES, "Average": ITEMS})
+        for name, share in (("theirs", "40.00"), ("odd", "40.10"))
     ]
     text = page_of(gather([runs]), title="x", published=rows).markdown
-    assert "better than *theirs* (published, unpaired)" in text
-    assert "*odd* as published cannot be" in text
+    assert "theirs: worse than as the experiment has it" in text
+    assert "odd: cannot be as published" in text
+    assert "not distinguishable from theirs at 300 items" in text
 
 
 def test_the_command_writes_the_page(runs: Path, tmp_path: Path) -> None:
@@ -168,8 +214,37 @@ def test_the_command_writes_the_page(runs: Path, tmp_path: Path) -> None:
     assert "t/exact" in wrong.output
 
 
-def test_the_published_rows_that_lie_here_can_all_be() -> None:
-    rows = read_published(Path(__file__).parents[2] / "experiments" / "published_scienceqa.json")
-    assert len(rows) == 10
-    odd = {row.name: audit_row(row.cells, sizes=row.counts).faults for row in rows}
-    assert not any(odd.values()), odd
+def write_events(folder: Path, *, scale: float, steps: int = 50) -> None:
+    (folder / "tensorboard").mkdir()
+    writer = EventFileWriter(str(folder / "tensorboard"))
+    for step in range(steps):
+        values = {"lr-AdamW/llm": step / steps, "train/loss": scale * 5 * 0.9**step}
+        summary = Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
+        writer.add_event(Event(step=step, summary=summary))
+    writer.close()
+
+
+def test_curves_are_read_and_drawn_where_a_run_has_logs(tmp_path: Path) -> None:
+    one = write_run(tmp_path, seed=0, right=0.5)
+    write_run(tmp_path, seed=0, right=0.6, overrides=("rate=2",))
+    assert read_curves(one) == {}
+    assert not (one / "tensorboard").exists(), "looking makes no folder"
+    assert "curves.png" not in page_of(gather([tmp_path]), title="x").pictures
+    write_events(one, scale=1.0)
+    steps, losses = read_curves(one)["loss"]
+    assert steps.tolist() == list(range(50))
+    assert losses == pytest.approx(5 * 0.9 ** np.arange(50))
+    drawn = np.asarray(Image.open(io.BytesIO(page_of(gather([tmp_path]), title="x").pictures["curves.png"])))
+    blue = np.abs(drawn[..., :3].astype(int) - [0x00, 0x72, 0xB2]).max(axis=-1) < 8
+    assert blue[:, : drawn.shape[1] // 2].sum() > 300, "the rate's line"
+    assert blue[:, drawn.shape[1] // 2 :].sum() > 300, "the loss's line"
+
+
+def test_arms_that_are_alike_are_drawn_once_by_what_they_share() -> None:
+    groups = [["rate=1, drop=a", "rate=1, drop=b"], ["rate=2, drop=a", "rate=2, drop=b"]]
+    assert _labels(groups) == ["rate=1", "rate=2"]
+    assert _labels([["a=1, b=1", "a=1, b=2"], ["a=1, b=3", "a=1, b=4"]]) == [
+        "a=1, b=1 and 1 more",
+        "a=1, b=3 and 1 more",
+    ]
+    assert _labels([[PLAIN], ["cost=$5"]]) == [PLAIN, "cost=\\$5"]

@@ -77,6 +77,9 @@ BAD: list[tuple[str, Any, str]] = [
     ("epochs", 2, "steps, epochs: wanted exactly one of the two, came steps and epochs"),
     ("steps", None, "steps, epochs: wanted exactly one of the two, came neither"),
     ("steps", -1, "steps: wanted 0 or more, came -1"),
+    ("blr", 9e-3, "blr, optimizer.lr: wanted exactly one of the two, came 0.009 and 0.001; optimizer.lr=null"),
+    ("optimizer.lr", None, "blr, optimizer.lr: wanted exactly one of the two, came neither"),
+    ("blr", 0, "blr: wanted more than 0, came 0"),
     ("log_every", 0, "log_every: wanted more than 0, came 0"),
     ("clip", -1.0, "clip: wanted more than 0"),
     ("micro_batch", 3, "global_batch: 8 is not divisible by micro_batch 3"),
@@ -119,6 +122,12 @@ def test_a_missing_key_and_a_missing_argument_are_faults(plain: dict[str, Any]) 
 def test_the_plus_that_slips_past_the_dataclass_is_caught(conf: Path) -> None:
     cfg = compose(["+gobal_batch=4"], config_dir=conf)
     assert faults_of(cfg) == ["gobal_batch: no such key. Did you mean 'global_batch'?"]
+
+
+def test_a_base_rate_takes_the_place_of_the_rate(plain: dict[str, Any]) -> None:
+    check(changed(changed(plain, "blr", 9e-3), "optimizer.lr", None))
+    del plain["optimizer"]["lr"]
+    assert "blr, optimizer.lr: wanted exactly one of the two, came neither" in faults_of(plain)
 
 
 def test_a_part_taken_out_by_null_is_no_fault(plain: dict[str, Any]) -> None:

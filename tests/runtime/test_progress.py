@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,15 +11,9 @@ from circuitvlm.runtime import progress
 
 
 @pytest.fixture(autouse=True)
-def _loggers_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK"):
         monkeypatch.delenv(name, raising=False)
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
 
 
 def test_without_a_terminal_lines_are_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -80,6 +73,12 @@ def test_setup_is_harmless_to_repeat_and_takes_hydras_handler_away() -> None:
     assert len(ours) == 1
     assert [handler for handler in root.handlers if type(handler) is logging.StreamHandler] == ours
     assert root.level == logging.INFO
+
+
+def test_after_a_test_that_set_it_up_no_test_hears_more() -> None:
+    """The tests' own promise, kept by tests/conftest.py: the test before this one has set it up."""
+    assert logging.getLogger().level == logging.WARNING
+    assert not [handler for handler in logging.getLogger().handlers if handler.name == "circuitvlm"]
 
 
 def test_other_ranks_tell_warnings_only(monkeypatch: pytest.MonkeyPatch) -> None:

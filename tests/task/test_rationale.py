@@ -125,6 +125,9 @@ def test_what_is_missing_leaves_no_hole(changed: dict[str, str], reply: str) -> 
     [
         ("official", "The answer is B. BECAUSE: A magnet", "B"),
         ("official", "B", None),
+        ("official", "The answer is B. The answer is C.", None),
+        ("first", "The answer is B. The answer is C.", "B"),
+        ("first", "B", None),
         ("letter", "B", "B"),
         ("letter", "(C) since D is wrong", "C"),
         ("letter", "A because it shines", "A"),
@@ -152,6 +155,11 @@ def test_a_letter_alone_is_a_choice() -> None:
 def test_an_unknown_format_is_refused(format: str) -> None:
     with pytest.raises(ValueError, match="QCLEM"):
         rationale(format)
+
+
+@pytest.mark.parametrize("reading", ["official", "first"])
+def test_what_comes_last_may_be_searched_for(reading: str) -> None:
+    assert rationale("QCM-LEA", reading=reading).read(SAID["LEA"]) == "A"
 
 
 @pytest.mark.parametrize("reading", ["letter", "likelihood"])

@@ -1,4 +1,4 @@
-"""What does a stand-in's run do otherwise than the real one?"""
+"""What does a run decide before anything is built: its stand-in's sizes, its rate, what it cannot do?"""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from circuitvlm.runtime.check import ConfigError, check
 from circuitvlm.runtime.compose import compose
-from circuitvlm.training.assemble import STANDIN_COUNT, Run, scaled
+from circuitvlm.training.assemble import Run
 from circuitvlm.training.control import compose_controls
+from circuitvlm.training.standin import COUNT
 
 CONF = Path(__file__).parents[2] / "conf"
+
+
+def made(*words: str) -> Run:
+    cfg = compose(list(words), config_dir=CONF)
+    check(cfg)
+    return Run(cfg, base=cfg)
 
 
 @pytest.mark.parametrize("experiment", ["tiny_base", "tiny_circuits"])
@@ -19,8 +27,8 @@ def test_a_standin_is_small_and_starts_from_nothing(experiment: str, tmp_path: P
     cfg = compose(words, config_dir=CONF)
     run = Run(cfg, base=cfg)
     splits = [split for source in run.cfg["data"].values() for split in source["splits"].values()]
-    assert {split["count"] for split in splits} <= set(range(1, STANDIN_COUNT + 1))
-    assert max(split["count"] for split in splits) == STANDIN_COUNT
+    assert {split["count"] for split in splits} <= set(range(1, COUNT + 1))
+    assert max(split["count"] for split in splits) == COUNT
     assert (run.cfg["steps"], run.cfg["init_adapter"]) == (1, None)
     assert run.settings["data"] == compose(words, config_dir=CONF)["data"]
     assert compose_controls(cfg, overrides=words, config_dir=CONF) == {}
@@ -32,9 +40,48 @@ def test_a_trained_standin_keeps_its_adapter_and_trains_no_more(tmp_path: Path) 
     assert (run.cfg["steps"], run.cfg["init_adapter"]) == (0, str(tmp_path))
 
 
-def test_a_base_rate_is_scaled_by_the_global_batch_and_said(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    section = {"_target_": "torch.optim.AdamW", "lr": 1.0}
-    assert scaled(section, blr=9e-3, global_batch=32)["lr"] == pytest.approx(1.125e-3, rel=1e-12)
-    assert "0.001125" in caplog.text
-    assert scaled(section, blr=None, global_batch=32) == section
+def test_a_base_rate_is_scaled_by_the_global_batch_before_anything_is_built(tmp_path: Path) -> None:
+    words = ["blr=9.0e-3", "optimizer.lr=null", "global_batch=32", "controls=null", f"runs={tmp_path}"]
+    run = made(*words)
+    assert run.cfg["optimizer"]["lr"] == pytest.approx(1.125e-3, rel=1e-12)
+    assert (run.settings["blr"], run.settings["optimizer"]["lr"]) == (9e-3, None), (
+        "the run's folder keeps what was said"
+    )
+    assert made("optimizer.lr=0.5").cfg["optimizer"] == made("optimizer.lr=0.5").settings["optimizer"]
+
+
+def test_the_rate_is_scaled_for_every_optimizer(tmp_path: Path) -> None:
+    run = made("optimizer=muon", "blr=0.08", "optimizer.lr=null", "global_batch=64", f"runs={tmp_path}")
+    assert run.cfg["optimizer"]["lr"] == pytest.approx(0.02, rel=1e-12)
+
+
+def test_a_control_with_an_optimizer_of_its_own_has_its_rate(tmp_path: Path) -> None:
+    """The main job's control states muon's rate; the user's base rate is not beside it."""
+    words = ["blr=9.0e-3", "optimizer.lr=null", f"runs={tmp_path}"]
+    cfg = compose(words, config_dir=CONF)
+    controls = compose_controls(cfg, overrides=words, config_dir=CONF)
+    assert {(c.blr, c.optimizer.lr) for c in controls.values()} == {(9e-3, None), (None, 0.01)}
+
+
+@pytest.mark.parametrize("steps", [1, 0])
+def test_a_callback_that_goes_by_a_validation_needs_one(steps: int, tmp_path: Path) -> None:
+    stopping = "callback.stop={_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: validate/loss}"
+    words = [
+        "data=scienceqa",
+        "task=rationale",
+        "evaluate=[test,tset]",
+        f"+{stopping}",
+        f"steps={steps}",
+        f"runs={tmp_path}",
+    ]
+    with pytest.raises(ConfigError) as caught:
+        made("~experiment", *words, "data.scienceqa.splits.validation=null").refuse_unfit()
+    said = ["evaluate: no split 'tset'. Did you mean 'test'?"]
+    if steps:
+        said.append(
+            "callback.stop: it goes by 'validate/loss', but no source states the split 'validation', so nothing is"
+        )
+    assert len(caught.value.faults) == len(said)
+    assert all(fault.startswith(words) for fault, words in zip(caught.value.faults, said, strict=True))
+    with pytest.raises(ConfigError, match="1 fault"):
+        made("~experiment", *words).refuse_unfit()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from circuitvlm.runtime.check import ConfigError
-from circuitvlm.training.assemble import chosen
+from circuitvlm.training.chosen import chosen
 
 TASKS: dict[str, Any] = {
     "netlist": SimpleNamespace(kind="netlist"),

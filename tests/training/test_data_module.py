@@ -92,3 +92,25 @@ def test_tasks_without_any_example_are_refused() -> None:
 
     with pytest.raises(ValueError, match=r"no example fits a task \(t\); there are 3 no kind"):
         Questions({"a": Source("a", 3)}, {"t": Never()}, "test", limit=None)
+
+
+def two_sources(limit: int | None) -> Questions:
+    return Questions({"a": Source("a", 5), "b": Source("b", 3)}, {"all": Any(), "odd": Odd()}, "test", limit=limit)
+
+
+def test_the_first_few_questions_are_of_every_source_and_say_which() -> None:
+    few = list(two_sources(4))
+    assert [example.tags["source"] for example in few] == ["a", "b", "a", "b"]
+    whole = [example.id for example in two_sources(None)]
+    assert {example.id for example in few} <= set(whole)
+    assert sorted(example.id for example in two_sources(99)) == sorted(whole), "a wide limit loses nothing"
+
+
+def test_questions_are_found_by_source_and_by_source_and_task() -> None:
+    questions = two_sources(None)
+    plain, odd, rest = questions.among(["a", "b/odd", "b"])
+    assert [questions[k].tags["source"] for k in plain] == ["a"] * 7
+    assert [(questions[k].tags["source"], questions[k].task) for k in odd] == [("b", "odd")]
+    assert [(questions[k].tags["source"], questions[k].task) for k in rest] == [("b", "all")] * 3
+    with pytest.raises(ValueError, match="nothing is said of b or of b/all"):
+        questions.among(["a", "b/odd"])

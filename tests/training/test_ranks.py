@@ -55,6 +55,13 @@ def losses(folder: Path) -> list[float]:
         return [float(row["train/loss"]) for row in csv.DictReader(file) if row.get("train/loss")]
 
 
+def tokens(folder: Path) -> list[float]:
+    """Answer tokens of each step but the first, told from the two rates that are logged over the same seconds."""
+    with (folder / "csv" / "metrics.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row.get("train/steps_per_second")]
+    return [float(row["train/answer_tokens_per_second"]) / float(row["train/steps_per_second"]) for row in rows]
+
+
 def weights(folder: Path) -> dict[str, object]:
     return dict(load_file(folder / "adapter" / "adapter_model.safetensors"))
 
@@ -73,6 +80,8 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def assert_same(one: Path, other: Path, *, within: float = 2e-5) -> None:
     assert len(losses(one)) == 3
     assert losses(other) == pytest.approx(losses(one), abs=1e-5)
+    assert tokens(one)
+    assert tokens(other) == pytest.approx(tokens(one), rel=1e-9), "rank 0 does not speak for the others"
     for name, tensor in weights(one).items():
         assert weights(other)[name].float().numpy() == pytest.approx(tensor.float().numpy(), abs=within), name
 

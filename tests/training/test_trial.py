@@ -12,7 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime.check import ConfigError
-from circuitvlm.training import trial
+from circuitvlm.runtime.lock import HeldError, held
+from circuitvlm.training import child, trial
 
 ROOT = Path(__file__).parents[2]
 SWEEP = (
@@ -66,7 +67,7 @@ def test_a_finished_trial_is_not_run_again_unless_its_experiment_was_edited(
     started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders.finish(started, {})
-    monkeypatch.setattr(subprocess, "run", lambda *args, **given: pytest.fail("a process was started"))
+    monkeypatch.setattr(child, "run", lambda *args, **given: pytest.fail("a process was started"))
     cfg, base = small(tmp_path, rate=2), small(tmp_path, rate=1)
     assert trial.run_trial(cfg, base=base, overrides=[]) == started
     (started / folders.CONFIG).write_text(folders.as_yaml(OmegaConf.merge(cfg, {"steps": 7})))
@@ -76,10 +77,22 @@ def test_a_finished_trial_is_not_run_again_unless_its_experiment_was_edited(
 
 def test_a_trial_that_is_killed_says_so(started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (started / folders.FAILED).write_text("an earlier try")
-    monkeypatch.setattr(subprocess, "run", lambda *args, **given: subprocess.CompletedProcess([], -9))
+    monkeypatch.setattr(child, "run", lambda *args, **given: -9)
     with pytest.raises(trial.TrialError, match="status -9"):
         trial.run_trial(small(tmp_path, rate=2), base=small(tmp_path, rate=1), overrides=[])
     assert "signal 9" in (started / folders.FAILED).read_text()
+
+
+def test_a_trial_that_another_process_is_at_work_on_is_left_alone(
+    started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "run", lambda *args, **given: pytest.fail("a process was started"))
+    (started / folders.FAILED).write_text("its own")
+    with held(started):
+        with pytest.raises(HeldError, match=f"process {os.getpid()} on "):
+            trial.run_trial(small(tmp_path, rate=2), base=small(tmp_path, rate=1), overrides=[])
+        trial.note_failure(started, "not mine")
+    assert (started / folders.FAILED).read_text() == "its own"
 
 
 def test_trials_cannot_share_a_folder_nor_a_launcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ _RESUMABLE = frozenset({".model", ".param", ".options", ".option", ".op", ".temp
 """Cards that a device may follow on the same line of a flattened deck. In others (.dc V1 0 10 1) it would be one."""
 
 
-def parse(text: str, flat: bool = True) -> Circuit:
+def parse(text: str, *, flat: bool = True) -> Circuit:
     """The circuit that a SPICE-like text states: a flattened line, a deck with or without a title, CircuitSense's
     dialect, in a code fence or not.
 

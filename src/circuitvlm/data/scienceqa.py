@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -32,14 +32,13 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
-    """What was read: the problems of each set that can be asked, by their pids, and what cannot be, by reason.
+class Judged:
+    """What was found in one set: the problems that can be asked, by their pids, and what cannot be, by reason.
 
     `first` is one pid for each reason; `imageless` are the problems that are asked without the image they state.
     """
 
-    store: Store
-    taken: Mapping[str, tuple[str, ...]]
+    taken: tuple[str, ...]
     unusable: Counter[str]
     first: Mapping[str, str]
     imageless: frozenset[str]
@@ -84,43 +83,49 @@ class ScienceQA:
         self.sets = {name: stated["pids"] for name, stated in chosen.items()}
         self.on_missing_image, self.on_unusable = on_missing_image, on_unusable
         self.cache = Path(cache).expanduser()
+        self._judged: dict[str, Judged] = {}
 
     def splits(self) -> tuple[str, ...]:
         """The names of the splits, in the order of the configuration."""
         return tuple(self.sets)
 
     def examples(self, split: str) -> Sequence[Example]:
-        """The examples of a split, in the set's order; the files are read on the first call.
+        """The examples of a split, in the set's order; the files are read on the first call, each split judged on its.
 
         Raises DataFileError, fetch.FetchError, and ValueError for sets that are not there or share problems.
         """
         if split not in self.sets:
             raise ValueError(f"scienceqa: no split {split!r}; there are {', '.join(self.sets)}")
-        wanted = self.sets[split]
-        if wanted not in self.scan.taken:
-            there = list(self.scan.store.sets)
+        return Problems(self.store, self._looked_at(self.sets[split]))
+
+    @property
+    def unusable(self) -> Counter[str]:
+        """How many problems of all splits could not be used, by reason; looks at those that nobody has asked for."""
+        judged = (self._looked_at(wanted) for wanted in self.sets.values() if wanted in self.store.sets)
+        return sum((one.unusable for one in judged), start=Counter())
+
+    @cached_property
+    def store(self) -> Store:
+        """Everything that the splits name, read once, nothing of it judged yet."""
+        store = self._read()
+        self._refuse_shared(store)
+        return store
+
+    def _looked_at(self, wanted: str) -> Judged:
+        """A set, judged once; its first time is told."""
+        if wanted not in self.store.sets:
+            there = list(self.store.sets)
             raise ValueError(
                 f"scienceqa: {self.root} has no set {wanted!r}; there are {', '.join(there) or 'none'}."
                 f"{near(wanted, there)}"
             )
-        return Problems(self.scan, self.scan.taken[wanted])
+        if wanted not in self._judged:
+            judged = _judged(self.store, wanted, policy=self.on_missing_image)
+            self._tell(judged, wanted)
+            self._judged[wanted] = judged
+        return self._judged[wanted]
 
-    @property
-    def unusable(self) -> Counter[str]:
-        """How many problems could not be used, by reason."""
-        return self.scan.unusable
-
-    @cached_property
-    def scan(self) -> Scan:
-        """Everything that the splits name, read and judged once."""
-        store = self._store()
-        there = {name: wanted for name, wanted in self.sets.items() if wanted in store.sets}
-        self._refuse_shared(store, there)
-        scan = _judged(store, there.values(), policy=self.on_missing_image)
-        self._tell(scan)
-        return scan
-
-    def _store(self) -> Store:
+    def _read(self) -> Store:
         folder = Path(self.root).expanduser()
         if (home := layout.home_of(folder)) is not None:
             return layout.read(home)
@@ -149,8 +154,9 @@ class ScienceQA:
         wanted = set(self.sets.values())
         return (wanted | {"train", "val"} if "trainval" in wanted else wanted) & set(layout.PARTS)
 
-    def _refuse_shared(self, store: Store, there: Mapping[str, str]) -> None:
+    def _refuse_shared(self, store: Store) -> None:
         """What is trained on must not be asked in an evaluation, and ids are unique."""
+        there = {name: wanted for name, wanted in self.sets.items() if wanted in store.sets}
         for one, other in combinations(there, 2):
             both = sorted(set(store.sets[there[one]]) & set(store.sets[there[other]]))
             if both:
@@ -159,30 +165,30 @@ class ScienceQA:
                     f"such as {both[0]!r}; state other pids for one of them, or take it out ({one}: null)"
                 )
 
-    def _tell(self, scan: Scan) -> None:
+    def _tell(self, judged: Judged, wanted: str) -> None:
         """One line on what is there and what was left out; an error where that is wanted."""
-        if scan.unusable and self.on_unusable == "stop":
-            such = ", ".join(f"{pid} ({reason})" for reason, pid in list(scan.first.items())[:5])
-            raise DataFileError(f"scienceqa: {self.root}: {scan.unusable.total()} problems cannot be used: {such}")
-        reasons = ", ".join(f"{count} {reason}" for reason, count in scan.unusable.most_common())
-        left = f"; {scan.unusable.total()} cannot be used ({reasons})" if scan.unusable else ""
-        bare = f"; {len(scan.imageless)} are asked without their image, which is missing" if scan.imageless else ""
-        counts = ", ".join(f"{len(pids)} of {name}" for name, pids in scan.taken.items())
-        log.info("scienceqa: %s%s%s", counts or "no problem", left, bare)
+        count = judged.unusable.total()
+        if count and self.on_unusable == "stop":
+            such = ", ".join(f"{pid} ({reason})" for reason, pid in list(judged.first.items())[:5])
+            raise DataFileError(f"scienceqa: {self.root}: {count} problems of {wanted} cannot be used: {such}")
+        reasons = ", ".join(f"{count} {reason}" for reason, count in judged.unusable.most_common())
+        left = f"; {count} cannot be used ({reasons})" if count else ""
+        bare = f"; {len(judged.imageless)} are asked without their image, which is missing" if judged.imageless else ""
+        log.info("scienceqa: %d of %s%s%s", len(judged.taken), wanted, left, bare)
 
 
 class Problems(Lazy):
     """The examples of one set."""
 
-    def __init__(self, scan: Scan, pids: Sequence[str]) -> None:
-        self.scan, self.pids = scan, pids
+    def __init__(self, store: Store, judged: Judged) -> None:
+        self.store, self.judged = store, judged
 
     def __len__(self) -> int:
-        return len(self.pids)
+        return len(self.judged.taken)
 
     def one(self, place: int) -> Example:
-        pid, store = self.pids[place], self.scan.store
-        shown = pid in store.images and pid not in self.scan.imageless
+        pid, store = self.judged.taken[place], self.store
+        shown = pid in store.images and pid not in self.judged.imageless
         return problems.example(
             pid,
             store.problems[pid],
@@ -191,14 +197,13 @@ class Problems(Lazy):
         )
 
 
-def _judged(store: Store, wanted: Iterable[str], *, policy: str) -> Scan:
-    """Looks at each problem of the wanted sets once. Raises DataFileError for a missing image, where that stops."""
+def _judged(store: Store, wanted: str, *, policy: str) -> Judged:
+    """Looks at each problem of a set once. Raises DataFileError for a missing image, where that stops."""
     reasons: Counter[str] = Counter()
     first: dict[str, str] = {}
     imageless: set[str] = set()
-    taken: dict[str, list[str]] = {name: [] for name in wanted}
-    named = [(name, pid) for name in taken for pid in store.sets[name]]
-    for name, pid in bar(named, label="reading scienceqa"):
+    taken: list[str] = []
+    for pid in bar(store.sets[wanted], label=f"reading scienceqa's {wanted}"):
         try:
             if pid not in store.problems:
                 raise UnusableError("listed without a problem")
@@ -212,8 +217,8 @@ def _judged(store: Store, wanted: Iterable[str], *, policy: str) -> Scan:
             reasons[str(error)] += 1
             first.setdefault(str(error), pid)
             continue
-        taken[name].append(pid)
-    return Scan(store, {name: tuple(pids) for name, pids in taken.items()}, reasons, first, frozenset(imageless))
+        taken.append(pid)
+    return Judged(tuple(taken), reasons, first, frozenset(imageless))
 
 
 def image_fault(path: Path) -> str:

@@ -11,10 +11,12 @@ import numpy as np
 from markdown_it import MarkdownIt
 
 from circuitvlm.report import figure
-from circuitvlm.report.scienceqa import AVERAGE, GROUPS, audit_row
-from circuitvlm.report.significance import Comparison, holm, mean, over_seeds, unpaired
-from circuitvlm.report.study import ALPHA, Arm, Study, Verdict
-from circuitvlm.report.table import NOTHING, row
+from circuitvlm.report.figure import Bar
+from circuitvlm.report.published import CHANCE, Beside, Published, against, base_of, findings, table_of
+from circuitvlm.report.scienceqa import AVERAGE, GROUPS
+from circuitvlm.report.significance import of_runs
+from circuitvlm.report.study import Arm, Study, Verdict
+from circuitvlm.report.table import NOTHING, plain, row
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;font-size:14px;display:block;overflow-x:auto}
@@ -40,15 +42,6 @@ class Page:
         return f"<!doctype html><html lang=en><head>{head}</head><body>{body}</body></html>\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A row that somebody published: shares in per cent by group, as they are printed, of so many items each."""
-
-    name: str
-    cells: Mapping[str, str]
-    counts: Mapping[str, int]
-
-
 def page_of(
     study: Study,
     *,
@@ -59,10 +52,11 @@ def page_of(
 ) -> Page:
     """The page of a study: for each split and metric the table, what it says of each arm, and the pictures.
 
-    Without `splits` or `metrics`, all that every run has. Raises ValueError for one that some run lacks.
+    Without `splits` or `metrics`, all that every run has. Published rows stand beside the base, and beside the first of
+    them. Raises ValueError for a split or metric that some run lacks.
     """
     pictures: dict[str, bytes] = {}
-    parts = [f"# {_plain(title)}", _counts(study)]
+    parts = [f"# {plain(title)}", _counts(study)]
     if not study.splits:
         raise ValueError("report: no split was graded by every run; name runs that share one")
     for split in splits:
@@ -74,8 +68,8 @@ def page_of(
         _refuse_unknown("metric", metric, study.metrics(split))
         name = f"{split}-{metric.replace('/', '-')}.png"
         verdicts = study.verdicts(split, metric)
-        pictures[name] = figure.shares(study, split, metric, verdicts)
-        parts += [f"## {_plain(split)}: {_plain(metric)}", _table(study, split, metric, published)]
+        pictures[name] = figure.shares(_bars(study, split, metric, verdicts), label=f"{metric} on {split}", seeds=True)
+        parts += [f"## {plain(split)}: {plain(metric)}", _table(study, split, metric, published)]
         parts += [_sentences(verdicts), *_beside_published(study, split, metric, published)]
         parts += [f"![{metric} on {split}]({name})"]
     for name, made, said in (
@@ -85,13 +79,27 @@ def page_of(
         if made is not None:
             pictures[name] = made
             parts += [f"## {said}", f"![{said}]({name})"]
+    if published:
+        parts += _published(published, base_of(published, None), pictures)
+    return Page(title, "\n\n".join(parts) + "\n", pictures)
+
+
+def page_of_published(rows: Sequence[Published], *, title: str, base: str | None = None) -> Page:
+    """The page of published rows alone: the table, which rows can be, and each beside the base, by default the first.
+
+    Raises PublishedError where there is no such base.
+    """
+    pictures: dict[str, bytes] = {}
+    chosen = base_of(rows, base)
+    said = f"{len(rows)} published rows and no runs; the base is **{plain(chosen.name)}**."
+    parts = [f"# {plain(title)}", said, *_published(rows, chosen, pictures)]
     return Page(title, "\n\n".join(parts) + "\n", pictures)
 
 
 def _counts(study: Study) -> str:
     runs = sum(len(arm.trials) for arm in study.arms)
-    said = [f"{runs} finished runs in {len(study.arms)} arms; the base is **{_plain(study.base)}**."]
-    said += [f"- not in the tables: `{folder}`, {_plain(why)}" for folder, why in study.missing.items()]
+    said = [f"{runs} finished runs in {len(study.arms)} arms; the base is **{plain(study.base)}**."]
+    said += [f"- not in the tables: `{folder}`, {plain(why)}" for folder, why in study.missing.items()]
     return "\n".join(said)
 
 
@@ -102,11 +110,12 @@ def _table(study: Study, split: str, metric: str, published: Sequence[Published]
     lines = [row(["arm", "seeds", *(f"{group} (n={n})" for group, n in sizes.items())])]
     lines.append(row(["---"] * (len(groups) + 2)))
     for arm in study.arms:
-        cells = [_cell(values) for values in _groups(arm, split, metric).values()]
-        lines.append(row([_plain(arm.name), str(len(arm.trials)), *cells]))
+        shares = [of_runs(scores) for scores in _groups(arm, split, metric).values()]
+        cells = [f"{100 * s.value:.2f} [{100 * s.low:.1f}, {100 * s.high:.1f}]" for s in shares]
+        lines.append(row([plain(arm.name), str(len(arm.trials)), *cells]))
     for line in published:
         cells = [line.cells.get(group, NOTHING) for group in groups]
-        lines.append(row([f"*{_plain(line.name)}*", "published", *cells]))
+        lines.append(row([f"*{plain(line.name)}*", "published", *cells]))
     note = "% with 95 % interval: Student's over the seeds' means where there are several, else over the items."
     return "\n".join([*lines, "", note])
 
@@ -124,48 +133,54 @@ def _groups(arm: Arm, split: str, metric: str) -> dict[str, list[list[float]]]:
     return found
 
 
-def _cell(values: Sequence[Sequence[float]]) -> str:
-    found = over_seeds([float(np.mean(v)) for v in values]) if len(values) > 1 else mean(values[0])
-    return f"{100 * found.value:.2f} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
-
-
 def _sentences(verdicts: Sequence[Verdict]) -> str:
-    lines = [f"- {_plain(verdict.sentence)}" for verdict in verdicts]
-    told = f"Paired bootstrap over seeds and items, 4,000 draws; p-values corrected by Holm over {len(verdicts)} arms."
+    lines = [f"- {plain(verdict.sentence)}" for verdict in verdicts]
+    told = (
+        "Bootstrap over seeds and items, 4,000 draws, paired by item, and by seed where both have the same seeds. "
+        f"The p-values are corrected by Holm over {len(verdicts)} arms, the intervals are not."
+    )
     return "\n".join([*lines, "", told]) if lines else "There is one arm only."
 
 
-def _beside_published(study: Study, split: str, metric: str, published: Sequence[Published]) -> list[str]:
-    """The base beside each published row: unpaired, since nobody published which items were right."""
-    rows = [line for line in published if AVERAGE in line.cells]
-    if not rows:
-        return []
-    values = study.arm(study.base).values(split, metric)
-    own, count = float(np.mean(values)), len(values[0])
-    found = [unpaired(own, count, float(line.cells[AVERAGE]) / 100, line.counts[AVERAGE]) for line in rows]
-    corrected = holm([gain.p for gain in found])
-    lines = [_unpaired_sentence(*each) for each in zip((line.name for line in rows), found, corrected, strict=True)]
-    told = "Against published rows: unpaired z-tests over items, without the noise of training; Holm over them."
-    odd = [(line.name, audit_row(line.cells, sizes=line.counts).faults) for line in rows]
-    impossible = [
-        f"*{_plain(name)}* as published cannot be: {_plain('; '.join(faults))}." for name, faults in odd if faults
+def _bars(study: Study, split: str, metric: str, verdicts: Sequence[Verdict]) -> list[Bar]:
+    found = {verdict.arm: verdict for verdict in verdicts}
+    return [
+        Bar(
+            name=f"{arm.name}\N{NO-BREAK SPACE}({len(arm.trials)})",
+            share=of_runs(arm.values(split, metric)),
+            gain=found[arm.name].gain if arm.name in found else None,
+            p=found[arm.name].p if arm.name in found else 1.0,
+        )
+        for arm in study.arms
     ]
-    return ["\n".join(lines), told, *impossible]
 
 
-def _unpaired_sentence(name: str, gain: Comparison, p: float) -> str:
-    word = "not distinguishable from" if p >= ALPHA else "better than" if gain.value > 0 else "worse than"
-    size = f"{100 * gain.value:+.2f} points [{100 * gain.low:+.2f}, {100 * gain.high:+.2f}]"
-    return f"- the base is {word} *{_plain(name)}* (published, unpaired): {size}, p = {p:.3g}."
+def _beside_published(study: Study, split: str, metric: str, published: Sequence[Published]) -> list[str]:
+    """Each published row beside the base."""
+    values = study.arm(study.base).values(split, metric)
+    base = Published(study.base, {AVERAGE: f"{100 * np.mean(values):.6f}"}, {AVERAGE: len(values[0])})
+    return _unpaired(against(published, base))
+
+
+def _unpaired(found: Sequence[Beside]) -> list[str]:
+    if not found:
+        return []
+    return [
+        "\n".join(f"- {plain(each.sentence)}" for each in found),
+        f"{CHANCE} The p-values are corrected by Holm over {len(found)} rows, the intervals are not.",
+    ]
+
+
+def _published(rows: Sequence[Published], base: Published, pictures: dict[str, bytes]) -> list[str]:
+    """The table, what can be, the sentences, and the picture, which is put to the others."""
+    found = against(rows, base)
+    bars = [Bar(base.name, base.average), *(Bar(each.row.name, each.row.average, each.gain, each.p) for each in found)]
+    pictures["published.png"] = figure.shares(bars, label=f"published {AVERAGE}", seeds=False)
+    parts = ["## Published rows", table_of(rows), "## Which of these rows can be?", findings(rows)]
+    picture = "![Published averages, and their differences to the base](published.png)"
+    return [*parts, f"## Published rows beside {plain(base.name)}", *_unpaired(found), picture]
 
 
 def _refuse_unknown(kind: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
         raise ValueError(f"report: no {kind} {name!r} that every run has; there are {', '.join(known)}")
-
-
-def _plain(text: str) -> str:
-    """Text as it stands, in Markdown."""
-    for sign in "\\`*_[]<>|#":
-        text = text.replace(sign, f"\\{sign}")
-    return " ".join(text.split())

@@ -184,7 +184,7 @@ def audit_row(
     if unknown := [name for name in cells if name not in sizes]:
         raise ValueError(f"audit_row: no group {', '.join(unknown)}; there are {', '.join(sizes)}")
     counts = {name: _counts(cell, sizes[name], decimals=decimals) for name, cell in cells.items()}
-    faults = [f"{name}: no k of {sizes[name]} is {cells[name]} %" for name, found in counts.items() if not found]
+    faults = [_no_count(name, cells[name], sizes[name]) for name, found in counts.items() if not found]
     sums = {
         "subjects": _sums([counts[name] for name in SUBJECTS]) if set(SUBJECTS) <= set(counts) else None,
         "grades": _sums([counts[name] for name in GRADES]) if set(GRADES) <= set(counts) else None,
@@ -212,6 +212,13 @@ def _counts(cell: float | str, size: int, *, decimals: int) -> tuple[int, ...]:
     half = Fraction(1, 2 * 10 ** len(text.partition(".")[2]))
     low, high = (value - half) * size / 100, (value + half) * size / 100
     return tuple(range(max(0, ceil(low)), min(size, floor(high)) + 1))
+
+
+def _no_count(name: str, cell: float | str, size: int) -> str:
+    """With the counts on either side, of which one may have been meant."""
+    below = min(size, max(0, floor(Fraction(str(cell).strip()) * size / 100)))
+    near = ", ".join(f"{k} are {100 * k / size:.2f}" for k in range(below, min(size, below + 1) + 1))
+    return f"{name}: no k of {size} is {cell} % ({near})"
 
 
 def _sums(parts: Sequence[Sequence[int]]) -> set[int]:

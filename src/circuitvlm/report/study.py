@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from circuitvlm.report.grade import Grades
-from circuitvlm.report.significance import Comparison, holm, resampled
+from circuitvlm.report.significance import ALPHA, Comparison, holm, resampled, word_of
 from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime.allow import near
 
-ALPHA = 0.05
 SEED = "seed"
 PLAIN = "as the experiment has it"
 
@@ -56,18 +55,18 @@ class Verdict:
     p: float
     seeds: int
     items: int
+    same_seeds: bool
 
     @property
     def word(self) -> str:
-        if self.p >= ALPHA:
-            return "not distinguishable"
-        return "better" if self.gain.value > 0 else "worse"
+        return word_of(self.gain, self.p)
 
     @property
     def sentence(self) -> str:
         """What a reader may take home."""
         size = f"{100 * self.gain.value:+.2f} points [{100 * self.gain.low:+.2f}, {100 * self.gain.high:+.2f}]"
-        counts = f"{self.seeds} seed{'s' * (self.seeds != 1)}, {self.items} items"
+        paired = "" if self.same_seeds else "unpaired "
+        counts = f"{self.seeds} {paired}seed{'s' * (self.seeds != 1)}, {self.items} items"
         noise = "" if self.seeds > 1 else "; one seed, so the noise of training is not in the interval"
         said = f"{self.word} than the base" if self.p < ALPHA else f"{self.word} from the base at these counts"
         return f"{self.arm}: {said}: {size}, p = {self.p:.3g} after Holm ({counts}{noise})."
@@ -98,12 +97,19 @@ class Study:
     def verdicts(self, split: str, metric: str) -> tuple[Verdict, ...]:
         """Each arm beside the base: seed by seed where both have the same seeds, else all of both."""
         base = self.arm(self.base)
-        found = [(arm, *_gain(arm, base, split, metric)) for arm in self.arms if arm is not base]
-        corrected = holm([gain.p for _, gain, _ in found])
+        arms = [arm for arm in self.arms if arm is not base]
+        gains = [_gain(arm, base, split, metric) for arm in arms]
         items = len(base.trials[0].grades[split].values(metric))
         return tuple(
-            Verdict(arm=arm.name, gain=gain, p=p, seeds=seeds, items=items)
-            for (arm, gain, seeds), p in zip(found, corrected, strict=True)
+            Verdict(
+                arm=arm.name,
+                gain=gain,
+                p=p,
+                seeds=min(len(arm.seeds), len(base.seeds)),
+                items=items,
+                same_seeds=arm.seeds == base.seeds,
+            )
+            for arm, gain, p in zip(arms, gains, holm([gain.p for gain in gains]), strict=True)
         )
 
 
@@ -153,9 +159,13 @@ def _reason(folder: Path) -> str:
 
 
 def _recipe(folder: Path) -> str:
-    """All that decides a run's numbers but its seed: what runs of one arm have in common."""
-    science = folders.science(folders.read_config(folder))
-    return json.dumps({key: value for key, value in science.items() if key != SEED}, sort_keys=True, default=str)
+    """What runs of one arm have in common: the experiment, and all that decides their numbers but the seed.
+
+    An experiment that repeats another's settings is an arm of its own: a control of the study itself.
+    """
+    cfg = folders.read_config(folder)
+    told = {key: value for key, value in folders.science(cfg).items() if key != SEED}
+    return json.dumps([cfg["name"], told], sort_keys=True, default=str)
 
 
 def _words(folder: Path) -> list[str]:
@@ -205,6 +215,6 @@ def _refuse_other_items(arms: Sequence[Arm]) -> None:
                 raise StudyError(f"{both} did not answer the same items of {split}; a paired test needs that")
 
 
-def _gain(arm: Arm, base: Arm, split: str, metric: str) -> tuple[Comparison, int]:
+def _gain(arm: Arm, base: Arm, split: str, metric: str) -> Comparison:
     scores = (each.values(split, metric) for each in (arm, base))
-    return resampled(*scores, same_seeds=arm.seeds == base.seeds), min(len(arm.seeds), len(base.seeds))
+    return resampled(*scores, same_seeds=arm.seeds == base.seeds)

@@ -41,6 +41,13 @@ def percent(interval: Interval, *, sign: str = "") -> str:
     return f"{100 * interval.value:{sign}.1f} [{low}, {high}]"
 
 
+def plain(text: str) -> str:
+    """Text as it stands, in Markdown."""
+    for sign in "\\`*_[]<>|#":
+        text = text.replace(sign, f"\\{sign}")
+    return " ".join(text.split())
+
+
 def _refuse_other_items(rows: Mapping[str, Mapping[str, Grades]], splits: Sequence[str]) -> None:
     first, *others = rows
     for name in others:

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from circuitvlm.runtime import allow, fit
+from circuitvlm.runtime import allow, fit, rate
 from circuitvlm.runtime.schema import Evaluation, Run
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -76,7 +76,7 @@ def check(cfg: DictConfig | Mapping[str, Any]) -> None:
     """Raise ConfigError with every fault of a run's config; return None where there is none."""
     faults: list[str] = []
     plain = _plain(cfg, faults)
-    faults += _top_level(plain, Run) + _sections(plain) + list(_rules(plain))
+    faults += _top_level(plain, Run) + _sections(_rated(plain)) + list(_rules(plain))
     if faults:
         raise ConfigError(faults)
 
@@ -143,6 +143,16 @@ def _top_level(plain: Mapping[str, Any], schema: type) -> list[str]:
 def _defaulted(schema: type) -> set[str]:
     """Fields that may be left out: those that the dataclass itself gives a value."""
     return {field.name for field in fields(schema) if field.default != "???"}
+
+
+def _rated(plain: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The config with the rate that `blr` gives in the place of none, as the optimizer is given it."""
+    optimizer, blr, batch = (plain.get(key) for key in ("optimizer", "blr", "global_batch"))
+    if not isinstance(optimizer, Mapping) or optimizer.get("lr", 0) is not None:
+        return plain
+    if not isinstance(blr, (int, float)) or not isinstance(batch, int):
+        return plain
+    return {**plain, "optimizer": rate.scaled(optimizer, blr=blr, global_batch=batch)}
 
 
 def _sections(plain: Mapping[str, Any]) -> list[str]:
@@ -248,10 +258,10 @@ def _rules(plain: Mapping[str, Any]) -> Iterator[str]:
     given = [key for key in ("steps", "epochs") if plain.get(key) is not None]
     if len(given) != 1:
         yield f"steps, epochs: wanted exactly one of the two, came {' and '.join(given) or 'neither'}"
+    yield from rate.faults(plain)
     counts = ("epochs", "minutes", "global_batch", "micro_batch", "predict_batch", "validate_every", "validate_items")
-    yield from _not_positive(
-        plain, (*counts, "evaluate_items", "max_new_tokens", "clip", "log_every", "checkpoint_every")
-    )
+    others = ("evaluate_items", "max_new_tokens", "blr", "clip", "log_every", "checkpoint_every")
+    yield from _not_positive(plain, (*counts, *others))
     for key in ("steps", "workers", "seed"):
         if _is_number(plain.get(key)) and plain[key] < 0:
             yield f"{key}: wanted 0 or more, came {plain[key]}"

@@ -17,12 +17,13 @@ from circuitvlm.runtime.allow import near
 from circuitvlm.runtime.check import ConfigError
 from circuitvlm.runtime.compose import compose_base, experiment_of
 from circuitvlm.runtime.folder import FolderError
+from circuitvlm.runtime.lock import HeldError
 from circuitvlm.runtime.progress import setup_logging
 from circuitvlm.runtime.schema import Run
 
 log = logging.getLogger("circuitvlm")
 
-USERS_FAULT = (ConfigError, FolderError, FileNotFoundError, HydraException, OmegaConfBaseException)
+USERS_FAULT = (ConfigError, FolderError, HeldError, FileNotFoundError, HydraException, OmegaConfBaseException)
 """What the user can mend: told in words, as is a ValueError of our own. Anything else keeps its traceback."""
 
 

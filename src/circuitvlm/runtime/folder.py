@@ -12,12 +12,14 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.runtime import allow
+from circuitvlm.runtime.lock import LOCK, held
 from circuitvlm.runtime.progress import rank
 
 State = Literal["new", "started", "finished"]
@@ -173,6 +175,24 @@ def start(
     return found
 
 
+@contextmanager
+def begun(
+    folder: Path, cfg: Mapping[str, Any] | DictConfig, *, base: Mapping[str, Any] | DictConfig, fresh: bool
+) -> Iterator[State]:
+    """`start`, and rank 0 holds the folder until the block ends; a finished run is only looked at.
+
+    Raises HeldError where another process is at work in it.
+    """
+    if rank() != 0 or (state(folder) == "finished" and not fresh):
+        yield start(folder, cfg, base=base, fresh=fresh)
+        return
+    if fresh:
+        _remove(folder)
+    _ours_or_empty(folder)  # nobody else's folder gets a lock file
+    with held(folder):
+        yield start(folder, cfg, base=base, fresh=False)
+
+
 def finish(folder: Path, summary: Mapping[str, Any]) -> None:
     """Say that the run is done, with what came of it."""
     write_atomic(folder / FINISHED, json.dumps(summary, indent=2, sort_keys=True, default=str) + "\n")
@@ -221,7 +241,7 @@ def refuse_other_science(folder: Path, cfg: Mapping[str, Any] | DictConfig) -> N
 def _ours_or_empty(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise FolderError(f"{folder} is a file; wanted a folder for the run")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file():
+    if folder.is_dir() and {path.name for path in folder.iterdir()} - {LOCK} and not (folder / MARKER).is_file():
         raise FolderError(f"{folder} is not empty and not the folder of a run (no {MARKER} in it): left alone")
 
 
@@ -236,12 +256,13 @@ def _remove(folder: Path) -> None:
     linked = folder.is_symlink()
     folder = folder.resolve()
     doomed = folder.with_name(f".{folder.name}.deleting-{os.getpid()}")
-    try:
-        os.rename(folder, doomed)
-    except OSError as error:
-        raise FolderError(f"fresh=true: {folder} cannot be moved away ({error}); empty it by hand") from error
+    with held(folder):
+        try:
+            os.rename(folder, doomed)
+        except OSError as error:
+            raise FolderError(f"fresh=true: {folder} cannot be moved away ({error}); empty it by hand") from error
     if linked:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
     shutil.rmtree(doomed)
     log.info("fresh=true: deleted the old run in %s", folder)
 

@@ -37,13 +37,15 @@ class Run:
     evaluate_items: int | None = None  # None = all of them
     max_new_tokens: int = MISSING
     answering: str = MISSING  # direct | executed | both: which of the tasks are asked, where they come in both ways
-    blr: float | None = None  # the rate of 256 samples: optimizer.lr becomes blr x global_batch / 256
+    blr: float | None = None  # exactly one of blr, the rate of 256 samples, and optimizer.lr is given
     clip: float | None = None  # the gradient norm is cut to this
     lr_scale: dict[str, float] = field(default_factory=dict)  # component of the model's map -> factor on the rate
     checkpoint_every: int = MISSING  # in optimizer steps; where a killed run goes on from
     log_every: int = MISSING
     init_adapter: str | None = None  # an adapter's folder or a run's folder to start from
     controls: dict[str, list[str]] | None = None  # name -> overrides: further rows of the last table
+
+    shares: dict[str, float] = field(default_factory=dict)  # source, or source/task -> its part of the training
 
     data: dict[str, Any] = field(default_factory=dict)  # keyed by source
     tasks: dict[str, Any] = field(default_factory=dict)  # keyed by task
@@ -65,6 +67,8 @@ class Evaluation:
     """One grading of what a run has learned; None means: as the run itself says."""
 
     run: str = MISSING  # the folder of a run, or of an adapter
+    beside: list[str] | None = None  # further runs or adapters: rows of the same table, asked the same questions
+    zero_shot: bool = MISSING  # the run's base without what was trained: a row too
     splits: list[str] | None = None
     items: int | None = None
     max_samples: int | None = None  # another word for items

@@ -2,84 +2,75 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from circuitvlm.runtime.progress import setup_logging
 from circuitvlm.serving.shell import told
 
-MAX_PUBLISHED_BYTES = 1_000_000
-
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="FOLDER..", help="Runs, or folders that hold runs.")],
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="By default FOLDER/report.")] = None,
-    base: Annotated[str | None, typer.Option(metavar="ARM", help="By default the experiment unchanged.")] = None,
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FOLDER..]", help="Runs, or folders that hold runs.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="By default FOLDER/report; without runs, runs/FILE's name.")
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="An arm, by default the experiment unchanged; without runs, a published row."
+        ),
+    ] = None,
     split: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This split only; may be repeated.")] = None,
     metric: Annotated[
         list[str] | None, typer.Option(metavar="TASK/NAME", help="This metric only; may be repeated.")
     ] = None,
     published: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Rows of others as JSON: [{name, cells: {group: %}, counts: {group: n}}]."),
+        typer.Option(metavar="FILE", help="Rows of others as CSV, such as experiments/lavin_published.csv."),
     ] = None,
     title: Annotated[str | None, typer.Option(help="By default the folder's name.")] = None,
 ) -> None:
-    """Make one page of finished runs: tables, verdicts, pictures, as report.html, report.md and PNG files.
+    """Make one page of finished runs, published rows, or both, as report.html, report.md and PNG files: tables,
+    verdicts, pictures.
 
     Runs that differ by their seed alone are one arm. Each arm is held against the base with a paired test over seeds
-    and items, corrected for the number of arms.
+    and items, corrected for the number of arms. Of published rows no items are known: their tests are unpaired.
 
     \b
-    circuitvlm report runs/lavin_sweep --metric rationale/chosen
+    circuitvlm report runs/lavin_sweep --metric rationale_lavin/right
+    circuitvlm report --published experiments/lavin_published.csv
     """
     with told():
         setup_logging()
         logging.getLogger("tensorboard").setLevel(logging.WARNING)  # it tells of every log that it has read
-        from circuitvlm.report.page import page_of  # matplotlib and tensorboard: a second
+        from circuitvlm.report.page import page_of, page_of_published  # matplotlib and tensorboard: a second
+        from circuitvlm.report.published import read
         from circuitvlm.report.study import gather
         from circuitvlm.runtime.folder import write_atomic
 
-        if absent := [str(path) for path in runs if not path.is_dir()]:
-            raise ValueError(f"report: there is no folder {', '.join(absent)}; wanted those of runs")
-        where = out or runs[0] / "report"
-        made = page_of(
-            gather(runs, base=base),
-            title=title or runs[0].resolve().name,
-            splits=split or (),
-            metrics=metric or (),
-            published=read_published(published) if published else (),
-        )
+        rows = read(published) if published else ()
+        if runs:
+            if absent := [str(path) for path in runs if not path.is_dir()]:
+                raise ValueError(f"report: there is no folder {', '.join(absent)}; wanted those of runs")
+            told_as, where = title or runs[0].resolve().name, out or runs[0] / "report"
+            study = gather(runs, base=base)
+            made = page_of(study, title=told_as, splits=split or (), metrics=metric or (), published=rows)
+        elif published:
+            if split or metric:
+                raise ValueError("report: --split and --metric choose from runs, and no folder of runs was named")
+            where = out or Path("runs") / published.stem
+            made = page_of_published(rows, title=title or published.stem, base=base)
+        else:
+            raise ValueError("report: nothing to report; name folders of runs, or --published FILE, or both")
         where.mkdir(parents=True, exist_ok=True)
         for name, data in made.pictures.items():
             (where / name).write_bytes(data)
         write_atomic(where / "report.md", made.markdown)
         write_atomic(where / "report.html", made.html)
-        typer.echo(f"{where / 'report.html'}, {where / 'report.md'} and {len(made.pictures)} pictures")
-
-
-def read_published(path: Path) -> list[Any]:
-    """Rows that others published, without `counts` of ScienceQA's test split. Raises ValueError with what is wrong."""
-    from circuitvlm.report.page import Published
-    from circuitvlm.report.scienceqa import TEST_SIZES
-
-    if not path.is_file() or path.stat().st_size > MAX_PUBLISHED_BYTES:
-        raise ValueError(f"{path}: wanted a JSON file of at most {MAX_PUBLISHED_BYTES:,} bytes")
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"), parse_float=str)  # as many decimals as are printed
-        made = []
-        for row in rows:
-            counts = {str(group): int(count) for group, count in row.get("counts", TEST_SIZES).items()}
-            cells = {str(group): str(value) for group, value in row["cells"].items()}
-            if odd := [group for group, cell in cells.items() if not 0 <= float(cell) <= 100 or counts[group] < 1]:
-                raise ValueError(f"{row['name']}: {', '.join(odd)} is no share in per cent of some items")
-            made.append(Published(str(row["name"]), cells, counts))
-        return made
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(
-            f"{path}: {type(error).__name__} {error}; wanted a list of {{name, cells: {{group: per cent}}}}"
-        ) from error
+        count = len(made.pictures)
+        typer.echo(f"{where / 'report.html'}, {where / 'report.md'} and {count} picture{'s' * (count != 1)}")

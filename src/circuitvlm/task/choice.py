@@ -13,27 +13,29 @@ from circuitvlm.task import _scienceqa_prompt as scienceqa
 from circuitvlm.task._asking import Asking
 from circuitvlm.task._options import LETTERS, first_letter, options_of
 
-__all__ = ["LETTERS", "Choice", "ScienceChoice", "read_official"]
+__all__ = ["LETTERS", "Choice", "ScienceChoice", "read_first", "read_official"]
 
 _SAID = re.compile(r"(?:answer|option|choice)\s*(?:is|:|=)?\s*[*\s(\[]*([A-H])(?![A-Za-z'])", re.I)
 _BOXED = re.compile(r"\\boxed\s*\{\s*(?:\\text\s*\{)?\s*\(?([A-H])\b")
 _ALONE = re.compile(r"(?<![A-Za-z'])(A(?!\s+(?!or\b|and\b)[a-z])|[B-H])(?![A-Za-z'])")  # "A resistor" is no letter
-_OFFICIAL = (re.compile(r"The answer is ([A-Z])."), re.compile(r"The answer is ([A-Z])"))
+_OFFICIAL = re.compile(r"The answer is ([A-Z]).")  # the point is any character but a newline, as it stands there
 _LONGEST = 20_000
 
 
 def read_official(text: str) -> int | None:
-    """The index of the letter after "The answer is ", where that stands in the text exactly once; else None.
+    """The index of the letter in "The answer is A.", where that stands in the text exactly once; else None.
 
-    As ScienceQA's own evaluation reads it (github.com/lupantech/ScienceQA, models/run_gpt3.py), whose pattern ends in
-    a point that is any character; where that has not one hit, the letter may be the text's last character, as LaVIN
-    reads it. The index may be beyond the question's options.
+    As ScienceQA's own evaluation reads it (github.com/lupantech/ScienceQA, models/run_gpt3.py). What follows the letter
+    may be any character but a newline, and there must be one. The index may be beyond the question's options.
     """
-    for pattern in _OFFICIAL:
-        found = pattern.findall(text)
-        if len(found) == 1:
-            return ord(found[0]) - ord("A")
-    return None
+    found = _OFFICIAL.findall(text)
+    return ord(found[0]) - ord("A") if len(found) == 1 else None
+
+
+def read_first(text: str) -> int | None:
+    """The index of the first letter in "The answer is A.", as LaVIN's evaluation reads it (eval.py); else None."""
+    found = _OFFICIAL.search(text)
+    return ord(found[1]) - ord("A") if found else None
 
 
 class Choice(Asking):

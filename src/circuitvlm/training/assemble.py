@@ -24,33 +24,16 @@ from circuitvlm.runtime import seed
 from circuitvlm.runtime.allow import instantiate, near
 from circuitvlm.runtime.check import ConfigError, check
 from circuitvlm.runtime.progress import rank
+from circuitvlm.runtime.rate import REFERENCE, scaled
 from circuitvlm.training.callback.dropout_profile import dropouts, stacks_of
 from circuitvlm.training.checkpoint import LAST, Checkpoint
-from circuitvlm.training.data_module import Asked, Data, Questions, Window
+from circuitvlm.training.chosen import chosen
+from circuitvlm.training.data_module import VALIDATION, Asked, Data, Questions, Window
 from circuitvlm.training.module import Module
 from circuitvlm.training.replies import read_replies
+from circuitvlm.training.standin import small
 
 log = logging.getLogger(__name__)
-
-STANDIN: Mapping[str, Any] = {
-    "steps": 1,
-    "epochs": None,
-    "validate_items": 4,
-    "evaluate_items": 4,
-    "init_adapter": None,
-}
-"""What `standin=true` changes beside the model: a run that proves that the recipe runs, without controls."""
-
-ANSWERING = ("direct", "executed", "both")
-TASK_TYPES: Mapping[str, frozenset[str] | None] = {
-    "equations": frozenset({"transfer_function", "equation"}),
-    "qa": frozenset({"measurement", "impedance", "number", "choice", "perception", "open"}),
-    "both": None,
-}
-"""Which kinds of tasks an evaluation's `task_type` keeps; None keeps all."""
-
-STANDIN_COUNT = 64
-"""In a stand-in's run, each `count` of the data section is lowered to this."""
 
 DTYPES = {
     "32-true": torch.float32,
@@ -67,7 +50,9 @@ class Run:
         self.base = base
         self.task_type = task_type
         self.settings = _plain(cfg)
-        self.cfg = _small(self.settings) if cfg.standin else self.settings
+        made = small(self.settings) if cfg.standin else self.settings
+        rate = scaled(made["optimizer"], blr=made["blr"], global_batch=made["global_batch"])
+        self.cfg = {**made, "optimizer": rate}
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -98,6 +83,7 @@ class Run:
                 global_batch=self.cfg["global_batch"],
                 micro_batch=self.cfg["micro_batch"],
             ),
+            shares=self.cfg["shares"],
             predict_batch=self.cfg["predict_batch"],
             validate_items=self.cfg["validate_items"],
             workers=self.cfg["workers"],
@@ -111,19 +97,24 @@ class Run:
         return math.ceil(float(self.cfg["epochs"]) * len(questions) / int(self.cfg["global_batch"]))
 
     @cached_property
+    def validates(self) -> bool:
+        """Whether anything is validated while training: not where no source states a split for it."""
+        return self.cfg["steps"] != 0 and any(VALIDATION in source.splits() for source in self.sources.values())
+
+    @cached_property
     def module(self) -> Module:
         cfg = self.cfg
         adapter = instantiate(cfg["adapter"])
         validated: Iterable[Example] = ()
-        if self.steps:
-            validated = self.data.questions("validation", limit=cfg["validate_items"])
+        if self.validates:
+            validated = self.data.questions(VALIDATION, limit=cfg["validate_items"])
         return Module(
             model=self.model,
             codec=self.data.codec,
             adapter=adapter,
             dropout=instantiate(cfg["dropout"]),
             objective=self.data.objective,
-            optimizer=instantiate(scaled(cfg["optimizer"], blr=cfg["blr"], global_batch=cfg["global_batch"])),
+            optimizer=instantiate(cfg["optimizer"]),
             schedule=instantiate(cfg["schedule"]),
             tasks=self.tasks,
             truths={example.id: example for example in validated},
@@ -153,7 +144,7 @@ class Run:
             "val_check_interval": min(cfg["validate_every"], max(self.steps, 1)) * accumulation,
             "check_val_every_n_epoch": None,
             "num_sanity_val_steps": 0,
-            "limit_val_batches": 1.0 if self.steps else 0,
+            "limit_val_batches": 1.0 if self.validates else 0,
             "gradient_clip_val": cfg["clip"],
             "precision": cfg["precision"],
             "log_every_n_steps": cfg["log_every"],
@@ -169,8 +160,32 @@ class Run:
             raise ConfigError([f"trainer: {error} On a machine without a GPU: trainer=cpu"]) from error
         return trainer
 
+    def refuse_unfit(self) -> None:
+        """Raise ConfigError for what only the sources can tell, now and not after the training.
+
+        That is a misspelt split, and a callback that chooses by what a validation measures, where there is none.
+        """
+        known = sorted({split for source in self.sources.values() for split in source.splits()})
+        odd = [f"evaluate: no split {s!r}.{near(s, known)}" for s in self.cfg["evaluate"] if s not in known]
+        parts = {source: list(self.tasks) for source in self.sources}
+        named = [*parts, *(f"{source}/{task}" for source, tasks in parts.items() for task in tasks)]
+        odd += [
+            f"shares: no source or source/task {s!r}.{near(s, named)}" for s in self.cfg["shares"] if s not in named
+        ]
+        if self.cfg["steps"] != 0 and not self.validates:
+            odd += [
+                f"callback.{name}: it goes by {part['monitor']!r}, but no source states the split {VALIDATION!r}, so "
+                f"nothing is validated; state one, or say callback.{name}=null: the last checkpoint is the run's"
+                for name, part in (self.cfg["callback"] or {}).items()
+                if part and part.get("monitor")
+            ]
+        if odd:
+            raise ConfigError(odd)
+
     def train(self) -> None:
         """Train from where the folder's last checkpoint stands to the end, and save the adapter's folder."""
+        self.refuse_unfit()
+        self._tell()
         seed.seed_plain(self.cfg["seed"])
         torch.manual_seed(seed.stream(self.cfg["seed"], "training", rank()))
         last = self.folder / LAST
@@ -180,6 +195,16 @@ class Run:
                 log.info("going on from %s", last)
             self.trainer.fit(self.module, datamodule=self.data, ckpt_path=resume, weights_only=True)
             self.save(self.folder / "adapter")
+
+    def _tell(self) -> None:
+        """What was decided for the run without its stating it."""
+        if not self.steps:
+            return
+        if (blr := self.cfg["blr"]) is not None:
+            lr, batch = self.cfg["optimizer"]["lr"], self.cfg["global_batch"]
+            log.info("optimizer.lr: blr %g x global_batch %d / %d = %g", blr, batch, REFERENCE, lr)
+        if not self.validates:
+            log.info("no source states the split %r: nothing is validated while training", VALIDATION)
 
     def save(self, folder: Path) -> None:
         """A folder that plain peft and transformers load: adapter, tokenizer, processor and chat template."""
@@ -230,75 +255,31 @@ class Run:
         return {stack.name: list(stack.pairs) for stack in stacks_of(dropouts(self.module.net.weights), self.model)}
 
 
-def trained_run(path: Path, *, changes: Mapping[str, Any], task_type: str | None = None) -> Run:
-    """A finished run, by its folder or its adapter's, that will load its adapter and not train.
+def trained_run(path: Path, *, changes: Mapping[str, Any], task_type: str | None = None, adapted: bool = True) -> Run:
+    """A finished run, by its folder or its adapter's, that will load its adapter and not train; or, not `adapted`, as
+    it was before it was trained.
 
     `changes` are merged over its config; whole sources and tasks take the place of its own. `task_type` keeps the tasks
     about equations, or those of other questions (qa).
     """
     adapter = _adapter_folder(str(path))
-    own = {"answering": "both", "blr": None, **_plain(folders.read_config(adapter))}  # older runs lack these
+    older = {"answering": "both", "blr": None, "shares": {}}  # what runs of before did not say
+    own = older | _plain(folders.read_config(adapter))
     if own["objective"] == {"_target_": "circuitvlm.objective.reply.Reply"}:
         own["objective"]["mean"] = "token"  # as it was when nothing else could be said
+    if own["blr"] is not None:
+        own["optimizer"]["lr"] = None  # older runs may state both, of which this one counted
     for key in ("data", "tasks"):
         if any("_target_" in section for section in changes.get(key, {}).values()):
             own[key] = {}
     cfg = OmegaConf.merge(own, changes)
     assert isinstance(cfg, DictConfig), "a run's config is a mapping"
-    cfg.update(steps=0, epochs=None, minutes=None, init_adapter=str(adapter), fresh=False, folder=str(path))
+    cfg.update(steps=0, epochs=None, minutes=None, fresh=False, folder=str(path))
+    if adapted:
+        cfg.update(init_adapter=str(adapter))
     cfg.update(controls=None, logger={}, callback={})  # grading adds nothing to the run's curves
     check(cfg)
     return Run(cfg, base=cfg, task_type=task_type)
-
-
-def chosen(tasks: Mapping[str, Task], *, answering: str, task_type: str | None) -> dict[str, Task]:
-    """The tasks that are asked. Raises ConfigError for other words, and where none is left."""
-    for key, said, words in (("answering", answering, ANSWERING), ("task_type", task_type or "both", TASK_TYPES)):
-        if said not in words:
-            raise ConfigError([f"{key}: came {said!r}, wanted one of {', '.join(words)}.{near(said, words)}"])
-    kinds = TASK_TYPES[task_type or "both"]
-    kept = {
-        name: task
-        for name, task in tasks.items()
-        if answering in ("both", getattr(task, "answering", answering))
-        and (kinds is None or getattr(task, "kind", "") in kinds)
-    }
-    if not kept:
-        raise ConfigError(
-            [f"answering={answering}, task_type={task_type}: none of the tasks {', '.join(tasks)} is left"]
-        )
-    return kept
-
-
-def scaled(optimizer: Mapping[str, Any], *, blr: float | None, global_batch: int) -> dict[str, Any]:
-    """The optimizer's section with the rate that `blr` gives, if there is one: blr x global_batch / 256.
-
-    The linear rule of Goyal et al. 2017 (arXiv 1706.02677), with the 256 samples of MAE's and LaVIN's recipes.
-    """
-    if blr is None:
-        return dict(optimizer)
-    lr = blr * global_batch / 256
-    log.info("optimizer.lr: blr %g x global_batch %d / 256 = %g", blr, global_batch, lr)
-    return {**optimizer, "lr": lr}
-
-
-def _small(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A stand-in's settings; one that has been trained already keeps its adapter and its zero steps."""
-    small = {**settings, **STANDIN, "data": _few(settings["data"])}
-    return small if settings["steps"] != 0 else {**small, **{key: settings[key] for key in ("steps", "init_adapter")}}
-
-
-def _few(section: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of sources, every `count` lowered to a stand-in's."""
-    few: dict[str, Any] = {}
-    for key, value in section.items():
-        if isinstance(value, Mapping):
-            few[key] = _few(value)
-        elif key == "count" and isinstance(value, int):
-            few[key] = min(value, STANDIN_COUNT)
-        else:
-            few[key] = value
-    return few
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:

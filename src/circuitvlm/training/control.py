@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from circuitvlm.report.grade import Grades
 from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime.check import check
 from circuitvlm.runtime.compose import compose
+from circuitvlm.training import child
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,9 @@ def run_control(name: str, cfg: DictConfig, *, run: Path, minutes: float) -> Pat
         folders.write_atomic(path, folders.as_yaml(cfg))
         log.info("control %s: its config is %s", name, path)
         alone = {key: value for key, value in os.environ.items() if not key.startswith(LAUNCHER)}
-        subprocess.run([sys.executable, "-m", "circuitvlm.training.execute", str(path)], check=True, env=alone)
+        words = [*child.PROGRAM, str(path)]
+        if status := child.run(words, env=alone):
+            raise subprocess.CalledProcessError(status, words)
     return where
 
 
@@ -66,6 +68,8 @@ def _beside(overrides: Sequence[str], own: Sequence[str]) -> list[str]:
     heads = {_key(word) for word in own}
     if "steps" in heads:
         heads.add("epochs")
+    if heads & {"optimizer", "optimizer.lr"}:  # which states a rate of its own
+        heads.add("blr")
     return [w for w in overrides if not any(_key(w) == h or _key(w).startswith(f"{h}.") for h in heads)]
 
 

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -16,7 +17,13 @@ from torch.utils.data import DataLoader, Dataset
 from circuitvlm.core.contract import Codec, Collate, Objective, Source, Task
 from circuitvlm.core.record import Example, Picture
 from circuitvlm.core.tensor import Batch, Encoded
-from circuitvlm.training.sampler import OnceSampler, WindowSampler
+from circuitvlm.training.sampler import Mixed, OnceSampler, Shuffled, Stream, WindowSampler
+
+VALIDATION = "validation"
+"""The split that is validated while training. A run whose sources do not state it has no validation."""
+
+SOURCE = "source"
+"""The tag that names an example's source, where there are several."""
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +86,8 @@ class Questions(Dataset[Example]):
             for place in (k for k, example in enumerate(part) if example.images):
                 _other_images(part, place)  # where there is none, that is told now
                 break
-        self.asked = _dealt(self.parts, tasks, split)[:limit]
+        asked = _dealt(self.parts, tasks, split)
+        self.asked = _in_turn(asked)[:limit] if limit is not None else asked
 
     def __len__(self) -> int:
         return len(self.asked)
@@ -91,11 +99,24 @@ class Questions(Dataset[Example]):
             example = replace(example, images=_other_images(self.parts[part], place))
         task = self.tasks[which]
         # two sources may use the same ids, and two tasks ask about the same example
-        name = f"{self.names[part]}/{example.id}" if self.several else example.id
-        return replace(example, id=f"{name}#{task}" if len(self.tasks) > 1 else name, task=task)
+        if self.several:
+            source = self.names[part]
+            example = replace(example, id=f"{source}/{example.id}", tags={**example.tags, SOURCE: source})
+        return replace(example, id=f"{example.id}#{task}" if len(self.tasks) > 1 else example.id, task=task)
 
     def __iter__(self) -> Iterator[Example]:
         return (self[index] for index in range(len(self)))
+
+    def among(self, names: Sequence[str]) -> list[list[int]]:
+        """The questions of each name, a source or source/task. Raises ValueError where a question has no name."""
+        found: dict[str, list[int]] = {name: [] for name in names}
+        for index, (part, _, which) in enumerate(self.asked):
+            source, task = self.names[part], self.tasks[which]
+            name = next((name for name in (f"{source}/{task}", source) if name in found), None)
+            if name is None:
+                raise ValueError(f"shares: nothing is said of {source} or of {source}/{task}; there are {names}")
+            found[name].append(index)
+        return list(found.values())
 
 
 def _other_images(part: Sequence[Example], place: int) -> tuple[Picture, ...]:
@@ -124,6 +145,14 @@ def _dealt(parts: Sequence[Sequence[Example]], tasks: Mapping[str, Task], split:
     if unasked:
         log.info("%s: no task asks about %s", split, said)
     return asked
+
+
+def _in_turn(asked: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """One question of each source after the other, so that the first few are of all."""
+    parts: dict[int, list[tuple[int, int, int]]] = {}
+    for question in asked:
+        parts.setdefault(question[0], []).append(question)
+    return [question for turn in zip_longest(*parts.values()) for question in turn if question is not None]
 
 
 @dataclass(frozen=True)
@@ -174,7 +203,10 @@ class WindowLoader:
 
 
 class Data(LightningDataModule):
-    """The loaders of a run. Its checkpoint state is the number of windows trained on."""
+    """The loaders of a run. Its checkpoint state is the number of windows trained on.
+
+    `shares` says how much of the training each source has, or each source/task; empty: as many as there are.
+    """
 
     def __init__(
         self,
@@ -185,6 +217,7 @@ class Data(LightningDataModule):
         collate: Collate,
         objective: Objective,
         window: Window,
+        shares: Mapping[str, float],
         predict_batch: int,
         validate_items: int,
         workers: int,
@@ -196,6 +229,7 @@ class Data(LightningDataModule):
         self.collate = collate
         self.objective = objective
         self.window = window
+        self.shares = shares
         self.predict_batch = predict_batch
         self.validate_items = validate_items
         self.workers = workers
@@ -209,8 +243,7 @@ class Data(LightningDataModule):
         questions = self.questions("train")
         rank, world = _rank_and_world()
         sampler = WindowSampler(
-            len(questions),
-            seed=self.window.seed,
+            self._stream(questions),
             windows=self.window.steps,
             global_batch=self.window.global_batch,
             micro_batch=self.window.micro_batch,
@@ -225,8 +258,13 @@ class Data(LightningDataModule):
             )
         return WindowLoader(self._loader(questions, sampler, told=True, asked=False), sampler, self.objective.count)
 
+    def _stream(self, questions: Questions) -> Stream:
+        if not self.shares:
+            return Shuffled(len(questions), self.window.seed)
+        return Mixed(questions.among(list(self.shares)), list(self.shares.values()), self.window.seed)
+
     def val_dataloader(self) -> DataLoader[Any]:
-        questions = self.questions("validation", limit=self.validate_items)
+        questions = self.questions(VALIDATION, limit=self.validate_items)
         return self._loader(questions, self._once(questions), told=True, asked=True)
 
     def predict_dataloader(self) -> DataLoader[Any]:

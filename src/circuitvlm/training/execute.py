@@ -7,7 +7,8 @@ import logging
 import sys
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +17,24 @@ from omegaconf import DictConfig, OmegaConf
 from circuitvlm.core.contract import Task
 from circuitvlm.report import scienceqa
 from circuitvlm.report.breakdown import breakdown, side_by_side
+from circuitvlm.report.confusion import confusion_of
 from circuitvlm.report.document import document
 from circuitvlm.report.grade import Grades
 from circuitvlm.report.table import comparison
 from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime import provenance
-from circuitvlm.runtime.allow import near
-from circuitvlm.runtime.check import ConfigError, check
+from circuitvlm.runtime.check import check
+from circuitvlm.runtime.lock import HeldError, held
 from circuitvlm.runtime.progress import rank, setup_logging
-from circuitvlm.training import control
+from circuitvlm.training import child, control, trial
 from circuitvlm.training.assemble import Run, trained_run
 
 log = logging.getLogger(__name__)
 
 THIS = "this run"
+ZERO_SHOT = "zero-shot"
 
-TAGS = ("part", "level", "kind", "style", "components", "family")
+TAGS = ("source", "part", "level", "kind", "style", "components", "family", "layout", "items", "label")
 """What the tables of `breakdown.md` group by."""
 
 CHANGEABLE = ("predict_batch", "max_new_tokens", "answering", "data", "tasks", "trainer", "precision", "model")
@@ -62,12 +65,17 @@ def execute(
     quiet()
     run = Run(cfg, base=base)
     run.model.codec()  # weights that are missing are told before anything is written or drawn
-    _refuse_unknown_splits(run)
-    found = folders.start(run.folder, run.settings, base=base, fresh=cfg.fresh)
-    if found == "finished":
-        log.info("this run is finished; fresh=true begins it again: %s\n%s", run.folder, _table(run.folder))
-        return
-    log.info("%s run in %s", "a new" if found == "new" else "going on with the", run.folder)
+    run.refuse_unfit()
+    with folders.begun(run.folder, run.settings, base=base, fresh=cfg.fresh) as found:
+        if found == "finished":
+            log.info("this run is finished; fresh=true begins it again: %s\n%s", run.folder, _table(run.folder))
+            return
+        log.info("%s run in %s", "a new" if found == "new" else "going on with the", run.folder)
+        _carry_out(run, controls=controls, overrides=overrides)
+
+
+def _carry_out(run: Run, *, controls: Mapping[str, DictConfig], overrides: Sequence[str]) -> None:
+    """Everything from the first step to the table; what an earlier start has done already is not done again."""
     if rank() == 0:
         folders.write_atomic(run.folder / "provenance.json", json.dumps(provenance.record(), indent=2, default=str))
         folders.note_overrides(run.folder, overrides)
@@ -88,37 +96,55 @@ def execute(
     log.info("finished: %s\n%s", run.folder, text)
 
 
-def _refuse_unknown_splits(run: Run) -> None:
-    """A misspelt split is told now, not after the training."""
-    known = sorted({split for source in run.sources.values() for split in source.splits()})
-    odd = [f"evaluate: no split {s!r}.{near(s, known)}" for s in run.cfg["evaluate"] if s not in known]
-    if odd:
-        raise ConfigError(odd)
-
-
 def _table(folder: Path) -> str:
     path = folder / "table.md"
     return path.read_text() if path.is_file() else ""
 
 
 def execute_evaluation(cfg: DictConfig) -> None:
-    """All of `python eval.py`: generate and grade replies with a trained adapter, print and keep the table."""
+    """All of `python eval.py`: generate and grade replies with trained adapters, print and keep the table.
+
+    Further runs, and the base without its adapter, answer the same questions and stand in the same table.
+    """
     quiet()
     run = trained_run(Path(cfg.run), changes=_changes(cfg), task_type=cfg.task_type)
     where = Path(cfg.out) if cfg.out else Path(cfg.run) / ("shuffled" if cfg.shuffle_images else "evaluation")
+    with held(where) if rank() == 0 else nullcontext():
+        _grade(run, cfg, where=where)
+
+
+def _grade(run: Run, cfg: DictConfig, *, where: Path) -> None:
     splits = list(cfg.splits) if cfg.splits else run.cfg["evaluate"]
     limit = next((n for n in (cfg["items"], cfg.max_samples) if n is not None), run.cfg["evaluate_items"])
-    grades = run.evaluate(splits, items=limit, out=where, shuffle_images=cfg.shuffle_images)
+    rows = {}
+    for name, out, other in _systems(run, cfg, where=where):
+        found = other.evaluate(splits, items=limit, out=out, shuffle_images=cfg.shuffle_images)
+        rows[f"{name}, images shuffled" if cfg.shuffle_images else name] = found
     if rank() == 0:
-        name = f"{Path(cfg.run).name}, images shuffled" if cfg.shuffle_images else Path(cfg.run).name
-        text = comparison({name: grades}, notes={}) + _further(grades, run.tasks, folder=where)
+        own = next(iter(rows.values()))
+        text = comparison(rows, notes={}) + _further(own, run.tasks, folder=where)
         folders.write_atomic(where / "table.md", text)
         log.info("graded: %s\n%s", where, text)
 
 
+def _systems(run: Run, cfg: DictConfig, *, where: Path) -> Iterator[tuple[str, Path, Run]]:
+    """Name, folder of the replies, and run of each row, made as it is asked for: one model at a time is in memory."""
+    yield Path(cfg.run).name, where, run
+    changes = {**_changes(cfg), "data": run.cfg["data"]}
+    taken = {Path(cfg.run).name}
+    for path in map(Path, cfg.beside or ()):
+        name = path.name if path.name not in taken else str(path)
+        taken.add(name)
+        other = trained_run(path, changes=changes, task_type=cfg.task_type)
+        yield name, where / "beside" / name.replace("/", "_"), other
+    if cfg.zero_shot:
+        base = trained_run(Path(cfg.run), changes=changes, task_type=cfg.task_type, adapted=False)
+        yield ZERO_SHOT, where / "beside" / ZERO_SHOT, base
+
+
 def _further(grades: Mapping[str, Grades], tasks: Mapping[str, Task], *, folder: Path) -> str:
     """Direct against executed answers, where there are both; the tables by level, style and size, the CircuitSense
-    document's output, and ScienceQA's groups and result files, go to files beside.
+    document's output, ScienceQA's groups and result files, and the confusion of labels, go to files beside.
     """
     folders.write_atomic(folder / "breakdown.md", breakdown(grades, tags=TAGS))
     if (said := document(grades)) is not None:
@@ -127,6 +153,11 @@ def _further(grades: Mapping[str, Grades], tasks: Mapping[str, Task], *, folder:
         folders.write_atomic(folder / "scienceqa.md", table)
     for name, result in scienceqa.official_results(grades, tasks=tasks).items():
         folders.write_atomic(folder / f"{name}.json", json.dumps(result, indent=2, ensure_ascii=False))
+    for split, graded in grades.items():
+        for key, task in tasks.items():
+            if (mixed := confusion_of(graded, key, task)) is not None:
+                folders.write_atomic(folder / f"confusion_{split}_{key}.md", mixed.table())
+                (folder / f"confusion_{split}_{key}.png").write_bytes(mixed.picture(title=f"{split}: {key}"))
     return side_by_side(grades)
 
 
@@ -142,6 +173,7 @@ def main(words: Sequence[str]) -> None:
     CONFIG and BASE are YAML files; BASE is the experiment unchanged. An error that ends the run is written into its
     folder too, for its sweep.
     """
+    child.end_with_starter()
     setup_logging()
     cfg, *bases = (OmegaConf.load(path) for path in words[:2])
     assert isinstance(cfg, DictConfig), f"{words[0]} holds a mapping"
@@ -151,9 +183,11 @@ def main(words: Sequence[str]) -> None:
     where = folders.run_folder(cfg, base)
     try:
         execute(cfg, base=base, controls={}, overrides=words[2:])
+    except HeldError:
+        raise  # the folder is another process's: nothing is written there
     except Exception:
-        if folders.state(where) != "new" and rank() == 0:
-            folders.write_atomic(where / folders.FAILED, traceback.format_exc())
+        if rank() == 0:
+            trial.note_failure(where, traceback.format_exc())
         raise
 
 

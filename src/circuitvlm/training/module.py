@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ from lightning import LightningModule
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, SumMetric
 
 from circuitvlm.core.contract import Adapter, Codec, Dropout, Model, Objective, Schedule, Task
 from circuitvlm.core.record import Example, Reply
 from circuitvlm.core.tensor import Batch, Tally
-from circuitvlm.training.data_module import Told
+from circuitvlm.training.data_module import SOURCE, Told
 from circuitvlm.training.groups import groups
 from circuitvlm.training.net import Net
 from circuitvlm.training.replies import ReplyWriter, forget_replies
@@ -77,14 +78,16 @@ class Module(LightningModule):
         self.replies_folder: Path | None = None
         self._writer: ReplyWriter | None = None
         self._logged: _Logged | None = None
-        self._answer_tokens = 0
         self._random: Tensor | None = None
         self._started: float | None = None
         self._seconds_before = 0.0
         self.strict_loading = False  # checkpoints hold what is trained, and on_load_checkpoint is strict about that
         self.train_loss, self.validation_loss = MeanMetric(), MeanMetric()
+        self.answer_tokens = SumMetric()
+        self.by_source = _asked_by_several(truths.values())
+        asked = dict.fromkeys([*tasks, *(f"{source}/{task}" for task, source in sorted(self.by_source))])
         self.scores = torch.nn.ModuleDict(
-            {f"{task}/{name}": MeanMetric() for task, part in tasks.items() for name in part.metrics}
+            {f"{words}/{name}": MeanMetric() for words in asked for name in tasks[words.rpartition("/")[2]].metrics}
         )
 
     def configure_model(self) -> None:
@@ -110,7 +113,7 @@ class Module(LightningModule):
                 f"step {self.global_step}: the loss is {float(tally.sum)} on {', '.join(batch.ids)}"
             )
         self.train_loss.update(tally.mean.detach(), weight=tally.count)
-        self._answer_tokens += batch.labels_N.numel()
+        self.answer_tokens.update(float(batch.labels_N.numel()))
         # Lightning and DDP divide by accumulation and ranks; the sum is to be divided by the window's count alone.
         scale = self.trainer.world_size * self.trainer.accumulate_grad_batches
         return tally.sum * scale / max(batch.window_count, 1.0)
@@ -120,9 +123,9 @@ class Module(LightningModule):
         if (batch_idx + 1) % (self.log_every * self.trainer.accumulate_grad_batches):
             return
         now, step = time.monotonic(), self.global_step
-        loss = self.train_loss.compute()  # over all ranks
-        tokens, self._answer_tokens = self._answer_tokens * self.trainer.world_size, 0
+        loss, tokens = self.train_loss.compute(), float(self.answer_tokens.compute())  # over all ranks
         self.train_loss.reset()
+        self.answer_tokens.reset()
         rates = {}
         if self._logged is not None and step > self._logged.step:
             seconds = now - self._logged.time
@@ -143,7 +146,12 @@ class Module(LightningModule):
             task, example = self.tasks[reply.task], self.truths[reply.id]
             read, truth = task.read(reply.text), task.truth(example)
             for name, metric in task.metrics.items():
-                self._score(f"{reply.task}/{name}").update(metric.score(read, truth).value)
+                score, source = metric.score(read, truth), example.tags.get(SOURCE, "")
+                names = [f"{reply.task}/{name}"]
+                if (reply.task, source) in self.by_source:
+                    names.append(f"{source}/{names[0]}")
+                for each in names:
+                    self._score(each).update(score.value, weight=score.weight)
         return replies
 
     def predict_step(self, batch: Batch) -> list[Reply]:
@@ -247,6 +255,13 @@ class Module(LightningModule):
 
     def _trained(self) -> set[str]:
         return {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+
+
+def _asked_by_several(examples: Iterable[Example]) -> set[tuple[str, str]]:
+    """(task, source) of the tasks that ask about more than one source: these are scored by source as well."""
+    pairs = {(example.task, example.tags[SOURCE]) for example in examples if SOURCE in example.tags}
+    tasks = Counter(task for task, _ in pairs)
+    return {(task, source) for task, source in pairs if tasks[task] > 1}
 
 
 def _rest(plain: torch.nn.Module, prefixes: tuple[str, ...]) -> None:

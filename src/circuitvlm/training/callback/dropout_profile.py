@@ -18,6 +18,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
 from circuitvlm.core.contract import Model
+from circuitvlm.report.figure import COLOURS, LINES
 from circuitvlm.training.groups import component_of
 from circuitvlm.training.module import Module
 
@@ -26,8 +27,8 @@ log = logging.getLogger(__name__)
 PER_LINE = 6
 """Entries in a line of the table: a profile that differs at each of 32 blocks still is a small one."""
 
-LOOKS = (("#0072B2", "o", "-"), ("#D55E00", "s", "--"), ("#009E73", "^", ":"), ("#CC79A7", "D", "-."))
-"""Colour (Okabe and Ito's, told apart by everyone), marker and line of each stack."""
+LOOKS = tuple(zip(COLOURS, ("o", "s", "^", "D"), LINES, strict=False))
+"""Colour, marker and line of each stack, told apart by everyone."""
 
 
 class DropoutProfile(Callback):

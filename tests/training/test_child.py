@@ -1,0 +1,102 @@
+"""Does what a sweep has started end with it, however the sweep ends, and does the same command then go on?"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from circuitvlm.runtime import folder as folders
+from circuitvlm.training import child
+
+STANDIN = """
+import multiprocessing, os, sys, time
+from pathlib import Path
+from omegaconf import OmegaConf
+from circuitvlm.runtime import folder as folders
+from circuitvlm.training import child
+
+child.end_with_starter()
+cfg, base = (OmegaConf.load(path) for path in sys.argv[1:3])
+where = folders.run_folder(cfg, base)
+with folders.begun(where, cfg, base=base, fresh=False) as found:
+    if found == "new":
+        worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        worker.start()
+        folders.write_atomic(where / "pids", f"{os.getpid()} {worker.pid}")
+        time.sleep(60)
+    folders.finish(where, {"found": found})
+"""
+"""In the place of a trial: it waits for its death with a worker beside it, and where it is begun again it finishes."""
+
+SWEEP = """
+import signal, sys
+from omegaconf import OmegaConf
+from circuitvlm.training import child, trial
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in a shell's background have it ignored
+child.PROGRAM = (sys.executable, sys.argv[2])
+base = OmegaConf.create({"folder": "", "fresh": False, "name": "x", "runs": sys.argv[1], "rate": 1})
+trial.run_trial(base, base=base, overrides=[])
+"""
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> list[str]:
+    """The command of a sweep of one trial."""
+    (tmp_path / "standin.py").write_text(STANDIN)
+    return [sys.executable, "-c", SWEEP, str(tmp_path / "runs"), str(tmp_path / "standin.py")]
+
+
+def wait_for(condition: object, *, seconds: float = 20.0) -> bool:
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return bool(condition())
+
+
+def runs(pid: int) -> bool:
+    """False for one that is gone, and for one that is dead and not yet fetched by its parent."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not (status.is_file() and status.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_killed_sweep_leaves_no_trial_alive_and_goes_on(
+    number: signal.Signals, sweep: list[str], tmp_path: Path
+) -> None:
+    process = subprocess.Popen(sweep, stderr=subprocess.DEVNULL, start_new_session=True)
+    assert wait_for(lambda: any((tmp_path / "runs").glob("x/*/pids")))
+    (noted,) = (tmp_path / "runs").glob("x/*/pids")
+    pids = [int(word) for word in noted.read_text().split()]
+    assert all(map(runs, pids))
+    process.send_signal(number)  # to the sweep alone, not to its group
+    assert process.wait(timeout=10) != 0
+    assert wait_for(lambda: not any(map(runs, pids)), seconds=5), "a trial, or its worker, outlives its sweep"
+    assert folders.state(noted.parent) == "started"
+    again = subprocess.run(sweep, capture_output=True, text=True, timeout=60, check=False)
+    assert again.returncode == 0, again.stderr
+    assert '"found": "started"' in (noted.parent / folders.FINISHED).read_text()
+
+
+def test_the_status_is_the_programs_and_its_variables_are_the_given_ones() -> None:
+    code = "import os, sys; sys.exit(7 if 'PATH' not in os.environ and os.environ['ONE'] == '1' else 8)"
+    assert child.run([sys.executable, "-c", code], env={"ONE": "1"}) == 7
+    assert child.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]) == -9
+
+
+def test_a_process_that_was_started_otherwise_does_not_care_for_its_input() -> None:
+    code = "import time; from circuitvlm.training import child; child.end_with_starter(); time.sleep(0.3); print('on')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "on\n"

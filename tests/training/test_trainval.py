@@ -1,0 +1,39 @@
+"""May a run train on everything but its test split, without a validation?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from circuitvlm.runtime import folder as folders
+from circuitvlm.runtime.check import check
+from circuitvlm.runtime.compose import compose
+from circuitvlm.training.checkpoint import LAST
+from circuitvlm.training.execute import execute
+from circuitvlm.training.module import Module
+
+ROOT = Path(__file__).parents[2]
+WORDS = [
+    "~experiment", "data=scienceqa", "task=[rationale]", "model=lavin_tiny", "adapter=lora", "precision=32-true",
+    f"data.scienceqa.root={ROOT / 'tests/fixtures/scienceqa'}", "data.scienceqa.splits.train.pids=trainval",
+    "data.scienceqa.splits.validation=null", "evaluate=[test]", "evaluate_items=2", "steps=1", "validate_every=1",
+    "global_batch=2", "micro_batch=1", "max_new_tokens=4", "workers=0", "logger=csv", "controls={}",
+    "model.shape={hidden: 32, layers: 2, heads: 2, kv_heads: 2, intermediate: 64, vision_hidden: 48, vision_heads: 2}",
+]  # fmt: skip
+
+
+def test_trainval_trains_and_test_is_graded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Module, "validation_step", lambda *args: pytest.fail("something was validated"))
+    cfg = compose([*WORDS, f"folder={tmp_path / 'run'}", f"model.cache={tmp_path / 'cache'}"], config_dir=ROOT / "conf")
+    check(cfg)
+    with caplog.at_level("INFO"):
+        execute(cfg, base=cfg, controls={})
+    assert "no source states the split 'validation': nothing is validated while training" in caplog.text
+    assert folders.state(tmp_path / "run") == "finished"
+    assert (tmp_path / "run" / LAST).is_file()
+    assert any((tmp_path / "run" / "adapter").glob("*.safetensors"))
+    assert len(json.loads((tmp_path / "run" / "replies" / "test" / "scores.json").read_text())["items"]) == 2
