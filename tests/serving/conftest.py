@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SMALL = [
     "~experiment", "steps=0", "workers=0", "precision=32-true", "validate_items=3", "max_new_tokens=24",
     "data.circuits.workers=0", "data.circuits.splits.validation.count=3",
-    "data.circuits.splits.validation.components=[2,3]", "tasks.netlist.prompt=Netlist?",
+    "data.circuits.splits.validation.components=[2,3]",
     "model.cache=${oc.env:CIRCUITVLM_CACHE}", "callback=[]", "logger=csv", "dropout=constant_none",
 ]  # fmt: skip
 
@@ -33,12 +33,13 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def moved_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
-    """Makes a run in tmp_path / "run", every trained weight moved by `by`."""
+    """Makes a run in tmp_path / name, every trained weight moved by `by`."""
     monkeypatch.setenv("CIRCUITVLM_CACHE", str(tmp_path / "cache"))
 
-    def make(*overrides: str, by: float = 0.05) -> Run:
-        folder = tmp_path / "run"
-        cfg = compose([*SMALL, f"folder={folder}", *overrides], config_dir=ROOT / "conf")
+    def make(*overrides: str, by: float = 0.05, name: str = "run") -> Run:
+        folder = tmp_path / name
+        asks = [] if any(word.startswith("task=") for word in overrides) else ["tasks.netlist.prompt=Netlist?"]
+        cfg = compose([*SMALL, *asks, f"folder={folder}", *overrides], config_dir=ROOT / "conf")
         check(cfg)
         run = Run(cfg, base=cfg)
         start(folder, cfg, base=cfg, fresh=False)

@@ -17,6 +17,8 @@ from typer.testing import CliRunner, Result
 from circuitvlm.circuit import draw, equivalence, netlist, numeric
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.core.record import Picture
+from circuitvlm.runtime.allow import instantiate
+from circuitvlm.serving import family as families
 from circuitvlm.serving import load as loading
 from circuitvlm.serving import model_command
 from circuitvlm.serving.answer import Wanted, answer, body
@@ -24,6 +26,7 @@ from circuitvlm.serving.command import app
 from circuitvlm.serving.load import ModelError, load
 from circuitvlm.training.assemble import Run, trained_run
 from circuitvlm.training.replies import read_replies
+from tests.contract import sources
 
 ROOT = Path(__file__).parents[2]
 BASE = str(ROOT / "weights" / "circuit-tiny")
@@ -51,6 +54,9 @@ class Fake:
     def reply(self, picture: Picture, question: str) -> str:
         return f"{question} 3 V\x1b]0;owned\x07"
 
+    def asks_circuit(self, named: str | None, **said: object) -> bool:
+        return True
+
 
 def ask(*words: str) -> Result:
     return CliRunner().invoke(app, ["ask", *words])
@@ -66,7 +72,7 @@ def picture(tmp_path: Path) -> Path:
 @pytest.fixture
 def says(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def make(*texts: str) -> None:
-        monkeypatch.setattr(model_command, "_respondent", lambda *words, **named: Fake(*texts))
+        monkeypatch.setattr(model_command, "respondent", lambda *words, **named: Fake(*texts))
 
     return make
 
@@ -246,7 +252,7 @@ def test_an_adapter_goes_by_its_run_by_its_folder_and_by_plain_peft(
     said = []
     for each in asked:
         each.max_new_tokens = 24
-        assert each.task.prompt == "Netlist?"
+        assert each.circuit.prompt == "Netlist?"
         said.append(each.netlist(Picture(picture)))
     assert len(set(said)) == 1
     assert said[0] != base[: len(said[0])]
@@ -304,11 +310,14 @@ def unreachable(*words: object, **named: object) -> None:
     raise ConnectionError("no network here")
 
 
-@pytest.mark.parametrize("note", ['{"prompt": ""}', '{"max_tokens": "many"}', '{"promt": "x"}', "[1]"])
+@pytest.mark.parametrize(
+    "note",
+    ['{"prompt": ""}', '{"task": "sing"}', '{"resize": "round"}', '{"max_tokens": "many"}', '{"promt": "x"}', "[1]"],
+)
 def test_a_note_that_says_something_else_is_refused(note: str, tmp_path: Path) -> None:
     (tmp_path / loading.NOTE).write_text(note)
     with pytest.raises(ModelError, match="wanted a JSON object"):
-        loading._note(tmp_path)
+        loading._note(tmp_path, family="qwen2_vl")
 
 
 def test_a_model_of_another_family_is_refused(tmp_path: Path) -> None:
@@ -318,7 +327,12 @@ def test_a_model_of_another_family_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_usual_is_what_the_configs_say() -> None:
-    assert yaml.safe_load((ROOT / "conf/task/netlist.yaml").read_text())["prompt"] == loading.PROMPT
+    for name, task in families.tasks().items():
+        own = instantiate(dict(sources.tasks())[name])
+        assert {**vars(task), "metrics": None} == {**vars(own), "metrics": None}
+    for family, model in (("llava", "llava_15_7b"), ("llava_next", "llava_next_vicuna_7b")):
+        said = yaml.safe_load((ROOT / f"conf/model/{model}.yaml").read_text())
+        assert (said["max_tokens"], said["resize"]) == (families.MAX_TOKENS[family], families.RESIZE[family])
     nf4 = yaml.safe_load((ROOT / "conf/quantization/nf4.yaml").read_text())
     assert {key: nf4[key] for key in loading.NF4} == loading.NF4
     assert len(nf4) == len(loading.NF4) + 2  # its target, and what it computes in

@@ -1,6 +1,6 @@
 """Who else may ask, at a shell? The command `circuitvlm`: draw, solve, compare, generate, format, deck; what needs a
-model (model_command.py): ask, chat, export, merge; (data_command.py) transfer, audit, dataset; and (report_command.py)
-report.
+model, ask (ask_command.py), chat, export and merge (model_command.py); transfer, audit and dataset (data_command.py);
+and report (report_command.py).
 
 Exit codes: 0 done (and "yes"), 1 the answer is "no" (compare, transfer --check, audit) or cannot be read (ask), 2 bad
 input. Drawing and asking import what they need when they are called: a shell waits for neither matplotlib nor torch to
@@ -19,7 +19,7 @@ import typer
 from circuitvlm.circuit import equivalence, generate, netlist, numeric
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.runtime.progress import bar
-from circuitvlm.serving import data_command, model_command, report_command, show
+from circuitvlm.serving import ask_command, data_command, model_command, report_command, show
 from circuitvlm.serving.shell import Frequency, told
 
 app = typer.Typer(
@@ -182,7 +182,7 @@ def deck(source: Source = STDIN, frequency: Frequency = 0.0) -> None:
         typer.echo(netlist.deck(_read(source), analysis), nl=False)
 
 
-app.command("ask")(model_command.ask)
+app.command("ask")(ask_command.ask)
 app.command("chat")(model_command.chat)
 app.command("export")(model_command.export)
 app.command("merge")(model_command.export)

@@ -14,27 +14,29 @@ from transformers import BitsAndBytesConfig
 
 from circuitvlm.adapter.lora import Lora
 from circuitvlm.collate.padded import Padded
+from circuitvlm.core.contract import Task
 from circuitvlm.core.record import Example
-from circuitvlm.model.qwen2_vl import Qwen2VL
+from circuitvlm.model._loading import locate
 from circuitvlm.runtime.folder import CONFIG
-from circuitvlm.serving.respond import ANY, Respondent, best_device
+from circuitvlm.serving import family as families
+from circuitvlm.serving.respond import Respondent, best_device
+from circuitvlm.serving.unlabelled import ANY
+from circuitvlm.task.digit import Digit
+from circuitvlm.task.extract import Extract
 from circuitvlm.task.netlist import Netlist
 from circuitvlm.training.assemble import Run, trained_run
 from circuitvlm.training.net import Net
 
 T = TypeVar("T")
 
-PROMPT = "Write the SPICE netlist of this circuit, one device per line."
-"""Asked of a model that does not say what it was trained with: the prompt of conf/task/netlist.yaml."""
-
 NOTE = "circuitvlm.json"
-"""In an exported folder: the prompt that the model was trained with, and its bounds."""
+"""In an exported folder: the task that the model was trained for, its prompt, and its bounds."""
 
-USUAL: dict[str, Any] = {"prompt": PROMPT, "max_new_tokens": 256, "max_tokens": 1024}
-"""Of a model without a note. 1,024 tokens are an image of some 600,000 pixels and a question."""
+MAX_NEW_TOKENS = 256
+"""Of a model without a note."""
 
-FAMILY = "qwen2_vl"
-"""The `model_type` of the checkpoints that can be asked."""
+RESIZES = ("own", "pad", "square")
+"""What a note may say of how pictures are brought to the tower's size."""
 
 NF4: dict[str, Any] = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
 """As conf/quantization/nf4.yaml, but for what it computes in."""
@@ -83,21 +85,26 @@ def is_run(folder: Path) -> bool:
 
 def netlist_task(run: Run) -> Netlist:
     """The run's own netlist task, or the usual one where it was trained for something else."""
-    return next((t for t in run.tasks.values() if isinstance(t, Netlist)), Netlist(prompt=PROMPT, metrics={}))
+    own = (task for task in run.tasks.values() if isinstance(task, Netlist))
+    return next(own, Netlist(prompt=families.PROMPTS["netlist"], metrics={}))
 
 
 def without_data(run: Run) -> None:
     """Let a run build its model where its data are not."""
-    run.tasks = {"netlist": netlist_task(run)}
     run.sources = {"unasked": Unasked()}
 
 
 def note_of(run: Run) -> dict[str, Any]:
     """What an exported folder says of the run: how it is asked."""
+    known = (task for kind in (Netlist, Extract, Digit) for task in run.tasks.values() if isinstance(task, kind))
+    task = next(known, netlist_task(run))
+    resize = getattr(run.model, "resize", None)
     return {
-        "prompt": netlist_task(run).prompt,
+        "task": families.name_of(task),
+        "prompt": task.prompt,
         "max_new_tokens": run.cfg["max_new_tokens"],
         "max_tokens": run.cfg["model"]["max_tokens"],
+        **({} if resize is None else {"resize": resize}),
     }
 
 
@@ -106,11 +113,15 @@ def advised(work: Callable[[], T], *, weights: str) -> T:
     try:
         return work()
     except FileNotFoundError as error:
-        first = str(error).partition("\n")[0].removeprefix("model.weights: ")
+        first = str(error).partition("\n")[0]
+        if not first.startswith("model.weights: "):  # a part that no option names
+            raise ModelError(
+                f"{error}\nA run's adapter/config.yaml says which it takes; it may be changed there."
+            ) from error
         name = weights if "Hugging Face cache" in first else "OWNER/NAME"
         raise ModelError(
-            f"{first}\nGive the folder of a checkpoint: --model FOLDER. Where there is a network, "
-            f"`hf download {name} --local-dir FOLDER` fetches one."
+            f"{first.removeprefix('model.weights: ')}\nGive the folder of a checkpoint: --model FOLDER. Where there is "
+            f"a network, `hf download {name} --local-dir FOLDER` fetches one."
         ) from error
 
 
@@ -127,11 +138,15 @@ def _trained(folder: Path, *, model: str, max_new_tokens: int | None, four_bit: 
     advised(run.model.codec, weights=str(run.cfg["model"].get("weights")))
     run.module.configure_model()
     assert run.module.net is not None, "configure_model() builds the net"
+    circuit, names = netlist_task(run), list(run.tasks)
+    own = (name for name, task in run.tasks.items() if task is circuit)
     return Respondent(
         run.module.net,
         codec=run.data.codec,
         collate=run.data.collate,
-        task=netlist_task(run),
+        tasks=run.tasks,
+        main=next(own, names[0] if len(names) == 1 else None),
+        circuit=circuit,
         precision=run.cfg["precision"],
         max_new_tokens=run.cfg["max_new_tokens"],
     )
@@ -139,22 +154,13 @@ def _trained(folder: Path, *, model: str, max_new_tokens: int | None, four_bit: 
 
 def _checkpoint(weights: str, *, adapter: Path | None, max_new_tokens: int | None, four_bit: bool) -> Respondent:
     """A checkpoint in Hugging Face format, asked as its note says, with an adapter that plain PEFT has written."""
-    spec = Qwen2VL(
-        weights=weights,
-        shape=None,
-        attention="sdpa",
-        gradient_checkpointing=False,
-        min_pixels=None,
-        max_pixels=None,
-        max_tokens=USUAL["max_tokens"],
-        cache="",
-    )
-    folder = advised(lambda: spec.folder, weights=weights)
-    family = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    if family != FAMILY:
-        raise ModelError(f"{weights}: a model of the family {family!r}; those of {FAMILY!r} can be asked")
-    note = _note(folder)
-    spec.max_tokens = note["max_tokens"]
+    folder = advised(lambda: locate(weights), weights=weights)
+    family = _family(folder, weights=weights)
+    note = _note(folder, family=family)
+    spec = families.checkpoint(family, str(folder), max_tokens=note["max_tokens"], resize=note["resize"])
+    tasks: dict[str, Task] = families.tasks({**families.PROMPTS, note["task"]: note["prompt"]})
+    circuit = tasks["netlist"]
+    assert isinstance(circuit, Netlist), "the task of this name is one"
     quantization = BitsAndBytesConfig(**NF4, bnb_4bit_compute_dtype=_computed_in()) if four_bit else None
     dtype = torch.float32 if best_device().type == "cpu" else torch.bfloat16
     net = spec.build(dtype=dtype, quantization=quantization)
@@ -162,20 +168,44 @@ def _checkpoint(weights: str, *, adapter: Path | None, max_new_tokens: int | Non
         Net(spec, net if adapter is None else _with_lora(net, adapter)),
         codec=spec.codec(),
         collate=Padded(),
-        task=Netlist(prompt=note["prompt"], metrics={}),
+        tasks=tasks,
+        main=note["task"],
+        circuit=circuit,
         precision="32-true",
         max_new_tokens=max_new_tokens or note["max_new_tokens"],
     )
 
 
-def _note(folder: Path) -> dict[str, Any]:
+def _family(folder: Path, *, weights: str) -> str:
+    """The `model_type` of a checkpoint. Raises ModelError for one that cannot be asked by itself."""
+    family = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    if family not in families.MAX_TOKENS:
+        raise ModelError(
+            f"{weights}: a model of the family {family!r}; those of {', '.join(families.MAX_TOKENS)} can be asked by "
+            "themselves. An LLM that sees by a part of ours is asked by its run's folder."
+        )
+    return str(family)
+
+
+def _note(folder: Path, *, family: str) -> dict[str, Any]:
     """How the model of an exported folder is asked; what is usual, where nothing is said."""
     path = folder / NOTE
     said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    note = {**USUAL, **said} if isinstance(said, dict) else {}
-    odd = [key for key, usual in USUAL.items() if type(note.get(key)) is not type(usual) or not note[key]]
-    if odd or set(note) != set(USUAL):
-        raise ModelError(f"{path}: wanted a JSON object with {', '.join(USUAL)}; came {str(said)[:200]}")
+    usual: dict[str, Any] = {
+        "task": "netlist",
+        "max_new_tokens": MAX_NEW_TOKENS,
+        "max_tokens": families.MAX_TOKENS[family],
+        "resize": families.RESIZE[family],
+    }
+    note = {**usual, **said} if isinstance(said, dict) else {}
+    note.setdefault("prompt", families.PROMPTS.get(str(note.get("task")), ""))
+    usual["prompt"] = ""
+    odd = [key for key, value in usual.items() if type(note.get(key)) is not type(value) or not note[key]]
+    if odd or set(note) != set(usual) or note["task"] not in families.PROMPTS or note["resize"] not in RESIZES:
+        raise ModelError(
+            f"{path}: wanted a JSON object with {', '.join(usual)}, a task of {', '.join(families.PROMPTS)}, and of "
+            f"{', '.join(RESIZES)}; came {str(said)[:200]}"
+        )
     return note
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from circuitvlm.core.tensor import Batch
+from circuitvlm.model._projector_net import Encoder
 from circuitvlm.serving.respond import autocast, best_device
 from circuitvlm.training.module import Module
 from circuitvlm.training.net import Net
@@ -52,6 +53,11 @@ def plain(weights: Any) -> PreTrainedModel:
         raise NotImplementedError(
             f"the net is a {type(merged).__name__}, put together of several models; Hugging Face has no one format for "
             "it. Use the run's folder, or its adapter's beside the models."
+        )
+    if any(isinstance(part, Encoder) for part in merged.modules()):
+        raise NotImplementedError(
+            "the encoder that was trained in front of the LLM has no place in the LLM's Hugging Face format, and "
+            "cannot be merged into it. Use the run's folder, or its adapter's, which holds the encoder, beside the LLM."
         )
     return merged
 

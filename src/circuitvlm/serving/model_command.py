@@ -1,27 +1,24 @@
-"""Which commands need a model? ask and chat, with images; export and merge, which are one, with a trained run.
+"""Which commands need a model? chat, with images or without; export and merge, which are one, with a trained run; ask
+(ask_command.py).
 
 They import torch and transformers when they run, not before: help texts come at once.
 """
 
 from __future__ import annotations
 
-import json as json_text
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from circuitvlm.circuit import netlist
 from circuitvlm.core.record import Picture
-from circuitvlm.runtime.progress import bar, setup_logging
-from circuitvlm.serving import answer as answers
+from circuitvlm.runtime.progress import setup_logging
 from circuitvlm.serving.chat import HELP, Chat
 from circuitvlm.serving.fetch_image import fetch_image
-from circuitvlm.serving.shell import Frequency, Precision, told
+from circuitvlm.serving.shell import Precision, told
 
 if TYPE_CHECKING:
     from circuitvlm.serving.respond import Respondent
@@ -43,83 +40,32 @@ FourBit = Annotated[bool, typer.Option("--four-bit", help="Quantize the base to 
 Private = Annotated[bool, typer.Option("--allow-private", help="Also URLs on private networks and this machine.")]
 
 
-def ask(
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files, or http(s) addresses.")],
-    question: Annotated[str | None, typer.Option(metavar="TEXT", help="Also ask the model this, in words.")] = None,
-    model: Model = None,
-    adapter: Adapter = None,
-    frequency: Frequency = 0.0,
-    source: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A source, as V1: with --output, the transfer function.")
-    ] = None,
-    output: Annotated[str | None, typer.Option(metavar="WHERE", help="C1, or a node, or v(2,3).")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each image.")] = False,
-    deck: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a SPICE deck of the circuit, made anew.")
-    ] = None,
-    redraw: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a PNG: the image, and beside it what was understood.")
-    ] = None,
-    max_new_tokens: MaxNewTokens = None,
-    four_bit: FourBit = False,
-    allow_private: Private = False,
-) -> None:
-    """Ask a model for the circuit in an image, and solve what it read.
-
-    The model is asked for the netlist, in the words that it was trained with; voltages, currents and the transfer
-    function are computed exactly from that netlist. Where --question is asked too, its answer in words stands beside
-    these. For several images, the files of --deck and --redraw are numbered: out-1.png, out-2.png.
-    Exit code 0: done. 1: an answer cannot be read or solved. 2: bad input.
-
-    \b
-    circuitvlm ask circuit.png
-    circuitvlm ask circuit.png --adapter runs/tiny_circuits/plain-44136fa3 --redraw understood.png
-    circuitvlm ask a.png b.png --json --frequency 1k --source V1 --output C1
-    circuitvlm ask https://example.org/circuit.png --model Qwen/Qwen2-VL-2B-Instruct --question 'What is V(2)?'
-    """
-    with told(), ExitStack() as stack:
-        if (source is None) != (output is None):
-            raise ValueError("--source and --output go together: the transfer function is from one to the other")
-        if not 0 <= frequency < float("inf"):
-            raise ValueError(f"--frequency {frequency:g}; wanted 0 or more hertz")
-        wanted = answers.Wanted(frequency=frequency, source=source, output=output, question=question)
-        _refuse_lost(deck, redraw)
-        folder = Path(stack.enter_context(TemporaryDirectory()))
-        pictures = [fetch_image(image, folder=folder, allow_private=allow_private) for image in images]
-        respondent = _respondent(model, adapter, max_new_tokens=max_new_tokens, four_bit=four_bit)
-        failed = False
-        for number, (image, picture) in enumerate(zip(images, bar(pictures, label="asking"), strict=True), start=1):
-            found = answers.answer(respondent, picture, wanted, image=image)
-            at = number if len(images) > 1 else None
-            errors = [*found.errors, *_files(found, picture, deck=_numbered(deck, at), redraw=_numbered(redraw, at))]
-            failed = failed or bool(errors)
-            if json:
-                typer.echo(json_text.dumps({**answers.body(found), "errors": errors}))
-            else:
-                if len(images) > 1:
-                    typer.echo(f"{'' if number == 1 else chr(10)}== {answers.harmless(image)}")
-                answers.tell(found)
-            for error in errors:
-                typer.echo(f"circuitvlm: {answers.harmless(image)}: {answers.harmless(error)}", err=True)
-    raise typer.Exit(1 if failed else 0)
-
-
 def chat(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="An image file, or an http(s) address.")],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN|IMAGE",
+            help="Folders of runs, adapters or checkpoints, at most one image file or http(s) address, or neither. "
+            "run=NAME and image=NAME say which is which: run=OWNER/NAME is a model on the hub.",
+        ),
+    ] = None,
     model: Model = None,
     adapter: Adapter = None,
     max_new_tokens: MaxNewTokens = None,
     four_bit: FourBit = False,
     allow_private: Private = False,
 ) -> None:
-    """Talk with a model about the circuit in an image, line by line.
+    """Talk with a model about an image, or about none, line by line; or with several models side by side.
 
-    A line is a question; /netlist, /solve, /tf, /draw and others, which /help lists, say what follows exactly from the
-    netlist that the model reads. Lines may come through a pipe. Ctrl-D ends.
+    A line is a question. /task asks as the model was trained to be asked; /netlist, /solve, /tf, /draw and others,
+    which /help lists, say what follows exactly from the netlist that the model reads. Lines may come through a pipe.
+    Ctrl-D ends. Beside several runs, --model is the base of each.
 
     \b
     circuitvlm chat circuit.png
     circuitvlm chat circuit.png --adapter runs/tiny_circuits/plain-44136fa3
+    circuitvlm chat runs/lavin_7b/plain-44136fa3 runs/lavin_7b_cyclical/plain-44136fa3 magnets.png
+    circuitvlm chat run=runs/lavin_7b/plain-44136fa3 run=runs/lavin_7b_step/plain-44136fa3
     printf '/netlist\\n/solve 1k\\n' | circuitvlm chat circuit.png
     """
     with told(), TemporaryDirectory() as name:
@@ -127,9 +73,19 @@ def chat(
         def fetch(what: str) -> Picture:
             return fetch_image(what, folder=Path(name), allow_private=allow_private)
 
-        picture = fetch(image)
-        respondent = _respondent(model, adapter, max_new_tokens=max_new_tokens, four_bit=four_bit)
-        talk = Chat(respondent, picture, fetch=fetch)
+        runs: list[str] = []
+        images: list[str] = []
+        for word in words or ():
+            (runs if _is_run(word) else images).append(word.removeprefix("run=").removeprefix("image="))
+        _refuse_many(runs, images, adapter=adapter)
+        picture = fetch(images[0]) if images else None
+        named: dict[str, tuple[str | None, str | None]] = {run: (model or run, run if model else None) for run in runs}
+        named = named or {"": (model, adapter)}
+        talkers = {
+            called: respondent(*what, max_new_tokens=max_new_tokens, four_bit=four_bit)
+            for called, what in zip(_short(list(named)), named.values(), strict=True)
+        }
+        talk = Chat(talkers, picture, fetch=fetch)
         if sys.stdin.isatty():
             typer.echo(HELP, err=True)
         talk.run(_lines())
@@ -162,13 +118,38 @@ def export(
         typer.echo(f"{out}: {size:.1f} MB, {dtype.value}\n{drift}")
 
 
-def _respondent(model: str | None, adapter: str | None, *, max_new_tokens: int | None, four_bit: bool) -> Respondent:
+def respondent(model: str | None, adapter: str | None, *, max_new_tokens: int | None, four_bit: bool) -> Respondent:
     """The model, loaded; its notes go to standard error."""
     setup_logging()
     from circuitvlm.serving.load import load  # torch and transformers: seconds
 
     chosen = model or ("" if adapter else BASE)
     return load(chosen, adapter=adapter, max_new_tokens=max_new_tokens, four_bit=four_bit)
+
+
+def _is_run(word: str) -> bool:
+    """Whether a word of chat's names a model: it says so, or is a folder. All else is an image."""
+    return word.startswith("run=") or (not word.startswith("image=") and Path(word).expanduser().is_dir())
+
+
+def _refuse_many(runs: Sequence[str], images: Sequence[str], *, adapter: str | None) -> None:
+    """Told before a model is loaded."""
+    if len(images) > 1:
+        raise ValueError(f"{' and '.join(images)} are no folders of runs, and so two images; wanted one at most")
+    if runs and adapter:
+        raise ValueError(f"--adapter {adapter} beside {' '.join(runs)}: name every run in the same way")
+    if twice := sorted({run for run in runs if runs.count(run) > 1}):
+        raise ValueError(f"{', '.join(twice)} twice; wanted different runs")
+
+
+def _short(runs: Sequence[str]) -> list[str]:
+    """What each is called: as little of the end of its path as tells it from the others."""
+    paths = [Path(run).parts for run in runs]
+    for length in range(1, max(map(len, paths), default=0) + 1):
+        ends = ["/".join(parts[-length:]) for parts in paths]
+        if len(set(ends)) == len(ends):
+            return ends
+    return list(runs)
 
 
 def _lines() -> Iterator[str]:
@@ -179,34 +160,3 @@ def _lines() -> Iterator[str]:
             yield input(prompt)
         except EOFError:
             return
-
-
-def _numbered(path: Path | None, number: int | None) -> Path | None:
-    return path if path is None or number is None else path.with_name(f"{path.stem}-{number}{path.suffix}")
-
-
-def _refuse_lost(*files: Path | None) -> None:
-    """A folder that is not there is told before the model is loaded."""
-    for file in files:
-        if file is not None and not file.parent.is_dir():
-            raise ValueError(f"{file}: there is no folder {file.parent}")
-
-
-def _files(found: answers.Answer, picture: Picture, *, deck: Path | None, redraw: Path | None) -> list[str]:
-    """Writes the files that are wanted; what keeps a circuit from being written or drawn is returned."""
-    errors = []
-    if deck is not None and found.circuit is not None:
-        try:
-            text = netlist.deck(found.circuit, f"ac {found.frequency!r}" if found.frequency else "op")
-            deck.write_text(text, encoding="utf-8")
-        except ValueError as error:
-            errors.append(f"deck: {error}")
-    if redraw is not None:
-        from circuitvlm.serving.side_by_side import side_by_side  # matplotlib's fonts
-
-        why = "" if found.circuit is not None else f"no netlist: {answers.why_unreadable(found.text)}"
-        try:
-            redraw.write_bytes(side_by_side(picture.open(), found.circuit, why=why))
-        except ValueError as error:
-            errors.append(f"drawing: {error}")
-    return errors

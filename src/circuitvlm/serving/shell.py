@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,6 +31,11 @@ def hertz(text: str | float) -> float:
 Frequency = Annotated[
     float, typer.Option(parser=hertz, metavar="HZ", help="0 is the operating point; 1k and 2.2Meg are understood.")
 ]
+
+
+def numbered(path: Path, number: int | None) -> Path:
+    """One of several files: out-1.png for out.png. Without a number, the path itself."""
+    return path if number is None else path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
 @contextmanager

@@ -263,7 +263,7 @@ def trained_run(path: Path, *, changes: Mapping[str, Any], task_type: str | None
     about equations, or those of other questions (qa).
     """
     adapter = _adapter_folder(str(path))
-    older = {"answering": "both", "blr": None, "shares": {}}  # what runs of before did not say
+    older: dict[str, Any] = {"answering": "both", "blr": None, "shares": {}}  # what runs of before did not say
     own = older | _plain(folders.read_config(adapter))
     if own["objective"] == {"_target_": "circuitvlm.objective.reply.Reply"}:
         own["objective"]["mean"] = "token"  # as it was when nothing else could be said
