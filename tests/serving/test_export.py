@@ -9,7 +9,9 @@ import torch
 from transformers import AutoTokenizer, Qwen2VLForConditionalGeneration
 from typer.testing import CliRunner
 
+from circuitvlm.model._lavin_net import class_tokens
 from circuitvlm.model.qwen2_vl import Qwen2VL
+from circuitvlm.runtime.allow import instantiate
 from circuitvlm.runtime.check import check
 from circuitvlm.runtime.compose import compose
 from circuitvlm.runtime.folder import start
@@ -126,3 +128,27 @@ def test_a_run_that_has_not_ended_is_refused(made: Path) -> None:
     start(made / "run", cfg, base=cfg, fresh=False)
     with pytest.raises(ExportError, match="has the run ended"):
         export_run(made / "run", made / "out", dtype="bfloat16")
+
+
+def test_a_lavin_leaves_as_the_two_folders_that_its_family_takes(made: Path) -> None:
+    run = run_of(made / "run", "model=lavin_new", "adapter=full", "dropout=constant_none")
+    assert run.module.net is not None
+    (made / "out" / "llm").mkdir(parents=True)
+    (made / "out" / "llm" / "tokenizer.json").write_text("{}")  # its words alone: a model that is to be
+    found = export_run(made / "run", made / "out", dtype="float32")
+    assert found.changed == 0
+    said = {"weights": str(made / "out" / "llm"), "vision": str(made / "out" / "vision"), "shape": None}
+    again = instantiate({**run.cfg["model"], **said, "prefix_tokens": 6, "prefix_width": 32})
+    ours, theirs = run.module.net.weights, again.build(dtype=torch.float32, quantization=None)
+    torch.testing.assert_close(logits(theirs), logits(ours), atol=1e-5, rtol=1e-5)
+    ours.eval()
+    pictures = torch.rand(2, 3, 56, 56)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            class_tokens(theirs.vision.eval(), pictures, tokens=6), class_tokens(ours.vision, pictures, tokens=6)
+        )
+    question = run.data.tasks["netlist"].ask(run.data.questions("validation")[0])
+    pair = [codec.encode(question, reply=True) for codec in (run.data.codec, again.codec())]
+    assert torch.equal(pair[0].tokens_T, pair[1].tokens_T)
+    assert torch.equal(pair[0].vision["pixel_values"], pair[1].vision["pixel_values"])
+    assert not list(made.glob("out/*/adapter*"))

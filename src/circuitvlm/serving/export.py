@@ -1,4 +1,9 @@
-"""How does a trained run leave the house? As a plain Hugging Face folder that knows nothing of adapters."""
+"""How does a trained run leave the house? As plain Hugging Face folders that know nothing of adapters.
+
+A Qwen2-VL is one folder. A LaVIN is two, `llm` and `vision`, which `model.weights` and `model.vision` take; what its
+run has learned between them, the visual prefix, has no place in either's format and stays with the run. Of an LLM that
+was trained behind an encoder that was not, the LLM is written.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +11,21 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from torch import nn
+from transformers import CLIPVisionModel
 
 from circuitvlm.circuit import draw, generate, netlist
 from circuitvlm.core.contract import Task
 from circuitvlm.core.record import Example, Picture
 from circuitvlm.core.tensor import Batch
+from circuitvlm.model.lavin import Lavin
+from circuitvlm.model.projector import Projector
 from circuitvlm.runtime.folder import read_config
 from circuitvlm.serving.load import NOTE, netlist_task, note_of, without_data
 from circuitvlm.serving.merge import Drift, dequantized, drift, logits, plain
@@ -27,6 +36,10 @@ from circuitvlm.training.net import Net
 log = logging.getLogger(__name__)
 
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+LLM, TOWER = "llm", "vision"
+"""The two folders of a LaVIN."""
+MODELS = ("config.json", f"{LLM}/config.json", f"{LLM}/tokenizer.json")
+"""One of them is in every folder of a model, or of one that has as yet no more than its words."""
 
 QUESTIONS = 4
 """Validation questions on which the written model is compared with the run's."""
@@ -39,9 +52,9 @@ class ExportError(ValueError):
 def export_run(run: Path, out: Path, *, dtype: Literal["bfloat16", "float32"], dequantize: bool = False) -> Drift:
     """Write weights (adapters merged), tokenizer, chat template and image processor of a run or an adapter to `out`.
 
-    Returns how far the written model's logits are from the run's own. A quantized base wants `dequantize`. An older
-    model in `out` is replaced; other files there stay. Raises ExportError where the base is quantized, or `out` is some
-    other folder.
+    Returns how far the written model's logits are from the run's own; a LaVIN's with the run's own prefix. A quantized
+    base wants `dequantize`. An older model in `out` is replaced; other files there stay. Raises ExportError where the
+    base is quantized, or `out` is some other folder.
     """
     _refuse_strangers(out)
     quantized = _is_quantized(run)
@@ -77,14 +90,43 @@ def export_run(run: Path, out: Path, *, dtype: Literal["bfloat16", "float32"], d
     return drift(before, after)
 
 
-def _write(model: torch.nn.Module, run: Run, out: Path) -> None:
+def _write(model: Any, run: Run, out: Path) -> None:
+    """The folder of the model, or the two of a LaVIN, whose parts are taken apart."""
+    if isinstance(run.model, Lavin):
+        codec, tower = run.model.codec(), _alone(model)
+        _fill(out / TOWER, lambda folder: (tower.save_pretrained(folder), codec.images.save_pretrained(folder)))
+        _fill(out / LLM, lambda folder: (model.save_pretrained(folder), codec.tokenizer.save_pretrained(folder)))
+        return
+    if isinstance(run.model, Projector):
+        del model.projector  # new weights, which have learned nothing: merge.plain refuses others
+
+    def fill(folder: Path) -> None:
+        model.save_pretrained(folder)
+        run.data.codec.save(folder)
+        (folder / NOTE).write_text(json.dumps(note_of(run), indent=2) + "\n", encoding="utf-8")
+
+    _fill(out, fill)
+
+
+def _alone(llm: Any) -> CLIPVisionModel:
+    """A LaVIN's tower, taken out of its LLM with the prefix; the norm behind its last block, which LaVIN has no use
+    for, is one that has learned nothing."""
+    tower: Any = llm.vision
+    del llm.vision, llm.projector
+    weight = tower.embeddings.class_embedding
+    tower.post_layernorm = nn.LayerNorm(tower.config.hidden_size, device=weight.device, dtype=weight.dtype)
+    tower.config.dtype = weight.dtype
+    assert isinstance(tower, CLIPVisionModel), "a LaVIN sees with CLIP"
+    return tower
+
+
+def _fill(out: Path, fill: Callable[[Path], object]) -> None:
     """All of the folder beside its place, then into it."""
     out.parent.mkdir(parents=True, exist_ok=True)
     writing = out.with_name(f".{out.name}.writing-{os.getpid()}")
     try:
-        model.save_pretrained(writing)  # type: ignore[operator]  # transformers' own, of which mypy sees nothing
-        run.data.codec.save(writing)
-        (writing / NOTE).write_text(json.dumps(note_of(run), indent=2) + "\n", encoding="utf-8")
+        writing.mkdir()
+        fill(writing)
         _move(writing, out)
     finally:
         shutil.rmtree(writing, ignore_errors=True)
@@ -131,8 +173,8 @@ def _is_quantized(run: Path) -> bool:
 def _refuse_strangers(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise ExportError(f"{out} is a file; wanted a folder")
-    if out.is_dir() and any(out.iterdir()) and not (out / "config.json").is_file():
-        raise ExportError(f"{out} is not empty and holds no model (no config.json in it): left alone")
+    if out.is_dir() and any(out.iterdir()) and not any((out / name).is_file() for name in MODELS):
+        raise ExportError(f"{out} is not empty and holds no model (no {', '.join(MODELS)} in it): left alone")
 
 
 def _move(writing: Path, out: Path) -> None:
