@@ -352,7 +352,7 @@ def test_a_parquet_file_that_is_broken_inside_is_named_with_its_row(hub: Path) -
     whole = bytearray(path.read_bytes())
     whole[column.data_page_offset : column.data_page_offset + 40] = b"\xff" * 40
     path.write_bytes(whole)
-    with pytest.raises(DataFileError, match=rf"{path.name}: no parquet that can be read after row \d"):
+    with pytest.raises(DataFileError, match=rf"{path.name}: no parquet file that can be read beyond \d rows"):
         source(hub).examples("test")
 
 
@@ -391,6 +391,10 @@ def test_a_part_that_lies_there_twice_is_refused(folder: Path) -> None:
 def test_settings_that_are_none_are_refused(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         source(FIXTURE, **changed)
+
+
+def test_a_split_that_is_null_is_left_out() -> None:
+    assert source(FIXTURE, splits={**SPLITS, "train": None}).splits() == ("validation", "test")
 
 
 def test_an_unknown_split_is_named() -> None:

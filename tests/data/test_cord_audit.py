@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from circuitvlm.data._circuitsense_files import DataFileError
 from circuitvlm.data._cord_audit import audit, is_cord
 
+arrow, written = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "cord"
 
 
@@ -54,3 +56,17 @@ def test_the_folder_is_known_by_its_files(tmp_path: Path) -> None:
     assert is_cord(str(FIXTURE))
     assert not is_cord(str(FIXTURE.parent / "scienceqa"))
     assert not is_cord(str(tmp_path / "none"))
+
+
+def test_files_of_other_data_with_such_names_are_none(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text('{"image": "a.png", "conversations": []}\n')
+    written.write_table(arrow.Table.from_pylist([{"image": None, "label": 3}]), tmp_path / "test-0.parquet")
+    assert not is_cord(str(tmp_path))
+    (tmp_path / "dev.jsonl").write_text('{"image": "a.png", "gt_parse": {\n')
+    assert is_cord(str(tmp_path))
+    (tmp_path / "dev.jsonl").unlink()
+    written.write_table(arrow.Table.from_pylist([{"ground_truth": "{}"}]), tmp_path / "test-0.parquet")
+    assert is_cord(str(tmp_path))
+    (tmp_path / "test-0.parquet").write_bytes((tmp_path / "test-0.parquet").read_bytes()[:60])
+    with pytest.raises(DataFileError, match=r"test-0\.parquet: no parquet file"):
+        is_cord(str(tmp_path))

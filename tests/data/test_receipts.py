@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from fontTools import agl
 from fontTools.ttLib import TTFont
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw
@@ -36,7 +37,9 @@ CORD = {
 }
 
 
-def source(cache: Path, *, seed: int = 0, workers: int = 0, noise: float = 0.5, **splits: dict[str, Any]) -> Receipts:
+def source(
+    cache: Path, *, seed: int = 0, workers: int = 0, noise: float = 0.5, **splits: dict[str, Any] | None
+) -> Receipts:
     return Receipts(seed=seed, width=224, height=320, noise=noise, cache=str(cache), workers=workers, splits=splits)
 
 
@@ -206,15 +209,17 @@ def test_letters_are_large_enough(many: list[Drawn]) -> None:
         assert smallest == one.sheet.size
 
 
-def test_fonts_have_all_that_is_printed(many: list[Drawn]) -> None:
+def test_fonts_have_all_that_is_printed_and_no_other_letter_in_its_place(many: list[Drawn]) -> None:
     used: dict[str, set[str]] = {}
     for one in many:
         for ink in one.sheet.ink:
             used.setdefault(ink.file, set()).update(ink.text)
     assert len(used) >= 7
+    assert {"¥", "£"} <= set().union(*used.values())
     for file, letters in used.items():
         has = TTFont(Path(get_data_path(), "fonts", "ttf", file), lazy=True).getBestCmap()
-        assert {letter for letter in letters if ord(letter) not in has} == set(), file
+        named = {letter: agl.toUnicode(has.get(ord(letter), "")) for letter in letters - {" "}}
+        assert {letter: name for letter, name in named.items() if name != letter} == {}, file
 
 
 @pytest.mark.parametrize("size", [(224, 320), (800, 1400)])
@@ -306,6 +311,11 @@ def test_the_yaml_keeps_layouts_for_the_test() -> None:
         (stated(layouts=["caffe"]), "layout 'caffe'.* Did you mean 'cafe'"),
         (stated(layouts=[]), "states no layouts"),
         (stated(count=0), "count 0"),
+        (stated(count="abc"), "count 'abc'"),
+        (stated(items=3), r"items 3; wanted least and most, such as \[1, 3\]"),
+        (stated(items=["a", "b"]), "items .* wanted least and most"),
+        (stated(items=[1, 2, 3]), "items .* wanted least and most"),
+        (stated(receipts=["train"]), r"receipts \['train'\]"),
         (stated(items=[3, 2]), "least and most"),
         (stated(layouts=["petrol"], items=[3, 4]), "for petrol at most 2"),
         (stated(items=[1, 20]), "cafe receipt of 20 items is not legible at 224 x 320"),
@@ -314,6 +324,12 @@ def test_the_yaml_keeps_layouts_for_the_test() -> None:
 def test_wrong_settings_are_named(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         source(tmp_path, train=settings)
+
+
+def test_a_split_that_is_null_is_left_out_and_one_layout_may_stand_alone(tmp_path: Path) -> None:
+    one = source(tmp_path, train=stated(2, layouts="kiosk"), test=None)
+    assert one.splits() == ("train",)
+    assert {example.tags["layout"] for example in one.examples("train")} == {"kiosk"}
 
 
 @pytest.mark.parametrize(("width", "height"), [(112, 320), (224, 110), (40, 40)])

@@ -355,6 +355,14 @@ def test_a_torn_parquet_file_is_named(hub: Path, tmp_path: Path) -> None:
         source(hub, cache=str(tmp_path / "cache")).examples("test")
 
 
+def test_a_parquet_file_that_is_broken_inside_is_named(hub: Path, tmp_path: Path) -> None:
+    path = next((hub / "data").glob("test*.parquet"))
+    raw = path.read_bytes()
+    path.write_bytes(raw[:4] + b"\xff" * 4000 + raw[4004:])
+    with pytest.raises(DataFileError, match=f"{path.name}: no parquet file that can be read beyond 0 rows"):
+        source(hub, cache=str(tmp_path / "cache")).examples("test")
+
+
 def test_without_its_reader_parquet_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     (tmp_path / "test-00000-of-00001.parquet").write_bytes(b"PAR1")

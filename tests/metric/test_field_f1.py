@@ -141,8 +141,16 @@ def test_hostile_objects_are_worth_nothing_and_take_no_time(name: str) -> None:
 def test_too_many_pairs_of_items_are_worth_nothing_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(item_f1, "PAIRS", 8)
     assert ItemF1().score({"menu": [A]}, {"menu": [A, B]}).value == pytest.approx(2 / 3)
-    found = ItemF1().score({"menu": [A, B]}, {"menu": [A, B]})
+    found = ItemF1().score({"menu": [B, A]}, {"menu": [A, B]})
     assert (found.value, found.why) == (0, "9 pairs of items, more than 8")
+    assert ItemF1().score({"menu": [A, B]}, {"menu": [A, B]}).value == 1, "what is the same need not be compared"
+
+
+def test_a_receipt_of_three_hundred_items_with_what_was_added_to_each_is_graded_in_seconds() -> None:
+    menu = [{"nm": f"{k}", "sub": [{"nm": f"{k} {j}", "price": "1"} for j in range(3)]} for k in range(300)]
+    began = time.process_time()
+    assert ItemF1().score({"menu": menu[1:]}, {"menu": menu}).value == pytest.approx(1 - 7 / 4193)
+    assert time.process_time() - began < 8
 
 
 class Said(dict[str, Any]):

@@ -325,7 +325,7 @@ def test_a_chat_template_that_refuses_or_drops_a_turn_is_told(tmp_path: Path, fo
         template="{% for m in messages %}{% if m['role'] == 'user' %}{{ m['content'] }}</s>{% endif %}{% endfor %}",
     )
     system = replace(asked("a"), prompt=(Turn(role="system", text="a", images=(picture(tmp_path),)),))
-    with pytest.raises(ValueError, match=r"'d'.*leaves out 1 of 1"):
+    with pytest.raises(ValueError, match=r"'d'.*writes 0 of 1 images.*chat_template=false"):
         made(tmp_path).codec().encode(system, reply=True)
     chatty(folder, template="{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}")
     with pytest.raises(ValueError, match=r"'d'.*no system"):

@@ -376,6 +376,25 @@ def test_a_next_image_has_as_many_tokens_as_features(tmp_path: Path, size: tuple
         assert len(model.see(desk.built(model), desk.alone(sample))) == int((sample.modality_T == IMAGE).sum())
 
 
+@pytest.mark.parametrize("resize", ["own", "pad", "square"])
+@pytest.mark.parametrize("size", [(1, 1), (200, 1), (3, 200), (56, 57), (5000, 999), (3000, 3000)])
+def test_an_image_of_any_size_has_as_many_tokens_as_features(
+    tmp_path: Path, seer: nn.Module, size: tuple[int, int], resize: Any
+) -> None:
+    like_the_hubs(blank(tmp_path / "cache", STANDIN_SHAPE))
+    model = made(tmp_path, resize=resize)
+    Image.new("L", size, 128).save(tmp_path / "p.png")
+    sample = model.codec().encode(asked("Read.", Picture(tmp_path / "p.png")), reply=True)
+    with torch.no_grad():
+        features = model.see(seer, desk.alone(sample))
+    assert len(features) == int((sample.modality_T == IMAGE).sum()) == 16
+
+
+@pytest.fixture(scope="module")
+def seer(tmp_path_factory: pytest.TempPathFactory) -> nn.Module:
+    return desk.built(made(tmp_path_factory.mktemp("seer")))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_without_images_leaves_nothing_out_of_the_graph(tmp_path: Path, kind: type[Llava]) -> None:
     model = made(tmp_path, kind)
@@ -514,6 +533,13 @@ def test_a_processor_of_another_size_than_its_tower_is_refused(tmp_path: Path) -
     assert made(tmp_path, resize="pad").codec().encode(asked("Read.", picture(tmp_path)), reply=True).vision
     with pytest.raises(ValueError, match="wanted own"):
         made(tmp_path, LlavaNext, resize="pad").codec()
+    place = blank(tmp_path / "cache", LlavaNext.standin_shape)
+    stated = json.loads((place / "preprocessor_config.json").read_text())
+    (place / "preprocessor_config.json").write_text(
+        json.dumps({**stated, "size": {"shortest_edge": 28}, "crop_size": {"height": 28, "width": 28}})
+    )
+    with pytest.raises(ValueError, match=r"28 x 28, its tower wants 56 x 56; its preprocessor_config\.json"):
+        made(tmp_path, LlavaNext).codec()
 
 
 def test_long_pictures_are_refused_or_shrunk_before_they_become_squares(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from transformers import (
     CLIPVisionConfig,
     Gemma2Config,
     Gemma2ForCausalLM,
+    Gemma3Config,
     GPT2Config,
     GPT2LMHeadModel,
     GPTNeoXConfig,
@@ -294,6 +296,33 @@ def test_a_dialogue_that_is_too_long_is_refused_whole(tmp_path: Path) -> None:
         made(tmp_path, max_tokens=size - 1).codec().encode(dialogue, reply=True)
 
 
+def test_a_text_full_of_what_marks_an_image_is_no_image_and_takes_no_time(tmp_path: Path) -> None:
+    codec = made(tmp_path, max_tokens=10**6).codec()
+    text = "".join(f"\ue000{k}\ue001" for k in range(30_000)) + "\ue000\ue000\ue001"
+    started = time.process_time()
+    pieces = codec._pieces(asked(picture(tmp_path), text=text))
+    assert time.process_time() - started < 0.5, "it looks through the text once for each mark in it"
+    assert len(pieces) == 2
+    assert pieces[1].count("\ue001") == 30_001
+
+
+def test_a_template_that_repeats_an_image_is_told(tmp_path: Path) -> None:
+    codec = made(tmp_path).codec()
+    codec.tokenizer.chat_template = "{{ messages[0]['content'] }}{{ messages[0]['content'] }}"
+    with pytest.raises(ValueError, match=r"'d'.*writes 2 of 1 images.*repeats.*model\.chat_template=false"):
+        codec.encode(asked(picture(tmp_path)), reply=True)
+
+
+def test_an_llm_whose_vocabulary_is_stated_beside_a_towers_has_a_codec(tmp_path: Path, folder: Path) -> None:
+    words = AutoTokenizer.from_pretrained(folder)
+    config = Gemma3Config(text_config={"vocab_size": len(words), "num_hidden_layers": 1})
+    config.save_pretrained(tmp_path / "gemma3")
+    assert "vocab_size" not in json.loads((tmp_path / "gemma3" / "config.json").read_text())
+    words.save_pretrained(tmp_path / "gemma3")
+    codec = made(tmp_path, shape=None, weights=str(tmp_path / "gemma3")).codec()
+    assert codec.pad == words.pad_token_id
+
+
 def test_pictures_of_another_size_are_seen_whole(tmp_path: Path) -> None:
     codec = made(tmp_path).codec()
     long = np.zeros((20, 60), dtype=np.uint8)
@@ -329,6 +358,28 @@ def test_what_is_no_causal_lm_is_refused(tmp_path: Path) -> None:
     CLIPVisionConfig().save_pretrained(tmp_path / "clip")
     with pytest.raises(ValueError, match=r"model\.weights: .*'clip_vision_model', wanted a causal language model"):
         _ = made(tmp_path, shape=None, weights=str(tmp_path / "clip")).components
+
+
+def test_the_hub_is_asked_once_for_a_model_and_again_where_it_was_not_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_for: list[str] = []
+
+    def download(name: str, **_: Any) -> str:
+        asked_for.append(name)
+        if len(asked_for) == 1:
+            raise OSError("no network")
+        return str(folder)
+
+    folder = saved(tmp_path, "qwen2")
+    monkeypatch.setattr("circuitvlm.model._loading.snapshot_download", download)
+    model = made(tmp_path, shape=None, weights=f"nobody/{tmp_path.name}")
+    with pytest.raises(FileNotFoundError, match="was not reached"):
+        model.codec()
+    model.codec()
+    net = desk.built(model)
+    assert all(net.get_submodule(path) for paths in (*model.components.values(), model.blocks) for path in paths)
+    assert len(asked_for) == 2
 
 
 def test_a_missing_folder_is_told_in_two_lines(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -121,6 +122,26 @@ def test_direct_and_executed_answers_are_paired_by_question() -> None:
         ["measurement/correct", "6", percent(wilson(2, 6)), percent(wilson(5, 6)), gain],
     ]
     assert gain.startswith("+50.0 [")
+
+
+def weighed(name: str, task: str, score: float, weight: float, **tags: str) -> Item:
+    return replace(item(f"{name}#{task}", task, tags, f1=score), weights={"f1": weight})
+
+
+def test_scores_that_weigh_are_a_ratio_of_sums_in_both_tables() -> None:
+    direct = [weighed("a", "m", 1.0, 9.0, kind="x"), weighed("b", "m", 0.0, 1.0, kind="x")]
+    direct.append(weighed("c", "m", 1.0, 0.0, kind="y"))
+    executed = [weighed(name, "m_executed", score, weight) for name, score, weight in
+                (("a", 0.5, 10.0), ("b", 1.0, 10.0), ("c", 1.0, 0.0))]  # fmt: skip
+    cells = [cell.split()[0] for cell in rows(side_by_side({"test": grades(*direct, *executed)}))[1]]
+    assert cells == ["m/f1", "3", "90.0", "75.0", "-15.0"]
+    table = rows(breakdown({"test": grades(*direct)}, tags=["kind"]))
+    assert [[cell.split()[0] for cell in line] for line in table[1:]] == [["x", "2", "90.0"], ["y", "1", "–"]]
+
+
+def test_a_gain_over_what_nobody_said_is_none() -> None:
+    found = grades(weighed("a", "m", 1.0, 0.0), weighed("a", "m_executed", 0.0, 2.0))
+    assert rows(side_by_side({"test": found}))[1] == ["m/f1", "1", "–", percent(wilson(0, 1)), "–"]
 
 
 def test_each_split_and_each_task_has_its_own_pairs() -> None:

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from circuitvlm.core.record import Dialogue, Example, Reply, Score, Turn
-from circuitvlm.report.grade import Grades, MissingReplyError, grade
+from circuitvlm.report.grade import Grades, Item, MissingReplyError, grade
+from circuitvlm.report.significance import wilson
+from circuitvlm.report.table import cell
 
 
 class Same:
@@ -146,3 +148,33 @@ def _ratio_width(grades: Grades) -> float:
     sums = [pairs[rng.integers(0, len(pairs), len(pairs))].sum(0) for _ in range(2000)]
     low, high = np.quantile([a / b for a, b in sums], [0.025, 0.975])
     return float(high - low)
+
+
+def weighed(*pairs: tuple[float, float]) -> Grades:
+    """Items of one metric, with score and weight."""
+    return Grades(
+        tuple(
+            Item(id=str(k), task="t", tags={}, reply="", wanted="", scores={"f1": score}, weights={"f1": weight})
+            for k, (score, weight) in enumerate(pairs)
+        )
+    )
+
+
+def test_a_field_that_nobody_wants_or_says_has_no_mean(tmp_path: Path) -> None:
+    nothing = weighed((1.0, 0.0), (1.0, 0.0))
+    assert nothing.values("t/f1") == []
+    assert nothing.metrics() == ("t/f1",)
+    assert nothing.means() == {}
+    assert cell(nothing, "t/f1") == "–"
+    nothing.save(tmp_path / "scores.json")
+    assert json.loads((tmp_path / "scores.json").read_text())["metrics"] == {}
+    assert Grades.load(tmp_path / "scores.json") == nothing
+
+
+def test_items_without_weight_make_no_interval_narrower() -> None:
+    few, many = weighed((1.0, 4.0), (1.0, 6.0)), weighed((1.0, 4.0), (1.0, 6.0), *[(1.0, 0.0)] * 98)
+    assert many.interval("t/f1") == few.interval("t/f1") == wilson(2, 2)
+    assert len(many.values("t/f1")) == 100, "in pairs with another system's"
+    some = weighed((1.0, 4.0), (0.5, 6.0), (0.0, 2.0), *[(1.0, 0.0)] * 50)
+    assert some.interval("t/f1").value == pytest.approx(7 / 12)
+    assert some.interval("t/f1") == weighed((1.0, 4.0), (0.5, 6.0), (0.0, 2.0)).interval("t/f1")

@@ -193,6 +193,23 @@ def test_the_page_has_every_arm_every_sentence_and_readable_pictures(runs: Path)
     assert page.html.count("data:image/png;base64,") == 2
 
 
+def test_scores_that_weigh_are_weighed_in_the_page_and_a_field_that_nobody_wants_is_in_none(tmp_path: Path) -> None:
+    for place, words in enumerate(((), ("rate=2",))):
+        folder = write_run(tmp_path, seed=0, right=0.5, overrides=words)
+        scores = [(float(k % 5 == place), float(k % 5 == 0)) for k in range(ITEMS)]
+        items = (
+            Item(id=f"q{k}", task="t", tags={}, reply="", wanted="", scores={"f1": score, "sub": 1.0},
+                 weights={"f1": 9 * weight, "sub": 0.0})
+            for k, (score, weight) in enumerate(scores)
+        )  # fmt: skip
+        Grades(tuple(items)).save(folder / "replies" / "test" / "scores.json")
+    study = gather([tmp_path])
+    assert study.metrics("test") == ("t/f1",)
+    lines = page_of(study, title="A study").markdown.splitlines()
+    shown = [line.split("|")[3].split()[0] for line in lines if line.startswith(("| as", "| rate"))]
+    assert shown == ["100.00", "0.00"]
+
+
 def test_a_published_row_is_tested_unpaired_and_told_where_it_cannot_be(runs: Path) -> None:
     rows = [
         Published(name, {"Average": share}, {**TEST_SIZES, "Average": ITEMS})

@@ -45,6 +45,16 @@ def test_an_unknown_key_dies_at_composition(conf: Path) -> None:
         compose(["sed=3"], config_dir=conf)
 
 
+def test_shares_and_rate_factors_are_said_without_a_plus(conf: Path) -> None:
+    """Their keys are the user's own sources and the model's components, which no schema can list."""
+    cfg = compose(["shares={a: 3, b/t: 1}", "shares.a=2", "lr_scale.vision=0.1"], config_dir=conf)
+    assert (cfg.shares, cfg.lr_scale) == ({"a": 2.0, "b/t": 1.0}, {"vision": 0.1})
+    asked = compose(["model={weights: there}", "trainer.devices=2"], config_name="eval", config_dir=conf)
+    assert (asked.model, asked.trainer) == ({"weights": "there"}, {"devices": 2})
+    with pytest.raises(Exception, match=r"shares\.a"):
+        compose(["shares.a=much"], config_dir=conf)
+
+
 def test_an_experiment_changes_what_it_says(conf: Path) -> None:
     cfg = compose(["experiment=first", "seed=3"], config_dir=conf)
     assert (cfg.name, cfg.steps, cfg.seed, cfg.adapter.rank) == ("first", 100, 3, 1)

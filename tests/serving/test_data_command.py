@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -50,6 +51,21 @@ def test_audit_counts_and_exits_by_what_is_contradicted(tmp_path: Path) -> None:
     assert "2 cannot be used: answer says TIMEOUT_OR_ERROR" in said
     code, said = run("audit", str(tmp_path / "nothing"), "--cache", str(tmp_path))
     assert code == 2
+
+
+def test_audit_knows_a_cord_folder_and_its_faults(tmp_path: Path) -> None:
+    ignored = shutil.ignore_patterns("*.py", "__pycache__")
+    folder = shutil.copytree(FIXTURES.parent / "cord", tmp_path / "cord", ignore=ignored)
+    code, said = run("audit", str(folder), "--cache", str(tmp_path))
+    assert code == 0
+    assert "3 in test\n" in said
+    (folder / "test" / "json" / "receipt_00001.json").write_text("TOTAL 60.000")
+    code, said = run("audit", str(folder), "--cache", str(tmp_path))
+    assert code == 1
+    assert "1 cannot be used: ground truth is no JSON" in said
+    code, said = run("audit", str(folder), "--max-samples", "2")
+    assert code == 2
+    assert "--max-samples is of CircuitSense" in said
 
 
 def test_a_wrong_stored_answer_is_found(tmp_path: Path) -> None:

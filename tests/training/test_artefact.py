@@ -79,20 +79,3 @@ def test_eval_gives_the_same_scores_again(run: Path) -> None:
     first, again = (Grades.load(run / where / "test_style" / "scores.json") for where in ("replies", "again"))
     assert [item.reply for item in first.items] == [item.reply for item in again.items]
     assert (run / "again" / "table.md").read_text().startswith("**netlist/")
-
-
-def test_other_adapters_and_the_base_stand_in_the_same_table(run: Path) -> None:
-    words = [f"run={run}", f"beside=[{run / 'adapter'}]", "zero_shot=true", "items=3", f"out={run / 'several'}"]
-    done = subprocess.run(
-        [sys.executable, "eval.py", *words], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    table = (run / "several" / "table.md").read_text()
-    rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")]
-    assert rows[2:5] == ["run", "adapter", "zero-shot"], "a row for each system"
-    own, beside, base = (
-        [item.reply for item in Grades.load(run / "several" / where / "test_style" / "scores.json").items]
-        for where in (".", "beside/adapter", "beside/zero-shot")
-    )
-    assert own == beside == [item.reply for item in Grades.load(run / "replies/test_style/scores.json").items][:3]
-    assert len(base) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import socket
 import subprocess
@@ -37,17 +38,26 @@ SMALL = [
 ]
 
 
-def launch(folder: Path, *overrides: str, processes: int = 1) -> Path:
-    """Run train.py as its user would, under torchrun where there are several processes; returns the run's folder."""
-    words = [str(ROOT / "train.py"), *SMALL, f"folder={folder}", *overrides]
-    command = [sys.executable, *words]
+COMMANDS = f"""
+import json, runpy, sys
+for words in json.loads(sys.argv[1]):
+    sys.argv = [{str(ROOT / "train.py")!r}, *words]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""train.py with one list of overrides after the other: what takes long is to import torch in each process."""
+
+
+def launch(*commands: list[str], cache: Path, processes: int = 1) -> None:
+    """Run train.py as its user would, under torchrun where there are several processes, once for each command."""
+    script = cache.with_name("commands.py")
+    script.write_text(COMMANDS)
+    python = [sys.executable]
     if processes > 1:
-        torchrun = ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", f"--master_port={_free_port()}"]
-        command = [sys.executable, *torchrun, *words]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CIRCUITVLM_CACHE": str(folder.parent / "cache")}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        python += ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", f"--master_port={_free_port()}"]
+    words = [*python, str(script), json.dumps([[*SMALL, *command] for command in commands])]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CIRCUITVLM_CACHE": str(cache)}
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return folder
 
 
 def losses(folder: Path) -> list[float]:
@@ -72,9 +82,29 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+TWO = ["trainer.accelerator=cpu", "trainer.devices=2"]
+ALIKE = ["objective=reply_sample"]
+ONE_PROCESS = {
+    "one": ["micro_batch=8"],
+    "accumulated": ["micro_batch=4"],
+    "unclipped": ["micro_batch=8", "clip=null"],
+    "samples": ["micro_batch=8", *ALIKE],
+}
+TWO_PROCESSES = {
+    "ddp": ["micro_batch=4", "trainer=ddp", *TWO],
+    "samples_ddp": ["micro_batch=2", "trainer=ddp", *TWO, *ALIKE],
+    "fsdp2": ["micro_batch=4", "trainer=fsdp2", *TWO, "clip=null"],
+}
+
+
 @pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return launch(tmp_path_factory.mktemp("ranks") / "one", "micro_batch=8")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all runs, by their names."""
+    home = tmp_path_factory.mktemp("ranks")
+    for processes, cases in ((1, ONE_PROCESS), (2, TWO_PROCESSES)):
+        commands = [[*words, f"folder={home / name}"] for name, words in cases.items()]
+        launch(*commands, cache=home / "cache", processes=processes)
+    return home
 
 
 def assert_same(one: Path, other: Path, *, within: float = 2e-5) -> None:
@@ -86,25 +116,18 @@ def assert_same(one: Path, other: Path, *, within: float = 2e-5) -> None:
         assert weights(other)[name].float().numpy() == pytest.approx(tensor.float().numpy(), abs=within), name
 
 
-def test_accumulation_is_the_same_run(one: Path) -> None:
-    assert_same(one, launch(one.parent / "accumulated", "micro_batch=4"))
+@pytest.mark.parametrize("other", ["accumulated", "ddp"])
+def test_accumulation_and_two_processes_are_the_same_run(other: str, runs: Path) -> None:
+    assert_same(runs / "one", runs / other)
 
 
-def test_two_processes_are_the_same_run(one: Path) -> None:
-    ddp = ("micro_batch=4", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
-    assert_same(one, launch(one.parent / "ddp", *ddp, processes=2))
+def test_fsdp2_on_two_processes_is_the_same_run(runs: Path) -> None:
+    assert_same(runs / "unclipped", runs / "fsdp2")
 
 
-def test_fsdp2_on_two_processes_is_the_same_run(one: Path) -> None:
-    fsdp = ("micro_batch=4", "trainer=fsdp2", "trainer.accelerator=cpu", "trainer.devices=2", "clip=null")
-    plain = launch(one.parent / "unclipped", "micro_batch=8", "clip=null")
-    assert_same(plain, launch(one.parent / "fsdp2", *fsdp, processes=2))
-
-
-def test_samples_that_count_alike_are_the_same_run_too(one: Path) -> None:
-    alike = ("objective=reply_sample",)
-    ddp = ("micro_batch=2", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
-    whole = launch(one.parent / "samples", *alike, "micro_batch=8")
-    assert losses(whole) != pytest.approx(losses(one), abs=1e-3), "replies of all lengths weigh as much"
+def test_samples_that_count_alike_are_the_same_run_too(runs: Path) -> None:
+    assert losses(runs / "samples") != pytest.approx(losses(runs / "one"), abs=1e-3), (
+        "replies of all lengths weigh as much"
+    )
     # Adam's first steps are as long where a gradient is nearly nothing, which rounding then decides
-    assert_same(whole, launch(one.parent / "samples_ddp", *alike, *ddp, processes=2), within=6e-5)
+    assert_same(runs / "samples", runs / "samples_ddp", within=6e-5)

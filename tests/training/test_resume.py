@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -12,7 +14,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from tests.training.test_ranks import ROOT, SMALL, launch
+from circuitvlm.runtime import folder as folders
+from tests.training.test_ranks import ROOT, SMALL
 
 STEPS = ("steps=8", "checkpoint_every=2", "micro_batch=4", "validate_every=8")
 
@@ -34,20 +37,31 @@ def kill_after_first_checkpoint(folder: Path) -> None:
     assert not (folder / "finished.json").exists(), "the run was too quick to be killed"
 
 
-def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path) -> None:
-    whole = launch(tmp_path / "whole", *STEPS)
-    killed = tmp_path / "killed"
+def train(folder: Path, *words: str) -> None:
+    """train.py in this process, which has imported torch already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CIRCUITVLM_CACHE", str(folder.parent / "cache"))
+        patch.setattr(logging.root, "handlers", list(logging.root.handlers))  # Hydra puts its own in their place
+        patch.setattr(sys, "argv", ["train.py", *SMALL, *STEPS, f"folder={folder}", *words])
+        runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
+
+
+def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train(whole)
     kill_after_first_checkpoint(killed)
-    launch(killed, *STEPS)
+    train(killed)
     first, second = (load_file(f / "adapter" / "adapter_model.safetensors") for f in (whole, killed))
     assert all(bool((first[name] == second[name]).all()) for name in first)
-    assert_finished_does_nothing(killed)
+    assert_finished_does_nothing(killed, capsys)
 
 
-def assert_finished_does_nothing(folder: Path) -> None:
+def assert_finished_does_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    launch(folder, *STEPS)
+    train(folder)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == files
-    with pytest.raises(AssertionError, match="other science"):
-        launch(folder, *STEPS, "seed=1")
-    launch(folder, *STEPS, "seed=1", "fresh=true", "steps=1")
+    with pytest.raises(SystemExit, match="2"):
+        train(folder, "seed=1")
+    assert "holds a run of other science" in capsys.readouterr().err
+    train(folder, "seed=1", "fresh=true", "steps=1")
+    assert folders.read_config(folder).seed == 1

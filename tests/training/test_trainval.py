@@ -32,7 +32,7 @@ def test_trainval_trains_and_test_is_graded(
     check(cfg)
     with caplog.at_level("INFO"):
         execute(cfg, base=cfg, controls={})
-    assert "no source states the split 'validation': nothing is validated while training" in caplog.text
+    assert "data.scienceqa states no split 'validation': nothing of it is validated while training" in caplog.text
     assert folders.state(tmp_path / "run") == "finished"
     assert (tmp_path / "run" / LAST).is_file()
     assert any((tmp_path / "run" / "adapter").glob("*.safetensors"))

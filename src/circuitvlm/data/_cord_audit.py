@@ -11,7 +11,7 @@ from typing import Any
 
 from circuitvlm.data._circuitsense_files import walk
 from circuitvlm.data._circuitsense_images import digest
-from circuitvlm.data._cord_files import PARTS, part_of
+from circuitvlm.data._cord_files import PARTS, part_of, states_truth
 from circuitvlm.data.cord import Cord
 
 SHOWN = 10
@@ -51,9 +51,12 @@ class Audit:
 
 
 def is_cord(root: str) -> bool:
-    """Whether a folder has receipts as {train,dev,test}/json/*.json, as JSON lines, or as parquet."""
+    """Whether a folder has receipts as {train,dev,test}/json/*.json, as JSON lines, or as parquet.
+
+    Raises DataFileError for a parquet file of a part that cannot be read.
+    """
     folder = Path(root).expanduser()
-    return folder.is_dir() and any(part_of(file) for file in walk(folder))
+    return folder.is_dir() and any(part_of(file) and states_truth(folder / file) for file in walk(folder))
 
 
 def audit(root: str, *, cache: str) -> Audit:

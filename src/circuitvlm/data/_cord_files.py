@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from circuitvlm.data import _circuitsense_images as pictures
-from circuitvlm.data import _scienceqa_parquet as parquet
+from circuitvlm.data import _parquet as parquet
 from circuitvlm.data._circuitsense_files import DataFileError, UnusableError, decoded, json_of, natural, within
 
 PARTS = ("train", "validation", "test")
@@ -18,7 +18,8 @@ _SAME = {"val": "validation", "valid": "validation", "dev": "validation"}
 _WORD = r"(train|validation|valid|val|dev|test)"
 _RECEIPT = re.compile(rf"(?:.*/)?{_WORD}/json/[^/]+\.json")
 _TABLE = re.compile(rf"(?:.*/)?{_WORD}(?![a-z])(?:[^/]*|/.*)\.(?:parquet|jsonl)")
-_MAX_LINE, _ROWS = 25_000_000, 32
+_TRUTHS = ("ground_truth", "gt_parse")
+_MAX_LINE, _HEAD = 25_000_000, 1_000_000
 
 Row = Mapping[str, Any]
 
@@ -38,6 +39,15 @@ def part_of(file: str) -> str:
     """The part that a file to read belongs to by its own name or its folder's; empty for others."""
     found = _RECEIPT.fullmatch(file) or _TABLE.fullmatch(file)
     return _SAME.get(found[1], found[1]) if found else ""
+
+
+def states_truth(path: Path) -> bool:
+    """Whether a file that is of a part by its name is CORD's by what it states, too. Raises DataFileError."""
+    if path.suffix == ".parquet":
+        return bool(set(_TRUTHS) & set(parquet.columns(path)))
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return path.suffix == ".json" or any(f'"{name}"'.encode() in head for name in _TRUTHS)
 
 
 def receipts(folder: Path, files: Sequence[str], *, part: str, cache: Path) -> Iterator[Found]:
@@ -68,24 +78,13 @@ _Rows = Iterator[tuple[str, Row | None, Path | None, str]]
 
 def _of_parquet(path: Path, *, cache: Path) -> _Rows:
     """Rows with a column `ground_truth` (or gt_parse); their images are unpacked into the cache once."""
-    read = 0
-    try:
-        columns = [name for name in ("ground_truth", "gt_parse") if name in _columns(path)]
-        if not columns:
-            raise DataFileError(f"{path}: wanted a column ground_truth, there are {', '.join(_columns(path))}")
-        images = parquet._unpacked(path, cache=cache)
-        for batch in parquet._opened(path).iter_batches(batch_size=_ROWS, columns=columns):
-            for row in batch.to_pylist():
-                yield f" row {read}", row, images.get(read), "" if read in images else "no image"
-                read += 1
-    except DataFileError:
-        raise
-    except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
-        raise DataFileError(f"{path}: no parquet that can be read after row {read} ({error})") from error
-
-
-def _columns(path: Path) -> list[str]:
-    return [str(name) for name in parquet._opened(path).schema_arrow.names]
+    there = parquet.columns(path)
+    columns = [name for name in _TRUTHS if name in there]
+    if not columns:
+        raise DataFileError(f"{path}: wanted a column ground_truth, there are {', '.join(there)}")
+    images = parquet.unpacked(path, cache=cache)
+    for number, row in enumerate(parquet.rows(path, columns=columns)):
+        yield f" row {number}", row, images.get(number), "" if number in images else "no image"
 
 
 def _of_lines(path: Path) -> _Rows:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from circuitvlm.data import _circuitsense_images as images
 from circuitvlm.data import _digits_idx as idx
-from circuitvlm.data import _scienceqa_parquet as parquet
+from circuitvlm.data import _parquet as parquet
 from circuitvlm.data._circuitsense_files import DataFileError, UnusableError, natural
 from circuitvlm.data._digits_pool import Pool, drawn
+from circuitvlm.data._scienceqa_parquet import part_of as parquet_part_of
 
 PARTS = ("train", "test")
 
@@ -25,7 +26,7 @@ def read(folder: Path, files: Sequence[str], *, part: str, cache: Path) -> Pool:
     if (found := idx.pair(files, part=part)) is not None:
         shown, named = idx.labelled(*(folder / file for file in found))
         return drawn(shown, _labels(named.tolist(), path=folder / found[1]), cache=cache)
-    mine = sorted((file for file in files if parquet.part_of(file) == part), key=natural)
+    mine = sorted((file for file in files if parquet_part_of(file) == part), key=natural)
     if mine:
         return _of_parquet([folder / file for file in mine], cache=cache)
     there = sorted({own for file in files if (own := _part_of(file)) in PARTS})
@@ -37,7 +38,7 @@ def read(folder: Path, files: Sequence[str], *, part: str, cache: Path) -> Pool:
 
 
 def _part_of(file: str) -> str:
-    return idx.part_of(file)[0] or parquet.part_of(file)
+    return idx.part_of(file)[0] or parquet_part_of(file)
 
 
 def _labels(said: Sequence[object], *, path: Path) -> list[int]:
@@ -72,15 +73,8 @@ def _usable(k: int, *, files: Sequence[Path], cache: Path) -> Path:
 
 def _rows(path: Path, *, cache: Path) -> tuple[list[int], dict[int, Path]]:
     """The label of each row, and the file of each row's image."""
-    try:
-        file = parquet._opened(path)
-        if "label" not in file.schema_arrow.names:
-            raise DataFileError(
-                f"{path}: wanted columns image and label, there are {', '.join(file.schema_arrow.names)}"
-            )
-        said = [label for batch in file.iter_batches(columns=["label"]) for label in batch.column(0).to_pylist()]
-        return _labels(said, path=path), parquet._unpacked(path, cache=cache)
-    except DataFileError:
-        raise
-    except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
-        raise DataFileError(f"{path}: no parquet file that can be read to its end ({error})") from error
+    there = parquet.columns(path)
+    if "label" not in there:
+        raise DataFileError(f"{path}: wanted columns image and label, there are {', '.join(there)}")
+    said = [row["label"] for row in parquet.rows(path, columns=["label"])]
+    return _labels(said, path=path), parquet.unpacked(path, cache=cache)

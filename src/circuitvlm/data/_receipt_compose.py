@@ -22,7 +22,7 @@ def compose(layout: str, sale: Sale, *, width: int, height: int, legible: float,
 
     Raises TightError where no such size fits.
     """
-    face = FACES[rng.choice(LAYOUTS[layout].faces)]
+    face = FACES[rng.choice([name for name in LAYOUTS[layout].faces if FACES[name].prints(sale.answer)])]
     least = face.least(legible)
     letters, leading = rng.randint(*_COLUMNS), rng.uniform(1.18, 1.45)
     look = _look(sale, rng)

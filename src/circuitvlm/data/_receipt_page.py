@@ -24,11 +24,19 @@ class TightError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A font of those that come with matplotlib; `x_height` is a share of its size, and states how small it may be."""
+    """A font of those that come with matplotlib; `x_height` is a share of its size, and states how small it may be.
+
+    Beyond ASCII, some have other letters where Unicode has ours: the ¥ of cmtt10 is a Ξ.
+    """
 
     regular: str
     bold: str
     x_height: float
+    beyond_ascii: bool = True
+
+    def prints(self, text: str) -> bool:
+        """Whether its letters are those of the text."""
+        return self.beyond_ascii or text.isascii()
 
     def least(self, legible: float) -> int:
         """The smallest size, in pixels, at which an x is so many pixels high."""
@@ -38,7 +46,8 @@ class Face:
 FACES: Mapping[str, Face] = {
     "mono": Face("DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf", 0.547),
     "mono_bold": Face("DejaVuSansMono-Bold.ttf", "DejaVuSansMono-Bold.ttf", 0.547),
-    "typewriter": Face("cmtt10.ttf", "cmtt10.ttf", 0.36),  # in truth 0.43; its $ closes to an 8 before
+    # Its x is in truth 0.43 high; its $ closes to an 8 before.
+    "typewriter": Face("cmtt10.ttf", "cmtt10.ttf", 0.36, beyond_ascii=False),
     "sans": Face("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", 0.547),
     "serif": Face("DejaVuSerif.ttf", "DejaVuSerif-Bold.ttf", 0.519),
     "times": Face("STIXGeneral.ttf", "STIXGeneralBol.ttf", 0.45),

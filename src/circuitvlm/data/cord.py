@@ -49,8 +49,8 @@ class Cord:
     `root` is a folder with parquet files, with {train,dev,test}/{image,json}/receipt_00000.{png,json}, or with JSON
     lines ({"image": path, "ground_truth" or "gt_parse": ..}), the part of which is told from their file's or folder's
     name; or owner/name of parquet files on the hub, which are downloaded into `cache` at `revision`. Each of `splits`
-    states its `part`: train, validation (elsewhere dev) or test. `on_unusable`: receipts without a parse or a readable
-    image are left out and counted ("count"), or an error that names them ("stop").
+    states its `part`: train, validation (elsewhere dev) or test; one that is null is left out. `on_unusable`: receipts
+    without a parse or a readable image are left out and counted ("count"), or an error that names them ("stop").
 
     Facts: `kind` (extract) and `answer`, the compact JSON text of the parse. Tags: kind and part.
     """
@@ -60,22 +60,23 @@ class Cord:
         *,
         root: str,
         revision: str,
-        splits: Mapping[str, Mapping[str, str]],
+        splits: Mapping[str, Mapping[str, str] | None],
         on_unusable: Literal["count", "stop"],
         cache: str,
     ) -> None:
-        for name, stated in splits.items():
+        taken = {name: stated for name, stated in splits.items() if stated is not None}
+        for name, stated in taken.items():
             if set(stated) != {"part"} or stated["part"] not in layout.PARTS:
                 raise ValueError(
                     f"cord: split {name!r} states {dict(stated)}; wanted its part, {', '.join(layout.PARTS)}"
                 )
-        twice = [part for part, count in Counter(stated["part"] for stated in splits.values()).items() if count > 1]
+        twice = [part for part, count in Counter(stated["part"] for stated in taken.values()).items() if count > 1]
         if twice:
             raise ValueError(f"cord: two splits state the part {twice[0]!r}; a receipt must lie in one of them only")
         if on_unusable not in ACTIONS:
             raise ValueError(f"cord: on_unusable is {on_unusable!r}; wanted count or stop.{near(on_unusable, ACTIONS)}")
         self.root, self.revision, self.on_unusable = root, revision, on_unusable
-        self.parts = {name: stated["part"] for name, stated in splits.items()}
+        self.parts = {name: stated["part"] for name, stated in taken.items()}
         self.cache = Path(cache).expanduser()
         self.unusable: Counter[str] = Counter()
         """How many receipts of the splits that were read could not be used, by reason."""

@@ -28,7 +28,7 @@ from circuitvlm.data._receipt_photo import photograph
 from circuitvlm.data._receipt_sale import Sale, sale
 from circuitvlm.runtime.allow import near
 
-VERSION = 1
+VERSION = 2
 """Raise this whenever the same settings would give other receipts or other pixels: old caches are then left alone."""
 
 ATTEMPTS = 400
@@ -67,7 +67,7 @@ class Receipts:
     to 1 (crumpled, on a table, in bad light; each picture has between 0.3 and 1 of it). `cache` is the folder they are
     kept in, `workers` the number of processes that draw them (0: this one). Each split states `count`, `items` (least
     and most), `layouts` (names; one given twice is drawn twice as often) and `receipts` (train, validation or test: the
-    share of all receipts that it draws from).
+    share of all receipts that it draws from); one that is null is left out.
 
     Facts: `kind` (extract) and `answer`, the compact JSON text of the parse. Tags: kind, layout, money (currency and
     number style) and items.
@@ -82,7 +82,7 @@ class Receipts:
         noise: float,
         cache: str,
         workers: int,
-        splits: Mapping[str, Mapping[str, Any]],
+        splits: Mapping[str, Mapping[str, Any] | None],
     ) -> None:
         if not 0 <= noise <= 1:
             raise ValueError(f"receipts: noise is {noise}; wanted 0 (clean) to 1 (crumpled)")
@@ -91,6 +91,7 @@ class Receipts:
         self._splits = {
             name: _split(name, settings, seed=seed, width=width, height=height, noise=float(noise))
             for name, settings in splits.items()
+            if settings is not None
         }
         for split in self._splits.values():
             _check_room(split)
@@ -190,8 +191,8 @@ def _split(name: str, settings: Mapping[str, Any], *, seed: int, width: int, hei
     wanted = {"count", "items", "layouts", "receipts"}
     if set(settings) != wanted:
         raise ValueError(f"receipts: split {name!r} states {sorted(settings)}, wanted {sorted(wanted)}")
-    low, high = settings["items"]
-    layouts = tuple(settings["layouts"])
+    low, high = _least_and_most(settings["items"], name=name)
+    layouts = (settings["layouts"],) if isinstance(settings["layouts"], str) else tuple(settings["layouts"])
     for layout in layouts:
         if layout not in LAYOUTS:
             raise ValueError(
@@ -205,21 +206,28 @@ def _split(name: str, settings: Mapping[str, Any], *, seed: int, width: int, hei
             )
     if not layouts:
         raise ValueError(f"receipts: split {name!r} states no layouts, wanted some of {', '.join(LAYOUTS)}")
-    if settings["receipts"] not in SHARES:
+    if settings["receipts"] not in list(SHARES):
         raise ValueError(f"receipts: split {name!r} has receipts {settings['receipts']!r}, wanted {list(SHARES)}")
-    if settings["count"] < 1:
-        raise ValueError(f"receipts: split {name!r} has count {settings['count']}, wanted 1 or more")
+    if type(settings["count"]) is not int or settings["count"] < 1:
+        raise ValueError(f"receipts: split {name!r} has count {settings['count']!r}, wanted 1 or more")
     return Split(
         name=name,
         seed=seed,
         width=width,
         height=height,
         noise=noise,
-        count=int(settings["count"]),
-        items=(int(low), int(high)),
+        count=settings["count"],
+        items=(low, high),
         layouts=layouts,
         receipts=settings["receipts"],
     )
+
+
+def _least_and_most(items: Any, *, name: str) -> tuple[int, int]:
+    """Two whole numbers. Raises ValueError for anything else."""
+    if not isinstance(items, Sequence) or len(items) != 2 or any(type(item) is not int for item in items):
+        raise ValueError(f"receipts: split {name!r} has items {items!r}; wanted least and most, such as [1, 3]")
+    return items[0], items[1]
 
 
 def _check_room(split: Split) -> None:

@@ -12,8 +12,10 @@ from circuitvlm.core.record import Score
 from circuitvlm.metric._json_counts import Counts, scored
 from circuitvlm.metric._json_fields import Fields, TooLargeError, normalise, paths
 
-PAIRS = 1_000_000
-"""Pairs of items to compare: two receipts of 1,000 items."""
+PAIRS = 4_000_000
+"""Pairs of items to compare: about three seconds. Two receipts of 300 items with four things added to each have half
+of it.
+"""
 
 
 class ItemF1:
@@ -21,7 +23,7 @@ class ItemF1:
 
     Lists of objects at the same path are aligned one to one, so that as many fields as possible are right (maximum
     weight assignment: Kuhn 1955, Naval Research Logistics Quarterly 2), and so are the lists inside them: a price that
-    sits with another item is wrong. Worth 0 beyond the bounds of FieldF1 or a million pairs of items.
+    sits with another item is wrong. Worth 0 beyond the bounds of FieldF1 or four million pairs of items.
     """
 
     def score(self, predicted: Any, truth: Any) -> Score:
@@ -30,6 +32,9 @@ class ItemF1:
     def counts(self, predicted: dict[str, Any], truth: dict[str, Any]) -> Counts:
         """Raises TooLargeError."""
         said, wanted = normalise(predicted), normalise(truth)
+        if said == wanted:
+            count = paths(wanted).total()
+            return Counts(right=count, said=count, wanted=count)
         pairs = _objects(said) * _objects(wanted)
         if pairs > PAIRS:
             raise TooLargeError(f"{pairs:,} pairs of items, more than {PAIRS:,}")

@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,9 +47,7 @@ def locate(weights: str, *, key: str = "model.weights", like: str = "Qwen/Qwen2-
             f"Give the folder of a Hugging Face checkpoint ({key}=/path/to/folder) or a hub name such as {like}."
         )
     try:
-        return Path(
-            snapshot_download(weights, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"])
-        )
+        return _downloaded(weights)
     except Exception as error:  # every way of not reaching the hub has the same two-line answer
         log.debug("download of %s failed", weights, exc_info=error)
         raise FileNotFoundError(
@@ -57,6 +56,12 @@ def locate(weights: str, *, key: str = "model.weights", like: str = "Qwen/Qwen2-
             f"Download it where there is a network (hf download {weights} --local-dir DIR) and run with "
             f"{key}=DIR, or try the recipe on its small stand-in with standin=true."
         ) from None
+
+
+@cache
+def _downloaded(weights: str) -> Path:
+    """The hub is asked once in a process: a model is asked for its folder often, and has to stay at one commit."""
+    return Path(snapshot_download(weights, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"]))
 
 
 def _metas(folder: Path) -> Path | None:

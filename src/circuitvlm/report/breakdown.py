@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from circuitvlm.report.grade import Grades, Item
-from circuitvlm.report.significance import mean, paired
+from circuitvlm.report.significance import paired
 from circuitvlm.report.table import NOTHING, cell, percent, row
 
 FEWEST, MOST = 2, 20
@@ -96,12 +96,14 @@ def _pairs_of(task: str, graded: Grades) -> list[str]:
     both = [(item, executed[question]) for question, item in direct.items() if question in executed]
     if not both:
         return []
+    old, new = (Grades(tuple(pair[way] for pair in both)) for way in (0, 1))
     lines = []
     for metric in both[0][0].scores:
         if all(metric in item.scores for pair in both for item in pair):
-            old, new = ([pair[way].scores[metric] for pair in both] for way in (0, 1))
-            cells = [percent(mean(old)), percent(mean(new)), percent(paired(new, old), sign="+")]
-            lines.append(row([f"{task}/{metric}", str(len(both)), *cells]))
+            asked, run = f"{task}/{metric}", f"{task}{EXECUTED}/{metric}"
+            scores = new.values(run), old.values(asked)
+            gain = percent(paired(*scores), sign="+") if all(scores) else NOTHING
+            lines.append(row([asked, str(len(both)), cell(old, asked), cell(new, run), gain]))
     return lines
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -43,30 +43,23 @@ class Grades:
     def values(self, metric: str) -> list[float]:
         """The scores of a metric, named task/metric, in the items' order; their mean is the metric.
 
-        Empty where no item has one: a split of other kinds, or scores from before the task had this metric. Weighted
-        scores are linearised around their weighted mean, which gives intervals and differences of a ratio of sums to
-        first order (R. S. Woodruff 1971, J. Am. Stat. Assoc. 66); one may lie outside of [0, 1].
+        Empty where no item has one: a split of other kinds, scores from before the task had this metric, or weights
+        that are all 0. Weighted scores are linearised around their weighted mean, which gives intervals and differences
+        of a ratio of sums to first order (R. S. Woodruff 1971, J. Am. Stat. Assoc. 66); one may lie outside of [0, 1].
         """
-        task, _, name = metric.rpartition("/")
-        items = [item for item in self.items if item.task == task and name in item.scores]
-        scores, weights = [item.scores[name] for item in items], [item.weights.get(name, 1.0) for item in items]
-        total = sum(weights)
-        if total == 0 or all(weight == 1 for weight in weights):
-            return scores
-        ratio = sum(weight * score for weight, score in zip(weights, scores, strict=True)) / total
-        share = len(items) / total
-        return [ratio + share * weight * (score - ratio) for weight, score in zip(weights, scores, strict=True)]
+        return _linear(self._scored(metric))
 
     def metrics(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(f"{item.task}/{name}" for item in self.items for name in item.scores))
 
     def interval(self, metric: str) -> Interval:
-        """The mean of a metric with its 95 % interval."""
-        found = mean(self.values(metric))
+        """The mean of a metric with its 95 % interval, which items without weight do not make any narrower."""
+        found = mean(_linear([(score, weight) for score, weight in self._scored(metric) if weight]))
         return Interval(found.value, max(0.0, found.low), min(1.0, found.high))
 
     def means(self) -> dict[str, float]:
-        return {metric: self.interval(metric).value for metric in self.metrics()}
+        """The mean of each metric that has values."""
+        return {metric: self.interval(metric).value for metric in self.metrics() if self.values(metric)}
 
     def where(self, tag: str, value: str) -> Grades:
         """The items that carry this tag."""
@@ -74,7 +67,7 @@ class Grades:
 
     def save(self, path: Path) -> None:
         """JSON with the means, their intervals, and every item."""
-        summary = {m: {"count": len(self.values(m)), **asdict(self.interval(m))} for m in self.metrics()}
+        summary = {m: {"count": len(self.values(m)), **asdict(self.interval(m))} for m in self.means()}
         body = {"metrics": summary, "items": [asdict(item) for item in self.items]}
         write_atomic(path, json.dumps(body, indent=1, ensure_ascii=False))
 
@@ -82,6 +75,12 @@ class Grades:
     def load(path: Path) -> Grades:
         body = json.loads(path.read_text(encoding="utf-8"))
         return Grades(tuple(Item(**item) for item in body["items"]))
+
+    def _scored(self, metric: str) -> list[tuple[float, float]]:
+        """Score and weight of each item that has the metric."""
+        task, _, name = metric.rpartition("/")
+        items = (item for item in self.items if item.task == task and name in item.scores)
+        return [(item.scores[name], item.weights.get(name, 1.0)) for item in items]
 
 
 def grade(
@@ -96,6 +95,17 @@ def grade(
         )
     graded = (_item(q, replies[q.id], tasks[q.task]) for q in questions)
     return Grades(tuple(bar(graded, total=len(questions), label=f"grading {label}")))
+
+
+def _linear(scored: Sequence[tuple[float, float]]) -> list[float]:
+    """Scores with weights as values whose mean is the weighted mean of the scores; none where all weights are 0."""
+    total = sum(weight for _, weight in scored)
+    if not total:
+        return []
+    if all(weight == 1 for _, weight in scored):
+        return [score for score, _ in scored]
+    ratio, share = sum(score * weight for score, weight in scored) / total, len(scored) / total
+    return [ratio + share * weight * (score - ratio) for score, weight in scored]
 
 
 def _item(question: Example, reply: Reply, task: Task) -> Item:

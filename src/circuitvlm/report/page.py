@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 
 from circuitvlm.report import figure
 from circuitvlm.report.figure import Bar
+from circuitvlm.report.grade import Grades
 from circuitvlm.report.published import CHANCE, Beside, Published, against, base_of, findings, table_of
 from circuitvlm.report.scienceqa import AVERAGE, GROUPS
 from circuitvlm.report.significance import of_runs
@@ -122,12 +123,13 @@ def _table(study: Study, split: str, metric: str, published: Sequence[Published]
 
 def _groups(arm: Arm, split: str, metric: str) -> dict[str, list[list[float]]]:
     """Group -> for each seed the scores of its items; a group without items is left out."""
-    task, _, name = metric.rpartition("/")
+    task = metric.rpartition("/")[0]
     found: dict[str, list[list[float]]] = {}
     items = [[item for item in trial.grades[split].items if item.task == task] for trial in arm.trials]
     asked = all("has_hint" in item.tags for seed in items for item in seed)
     for group, belongs in GROUPS.items() if asked else ((AVERAGE, lambda tags: True),):
-        scores = [[item.scores[name] for item in seed if belongs(item.tags)] for seed in items]
+        parts = [Grades(tuple(item for item in seed if belongs(item.tags))) for seed in items]
+        scores = [part.values(metric) for part in parts]
         if all(scores):
             found[group] = scores
     return found

@@ -87,9 +87,9 @@ class Study:
         return tuple(split for split in first if all(split in other for other in others))
 
     def metrics(self, split: str) -> tuple[str, ...]:
-        """The metrics, as task/metric, that every run has on a split."""
-        first, *others = (trial.grades[split].metrics() for arm in self.arms for trial in arm.trials)
-        return tuple(metric for metric in first if all(metric in other for other in others))
+        """The metrics, as task/metric, of which every run has values on a split."""
+        parts = [trial.grades[split] for arm in self.arms for trial in arm.trials]
+        return tuple(metric for metric in parts[0].metrics() if all(part.values(metric) for part in parts))
 
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
+from omegaconf import MISSING, OmegaConf
+
+OWN_KEYS = {"run": ("shares", "lr_scale"), "evaluation": ("model", "trainer")}
+"""Mappings whose keys are the user's, or another schema's: said on the command line without a `+`."""
 
 
 @dataclass
@@ -80,13 +83,16 @@ class Evaluation:
     max_new_tokens: int | None = None
     data: dict[str, Any] = field(default_factory=dict)  # whole sources in place of the run's own, or changes to those
     tasks: dict[str, Any] = field(default_factory=dict)  # the same of its tasks
-    trainer: dict[str, Any] | None = None
-    model: dict[str, Any] | None = None
+    trainer: dict[str, Any] = field(default_factory=dict)  # merged over the run's own, as is `model`
+    model: dict[str, Any] = field(default_factory=dict)
     precision: str | None = None
 
 
 def register() -> None:
     """Make the schemas known to Hydra; harmless to repeat, needed before anything is composed."""
     store = ConfigStore.instance()
-    store.store(name="run_schema", node=Run)
-    store.store(name="evaluation_schema", node=Evaluation)
+    for name, schema in (("run", Run), ("evaluation", Evaluation)):
+        node = OmegaConf.structured(schema)
+        for key in OWN_KEYS[name]:  # Hydra lets nobody add a key to a mapping that does not say so
+            OmegaConf.set_struct(node[key], False)
+        store.store(name=f"{name}_schema", node=node)

@@ -54,32 +54,45 @@ def transfer(
 def audit(
     root: Annotated[
         str,
-        typer.Argument(metavar="FOLDER", help="A CircuitSense or ScienceQA folder, or CircuitSense's name on the hub."),
+        typer.Argument(
+            metavar="FOLDER", help="A CircuitSense, ScienceQA or CORD folder, or CircuitSense's name on the hub."
+        ),
     ],
-    cache: Annotated[str, typer.Option(metavar="FOLDER", help="For what is downloaded.")] = "cache/circuitsense",
-    max_samples: Annotated[int | None, typer.Option(min=1, help="Look at this many questions only.")] = None,
+    cache: Annotated[
+        str, typer.Option(metavar="FOLDER", help="For what is downloaded or unpacked.")
+    ] = "cache/circuitsense",
+    max_samples: Annotated[
+        int | None, typer.Option(min=1, help="Look at this many questions only, of CircuitSense.")
+    ] = None,
 ) -> None:
     """Say what is in a CircuitSense folder, what of it cannot be used, and which stored answers the solver contradicts.
 
     Of a ScienceQA folder (with problems.json): what is in it by split, subject and grade, what cannot be asked or has
-    no image, and what lies in two splits. Exit code 0: nothing is wrong. 1: something is.
+    no image, and what lies in two splits. Of a CORD folder (receipts with their JSON, JSON lines or parquet): what is
+    in it by part and field, what cannot be used, and what lies in two parts. Exit code 0: nothing is wrong. 1:
+    something is.
 
     \b
     circuitvlm audit datasets/grid_v11
     circuitvlm audit datasets/scienceqa
+    circuitvlm audit datasets/cord
     circuitvlm audit armanakbari4/CircuitSense --max-samples 200
     """
     with told():
         setup_logging()
+        from circuitvlm.data import _cord_audit as cord
         from circuitvlm.data import _scienceqa_audit as scienceqa
         from circuitvlm.data._circuitsense_audit import audit as audited
 
-        if scienceqa.is_scienceqa(root):
-            looked = scienceqa.audit(root)
-            lines, wrong = looked.lines(), looked.faulty
-        else:
+        known = scienceqa if scienceqa.is_scienceqa(root) else cord if cord.is_cord(root) else None
+        if known is None:
             found = audited(root, cache=cache, max_samples=max_samples)
             lines, wrong = found.lines(), bool(found.contradictions)
+        elif max_samples is not None:
+            raise ValueError(f"--max-samples is of CircuitSense, and {root} is none: all of it is looked at")
+        else:
+            looked = scienceqa.audit(root) if known is scienceqa else cord.audit(root, cache=cache)
+            lines, wrong = looked.lines(), looked.faulty
         for line in lines:
             typer.echo(line)
     raise typer.Exit(1 if wrong else 0)

@@ -21,14 +21,15 @@ from circuitvlm.core.record import Example
 from circuitvlm.report.grade import Grades, grade
 from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime import seed
-from circuitvlm.runtime.allow import instantiate, near
+from circuitvlm.runtime.allow import instantiate
 from circuitvlm.runtime.check import ConfigError, check
 from circuitvlm.runtime.progress import rank
 from circuitvlm.runtime.rate import REFERENCE, scaled
+from circuitvlm.training import unfit
 from circuitvlm.training.callback.dropout_profile import dropouts, stacks_of
 from circuitvlm.training.checkpoint import LAST, Checkpoint
 from circuitvlm.training.chosen import chosen
-from circuitvlm.training.data_module import VALIDATION, Asked, Data, Questions, Window
+from circuitvlm.training.data_module import TRAIN, VALIDATION, Asked, Data, Questions, Window
 from circuitvlm.training.module import Module
 from circuitvlm.training.replies import read_replies
 from circuitvlm.training.standin import small
@@ -93,7 +94,7 @@ class Run:
     def steps(self) -> int:
         if self.cfg["steps"] is not None:
             return int(self.cfg["steps"])
-        questions = Questions(self.sources, self.tasks, "train", limit=None)
+        questions = Questions(self.sources, self.tasks, TRAIN, limit=None)
         return math.ceil(float(self.cfg["epochs"]) * len(questions) / int(self.cfg["global_batch"]))
 
     @cached_property
@@ -163,23 +164,9 @@ class Run:
     def refuse_unfit(self) -> None:
         """Raise ConfigError for what only the sources can tell, now and not after the training.
 
-        That is a misspelt split, and a callback that chooses by what a validation measures, where there is none.
+        That is a misspelt split, shares that cannot be kept, a callback that goes by a validation where there is none.
         """
-        known = sorted({split for source in self.sources.values() for split in source.splits()})
-        odd = [f"evaluate: no split {s!r}.{near(s, known)}" for s in self.cfg["evaluate"] if s not in known]
-        parts = {source: list(self.tasks) for source in self.sources}
-        named = [*parts, *(f"{source}/{task}" for source, tasks in parts.items() for task in tasks)]
-        odd += [
-            f"shares: no source or source/task {s!r}.{near(s, named)}" for s in self.cfg["shares"] if s not in named
-        ]
-        if self.cfg["steps"] != 0 and not self.validates:
-            odd += [
-                f"callback.{name}: it goes by {part['monitor']!r}, but no source states the split {VALIDATION!r}, so "
-                f"nothing is validated; state one, or say callback.{name}=null: the last checkpoint is the run's"
-                for name, part in (self.cfg["callback"] or {}).items()
-                if part and part.get("monitor")
-            ]
-        if odd:
+        if odd := list(unfit.faults(self.cfg, self.sources, self.tasks)):
             raise ConfigError(odd)
 
     def train(self) -> None:
@@ -203,8 +190,8 @@ class Run:
         if (blr := self.cfg["blr"]) is not None:
             lr, batch = self.cfg["optimizer"]["lr"], self.cfg["global_batch"]
             log.info("optimizer.lr: blr %g x global_batch %d / %d = %g", blr, batch, REFERENCE, lr)
-        if not self.validates:
-            log.info("no source states the split %r: nothing is validated while training", VALIDATION)
+        for silence in unfit.silences(self.cfg, self.sources):
+            log.info("%s", silence)
 
     def save(self, folder: Path) -> None:
         """A folder that plain peft and transformers load: adapter, tokenizer, processor and chat template."""
@@ -233,6 +220,11 @@ class Run:
         if rank() == 0:
             grades.save(out / split / "scores.json")
         return grades
+
+    def let_go(self) -> None:
+        """Give the model's memory back; what is asked for again is built again."""
+        for part in ("module", "trainer", "data"):  # all three hold the net
+            self.__dict__.pop(part, None)
 
     def summary(self) -> dict[str, Any]:
         """What was trained, for how long, and on how much."""

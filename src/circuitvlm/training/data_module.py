@@ -19,6 +19,7 @@ from circuitvlm.core.record import Example, Picture
 from circuitvlm.core.tensor import Batch, Encoded
 from circuitvlm.training.sampler import Mixed, OnceSampler, Shuffled, Stream, WindowSampler
 
+TRAIN = "train"
 VALIDATION = "validation"
 """The split that is validated while training. A run whose sources do not state it has no validation."""
 
@@ -240,7 +241,7 @@ class Data(LightningDataModule):
         return Questions(self.sources, self.tasks, split, limit=limit)
 
     def train_dataloader(self) -> WindowLoader:
-        questions = self.questions("train")
+        questions = self.questions(TRAIN)
         rank, world = _rank_and_world()
         sampler = WindowSampler(
             self._stream(questions),
@@ -261,7 +262,11 @@ class Data(LightningDataModule):
     def _stream(self, questions: Questions) -> Stream:
         if not self.shares:
             return Shuffled(len(questions), self.window.seed)
-        return Mixed(questions.among(list(self.shares)), list(self.shares.values()), self.window.seed)
+        parts = dict(zip(self.shares, questions.among(list(self.shares)), strict=True))
+        for name, share in self.shares.items():
+            if share and not parts[name]:
+                raise ValueError(f"shares.{name}: no task asks about it in {TRAIN!r}; say shares.{name}=0")
+        return Mixed(list(parts.values()), list(self.shares.values()), self.window.seed)
 
     def val_dataloader(self) -> DataLoader[Any]:
         questions = self.questions(VALIDATION, limit=self.validate_items)

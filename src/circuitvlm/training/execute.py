@@ -7,7 +7,7 @@ import logging
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,10 @@ from circuitvlm.report.grade import Grades
 from circuitvlm.report.table import comparison
 from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime import provenance
-from circuitvlm.runtime.check import check
+from circuitvlm.runtime.check import ConfigError, check
 from circuitvlm.runtime.lock import HeldError, held
 from circuitvlm.runtime.progress import rank, setup_logging
-from circuitvlm.training import child, control, trial
+from circuitvlm.training import child, control, trial, unfit
 from circuitvlm.training.assemble import Run, trained_run
 
 log = logging.getLogger(__name__)
@@ -116,10 +116,13 @@ def execute_evaluation(cfg: DictConfig) -> None:
 def _grade(run: Run, cfg: DictConfig, *, where: Path) -> None:
     splits = list(cfg.splits) if cfg.splits else run.cfg["evaluate"]
     limit = next((n for n in (cfg["items"], cfg.max_samples) if n is not None), run.cfg["evaluate_items"])
+    if odd := list(unfit.odd_splits(splits, run.sources, key="splits")):
+        raise ConfigError(odd)
     rows = {}
-    for name, out, other in _systems(run, cfg, where=where):
+    for name, (out, other) in _systems(run, cfg, where=where).items():
         found = other.evaluate(splits, items=limit, out=out, shuffle_images=cfg.shuffle_images)
         rows[f"{name}, images shuffled" if cfg.shuffle_images else name] = found
+        other.let_go()  # one model at a time is in memory
     if rank() == 0:
         own = next(iter(rows.values()))
         text = comparison(rows, notes={}) + _further(own, run.tasks, folder=where)
@@ -127,19 +130,29 @@ def _grade(run: Run, cfg: DictConfig, *, where: Path) -> None:
         log.info("graded: %s\n%s", where, text)
 
 
-def _systems(run: Run, cfg: DictConfig, *, where: Path) -> Iterator[tuple[str, Path, Run]]:
-    """Name, folder of the replies, and run of each row, made as it is asked for: one model at a time is in memory."""
-    yield Path(cfg.run).name, where, run
+def _systems(run: Run, cfg: DictConfig, *, where: Path) -> dict[str, tuple[Path, Run]]:
+    """Folder of the replies, and run, of each row by its name. All are asked what the first one is.
+
+    Raises for one that cannot be asked that, before the first is.
+    """
     changes = {**_changes(cfg), "data": run.cfg["data"]}
-    taken = {Path(cfg.run).name}
+    made = {Path(cfg.run).resolve().name: (where, run)}
     for path in map(Path, cfg.beside or ()):
-        name = path.name if path.name not in taken else str(path)
-        taken.add(name)
+        short = path.resolve().name
+        name = str(path) if short in (*made, ZERO_SHOT) else short
+        if name in made:
+            raise ConfigError([f"beside: {path} stands there twice"])
         other = trained_run(path, changes=changes, task_type=cfg.task_type)
-        yield name, where / "beside" / name.replace("/", "_"), other
+        if missing := [task for task in run.tasks if task not in other.tasks]:
+            raise ConfigError(
+                [f"beside: {path} has no task {', '.join(missing)}; say task=[..] to ask both the same questions"]
+            )
+        other.tasks = {task: other.tasks[task] for task in run.tasks}
+        made[name] = (where / "beside" / name.replace("/", "_"), other)
     if cfg.zero_shot:
         base = trained_run(Path(cfg.run), changes=changes, task_type=cfg.task_type, adapted=False)
-        yield ZERO_SHOT, where / "beside" / ZERO_SHOT, base
+        made[ZERO_SHOT] = (where / "beside" / ZERO_SHOT, base)
+    return made
 
 
 def _further(grades: Mapping[str, Grades], tasks: Mapping[str, Task], *, folder: Path) -> str:

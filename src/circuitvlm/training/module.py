@@ -85,7 +85,9 @@ class Module(LightningModule):
         self.train_loss, self.validation_loss = MeanMetric(), MeanMetric()
         self.answer_tokens = SumMetric()
         self.by_source = _asked_by_several(truths.values())
-        asked = dict.fromkeys([*tasks, *(f"{source}/{task}" for task, source in sorted(self.by_source))])
+        validated = {example.task for example in truths.values()}  # a score of nothing would be NaN
+        asked = [task for task in tasks if task in validated]
+        asked += [f"{source}/{task}" for task, source in sorted(self.by_source)]
         self.scores = torch.nn.ModuleDict(
             {f"{words}/{name}": MeanMetric() for words in asked for name in tasks[words.rpartition("/")[2]].metrics}
         )
