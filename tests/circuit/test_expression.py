@@ -245,10 +245,10 @@ def test_canonical_takes_off_what_only_typesets() -> None:
     ],
 )
 def test_what_is_no_formula_is_refused_at_once(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ExpressionError):
         parse(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_an_error_says_what_was_wrong() -> None:
@@ -333,13 +333,13 @@ def test_a_printed_formula_is_read_back(tree: Expression) -> None:
     | st.text(max_size=60)
 )
 def test_no_text_does_more_than_be_refused(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         parse(text)
         parse(text, NAMES)
     except ExpressionError:
         pass
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def test_no_text_does_more_than_be_refused(text: str) -> None:
     ],
 )
 def test_long_texts_take_time_in_proportion(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with contextlib.suppress(ExpressionError):
         parse(text)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0

@@ -100,12 +100,12 @@ def test_a_mesh_too_large_to_be_written_is_refused_at_once() -> None:
         for y in range(6):
             lines += [f"Ra{x}{y} n{x}_{y} n{x + 1}_{y} Ra{x}{y}", f"Rb{x}{y} n{x}_{y} n{x}_{y + 1} Rb{x}{y}"]
     circuit = netlist.parse("\n".join([*lines, "R99 n6_6 0 R99", "R98 n5_6 n6_6 R98"]))
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(TooLargeError):
         transfer_function(circuit, source="V1", output="R99")
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert matches_circuit("1", circuit, "V1", "R99") is Verdict.DIFFERENT  # judging needs no formula
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_an_ideal_op_amp_is_solved_in_numbers_too() -> None:

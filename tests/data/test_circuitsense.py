@@ -391,10 +391,10 @@ def test_any_text_has_a_kind_or_a_reason(question: str, answer: str, options: st
     "text", ["1" * 200_000, "$" * 200_000, "V1 " * 60_000, "_{" * 90_000, ".control\n" * 20_000, "a " * 99_999]
 )
 def test_hostile_lengths_are_read_at_once(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     kinds.facts_of(Draft(question=f"What is the current {text}", answer=text, images=(), netlist=text), None)
     kinds.options_of(text)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 # --------------------------------------------------------------------------------------------------------------- files
@@ -572,17 +572,17 @@ USES = "".join(
     ],
 )
 def test_a_hostile_svg_is_refused_at_once(svg: str, reason: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(UnusableError, match=reason):
         images.rasterised(svg.encode())
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_copies_within_copies_of_themselves_are_refused_at_once() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(UnusableError, match="unreadable image"):
         drawn('<g id="a"><use href="#b"/></g><g id="b"><use href="#a"/></g><use href="#a"/>')
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(

@@ -406,8 +406,8 @@ def test_a_receipt_of_300_items_and_of_odd_letters_is_read(tmp_path: Path) -> No
     parse = {"menu": [{"nm": f'"Kopi"\\ <s_{k}> 😀\n', "price": f"{k},000"} for k in range(300)]}
     text = json.dumps({"image": IMAGE, "gt_parse": parse})
     write_lines(tmp_path / "lines", [text, json.dumps({"image": IMAGE, "gt_parse": {"nm": "\ud83d"}})])
-    began = time.perf_counter()
+    began = time.process_time()
     first, second = source(tmp_path / "lines", **ONE_TEST).examples("test")
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     assert json.loads(str(first.facts["answer"])) == parse
     assert second.facts["answer"] == '{"nm":"?"}'

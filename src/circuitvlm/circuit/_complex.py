@@ -41,13 +41,13 @@ def evaluate(node: Expression, *, turn: int, until: float, known: Mapping[str, E
     """The value (an mpmath number) at a random point: positive symbols near 1, s in the right half plane.
 
     Branches of roots and logarithms are those of positive element values. `known` symbols stand for other formulas.
-    Raises BoundError past `until` (time.monotonic), at poles, and for what grows too large.
+    Raises BoundError past `until` (time.thread_time), at poles, and for what grows too large.
     """
     context = _own.context
     given = known or {}
 
     def of(expression: Expression) -> Any:
-        if time.monotonic() > until:
+        if time.thread_time() > until:
             raise BoundError("the formula took too long")
         if expression.op == "symbol":
             stands_for = given.get(expression.name)

@@ -95,7 +95,7 @@ def _eliminated(rows: list[dict[int, int]], size: int, *, until: float) -> list[
     open_rows = {number: {c: v for c, v in row.items() if v} for number, row in enumerate(rows)}
     pivots: list[tuple[int, dict[int, int]]] = []
     while open_rows:
-        if time.monotonic() > until:
+        if time.thread_time() > until:
             raise _complex.BoundError("the circuit took too long")
         number = min(open_rows, key=lambda n: (len(open_rows[n]), n))
         row = open_rows.pop(number)

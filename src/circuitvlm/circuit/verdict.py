@@ -18,7 +18,8 @@ from circuitvlm.circuit.probe import Probe
 __all__ = ["Verdict", "equal_expressions", "matches_circuit", "matches_unknown"]
 
 SECONDS = 0.8
-"""Longest time that a comparison may take; what is not decided by then is not accepted."""
+"""Longest time that a comparison may compute, of the thread's own: a busy machine must not change a verdict.
+What is not decided by then is not accepted."""
 
 
 def equal_expressions(a: str, b: str, symbols: Iterable[str] | None = None) -> Verdict:
@@ -31,10 +32,10 @@ def equal_expressions(a: str, b: str, symbols: Iterable[str] | None = None) -> V
     as what stands behind; a text whose sides contradict each other is "different". An equation equals the one with
     its sides exchanged. Symbols that a text defines beside its formula ("where \\tau = RC") are put in, but for
     `symbols` and those that the other text leaves undefined; a definition that cannot be put in, as one in a circle,
-    counts as none. A text that is no formula, or has no value anywhere, is "unreadable". Ends within a second; safe in
-    threads; nothing is executed.
+    counts as none. A text that is no formula, or has no value anywhere, is "unreadable". Computes for a second at
+    most; safe in threads; nothing is executed.
     """
-    until = time.monotonic() + SECONDS
+    until = time.thread_time() + SECONDS
     known = None if symbols is None else Vocabulary(symbols)
     try:
         first, second = _both(a, b, known)
@@ -64,7 +65,7 @@ def matches_circuit(answer: str, circuit: Circuit, source: str = "V1", output: s
     use either, and define other symbols beside its formula. E sources with the gain `Ad` or `inf` are ideal op-amps,
     unless the answer itself speaks of that gain.
     A netlist in lcapy's dialect is read by lcapy's conventions, in each of the ways that its versions have
-    (`dialect.readings`). Ends within a second.
+    (`dialect.readings`). Computes for a second at most.
     Raises KeyError for an unknown source or output, UnsolvableDeviceError for devices that are not linear, and
     SingularCircuitError for a circuit that has no transfer function.
     """
@@ -87,7 +88,7 @@ def matches_unknown(answer: str, circuit: Circuit, probe: Probe) -> Verdict:
 
 def _best(answer: str, meant: Sequence[tuple[Circuit, Wanted]]) -> Verdict:
     """The best verdict over all that the netlist and the question may mean."""
-    until = time.monotonic() + SECONDS
+    until = time.thread_time() + SECONDS
     found: list[Verdict] = []
     for circuit, wanted in meant:
         found.append(Asked(circuit, wanted, until=until).judged(answer))
