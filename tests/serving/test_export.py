@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoTokenizer, Qwen2VLForConditionalGeneration
+from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2VLForConditionalGeneration
 from typer.testing import CliRunner
 
 from circuitvlm.model._lavin_net import class_tokens
@@ -152,3 +152,21 @@ def test_a_lavin_leaves_as_the_two_folders_that_its_family_takes(made: Path) -> 
     assert torch.equal(pair[0].tokens_T, pair[1].tokens_T)
     assert torch.equal(pair[0].vision["pixel_values"], pair[1].vision["pixel_values"])
     assert not list(made.glob("out/*/adapter*"))
+
+
+def test_an_llm_leaves_alone_where_the_encoder_in_front_of_it_was_not_trained(made: Path) -> None:
+    run = run_of(
+        made / "run", "model=projector_tiny", "adapter=full", "adapter.components=[llm]", "dropout=constant_none"
+    )
+    assert run.module.net is not None
+    export_run(made / "run", made / "out", dtype="float32")
+    loaded, told = AutoModelForCausalLM.from_pretrained(made / "out", output_loading_info=True)
+    assert not any(told.values()), told
+    torch.testing.assert_close(logits(loaded), logits(run.module.net.weights), atol=1e-5, rtol=1e-5)
+    assert AutoTokenizer.from_pretrained(made / "out").chat_template
+
+
+def test_an_llm_does_not_leave_without_an_encoder_that_was_trained(made: Path) -> None:
+    run_of(made / "run", "model=projector_tiny", "adapter=full", "dropout=constant_none")
+    with pytest.raises(ExportError, match="encoder"):
+        export_run(made / "run", made / "out", dtype="float32")

@@ -24,8 +24,8 @@ from circuitvlm.circuit import draw, generate, netlist
 from circuitvlm.core.contract import Task
 from circuitvlm.core.record import Example, Picture
 from circuitvlm.core.tensor import Batch
+from circuitvlm.model._projector_net import Encoder
 from circuitvlm.model.lavin import Lavin
-from circuitvlm.model.projector import Projector
 from circuitvlm.runtime.folder import read_config
 from circuitvlm.serving.load import NOTE, netlist_task, note_of, without_data
 from circuitvlm.serving.merge import Drift, dequantized, drift, logits, plain
@@ -97,8 +97,11 @@ def _write(model: Any, run: Run, out: Path) -> None:
         _fill(out / TOWER, lambda folder: (tower.save_pretrained(folder), codec.images.save_pretrained(folder)))
         _fill(out / LLM, lambda folder: (model.save_pretrained(folder), codec.tokenizer.save_pretrained(folder)))
         return
-    if isinstance(run.model, Projector):
+    if isinstance(getattr(model, "projector", None), Encoder):
         del model.projector  # new weights, which have learned nothing: merge.plain refuses others
+        own: Any = run.data.codec
+        _fill(out, lambda folder: (model.save_pretrained(folder), own.tokenizer.save_pretrained(folder)))
+        return
 
     def fill(folder: Path) -> None:
         model.save_pretrained(folder)

@@ -54,7 +54,8 @@ def plain(weights: Any) -> PreTrainedModel:
             f"the net is a {type(merged).__name__}, put together of several models; Hugging Face has no one format for "
             "it. Use the run's folder, or its adapter's beside the models."
         )
-    if any(isinstance(part, Encoder) for part in merged.modules()):
+    encoders = [part for part in merged.modules() if isinstance(part, Encoder)]
+    if any(weight.requires_grad for encoder in encoders for weight in encoder.parameters()):
         raise NotImplementedError(
             "the encoder that was trained in front of the LLM has no place in the LLM's Hugging Face format, and "
             "cannot be merged into it. Use the run's folder, or its adapter's, which holds the encoder, beside the LLM."
