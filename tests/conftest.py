@@ -1,4 +1,5 @@
-"""What holds for every test? One thread, for small models' threads wait longer for each other than they work.
+"""What holds for every test? One thread, for small models' threads wait longer for each other than they work; the same
+random examples each time, however long one takes on a busy machine.
 
 And what a command that ran in this process did to the logging is undone: the next test counts the lines that it hears.
 """
@@ -8,8 +9,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; child processes inherit it
+settings.register_profile("stable", derandomize=True, deadline=None)
+settings.load_profile("stable")
 
 ROOT = logging.getLogger()
 LEVEL = ROOT.level

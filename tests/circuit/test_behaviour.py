@@ -17,9 +17,6 @@ from circuitvlm.circuit import generate, grid, netlist
 from circuitvlm.circuit.behaviour import same_behaviour
 from circuitvlm.circuit.graph import GROUND, SYMMETRIC, Circuit, Device
 
-settings.register_profile("stable", derandomize=True, deadline=None)
-settings.load_profile("stable")
-
 
 def rewired(circuit: Circuit, seed: int) -> Circuit:
     """Other names of nodes, another order, passive devices turned round."""

@@ -17,9 +17,6 @@ from circuitvlm.circuit import netlist
 from circuitvlm.circuit.equivalence import compare, same_devices, topology_key
 from circuitvlm.circuit.graph import GROUND, SYMMETRIC, Circuit, Device
 
-settings.register_profile("stable", derandomize=True, deadline=None)
-settings.load_profile("stable")
-
 VALUES = (1.0, 10.0, 4700.0)
 
 

@@ -15,9 +15,6 @@ from circuitvlm.circuit import netlist
 from circuitvlm.circuit.equivalence import compare
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
 
-settings.register_profile("stable", derandomize=True, deadline=None)
-settings.load_profile("stable")
-
 # Texts by name, each with the canonical form it must be read as, nodes renumbered.
 CORPUS: dict[str, list[str]] = json.loads(
     (Path(__file__).parents[1] / "fixtures" / "netlists" / "corpus.json").read_text(encoding="utf-8")

@@ -15,9 +15,6 @@ from circuitvlm.circuit import netlist
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
 from circuitvlm.circuit.numeric import SingularCircuitError, UnsolvableDeviceError, solve
 
-settings.register_profile("stable", derandomize=True, deadline=None)
-settings.load_profile("stable")
-
 FREQUENCIES = (0.0, 50.0, 12_345.0)
 
 

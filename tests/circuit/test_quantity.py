@@ -20,9 +20,6 @@ from circuitvlm.circuit.quantity import (
     parse_spice,
 )
 
-settings.register_profile("stable", derandomize=True, deadline=None)
-settings.load_profile("stable")
-
 READ = {
     "10": 10,
     "4.7k": 4700,

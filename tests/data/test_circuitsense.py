@@ -38,9 +38,6 @@ from circuitvlm.data.circuitsense import CircuitSense, share_of
 from circuitvlm.runtime import fetch
 from circuitvlm.runtime.fetch import FetchError
 
-settings.register_profile("stable", derandomize=True, deadline=None)
-settings.load_profile("stable")
-
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "circuitsense"
 
 

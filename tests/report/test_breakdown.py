@@ -15,9 +15,6 @@ from circuitvlm.report.grade import Grades, Item
 from circuitvlm.report.significance import mean, paired, wilson
 from circuitvlm.report.table import comparison, percent, row
 
-settings.register_profile("stable", derandomize=True, deadline=None)
-settings.load_profile("stable")
-
 
 def item(name: str, task: str = "netlist", tags: Mapping[str, str] | None = None, **scores: float) -> Item:
     return Item(id=name, task=task, tags=tags or {}, reply="said", wanted="meant", scores=scores)
