@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -16,7 +16,7 @@ from PIL import Image
 
 from circuitvlm.circuit import netlist
 from circuitvlm.data import _science_facts as facts
-from circuitvlm.data._science_problem import LANGUAGE, NATURAL, SOCIAL, Problem, problem
+from circuitvlm.data._science_problem import LANGUAGE, NATURAL, SOCIAL, Problem, Template, problem
 from circuitvlm.data._science_write import TEMPLATES, Settings, drawing, problems_of, share_of
 from circuitvlm.data.science_circuits import ScienceCircuits
 from circuitvlm.data.scienceqa import ScienceQA
@@ -59,10 +59,10 @@ def value(text: str) -> float:
 
 
 @pytest.mark.parametrize("template", ALL, ids=lambda template: template.name)
-def test_a_problem_has_two_to_five_different_choices_one_of_them_right(template: object) -> None:
-    places = Counter()
+def test_a_problem_has_two_to_five_different_choices_one_of_them_right(template: Template) -> None:
+    places: Counter[int] = Counter()
     for seed in range(80):
-        one = problem(template, Random(seed))  # type: ignore[arg-type]
+        one = problem(template, Random(seed))
         assert 2 <= len(one.choices) == len(set(one.choices)) <= 5
         assert one.choices[one.answer] == one.draft.right
         assert one.draft.right not in one.choices[: one.answer] + one.choices[one.answer + 1 :]
@@ -73,18 +73,18 @@ def test_a_problem_has_two_to_five_different_choices_one_of_them_right(template:
 
 
 @pytest.mark.parametrize(("name", "right"), [("ohms_law", lambda a, b: a * b), ("series_total", lambda a, b: a + b)])
-def test_numbers_of_a_hint_give_the_answer(name: str, right: object) -> None:
+def test_numbers_of_a_hint_give_the_answer(name: str, right: Callable[..., int]) -> None:
     for one in made(name):
-        assert right(*numbers(one.draft.hint)) == number(one.draft.right)  # type: ignore[operator]
+        assert right(*numbers(one.draft.hint)) == number(one.draft.right)
 
 
 @pytest.mark.parametrize(
     ("name", "right"),
     [("batteries", lambda a, b: a + b), ("charge", lambda a, b: a * b), ("parallel_total", lambda a: a // 2)],
 )
-def test_numbers_of_a_question_give_the_answer(name: str, right: object) -> None:
+def test_numbers_of_a_question_give_the_answer(name: str, right: Callable[..., int]) -> None:
     for one in made(name):
-        assert right(*numbers(one.draft.question)) == number(one.draft.right)  # type: ignore[operator]
+        assert right(*numbers(one.draft.question)) == number(one.draft.right)
 
 
 @pytest.mark.parametrize("name", ["largest_resistance", "ranked_quantity"])
@@ -141,9 +141,9 @@ def test_facts_have_one_answer_each() -> None:
 
 
 @pytest.mark.parametrize("template", [t for t in ALL if problem(t, Random(0)).draft.deck], ids=lambda t: t.name)
-def test_a_caption_says_what_the_deck_has(template: object) -> None:
+def test_a_caption_says_what_the_deck_has(template: Template) -> None:
     for seed in range(40):
-        draft = problem(template, Random(seed)).draft  # type: ignore[arg-type]
+        draft = problem(template, Random(seed)).draft
         devices = netlist.parse(draft.deck).devices
         for letter, name in LETTERS.items():
             count = sum(device.kind == letter for device in devices)

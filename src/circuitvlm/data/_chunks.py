@@ -7,6 +7,7 @@ all items is written last and says that the split is whole; what a killed proces
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -16,11 +17,15 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from circuitvlm.core.record import Example
 from circuitvlm.runtime.progress import bar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Row = dict[str, str]
 Make = Callable[[int], tuple[Row, bytes]]
@@ -48,9 +53,25 @@ class Lazy(ABC, Sequence[Example]):
         return self.one(places) if isinstance(places, int) else [self.one(place) for place in places]
 
 
-def is_whole(folder: Path) -> bool:
-    """Has this split been finished?"""
-    return (folder / ITEMS).is_file()
+def kept(
+    cache: Path,
+    settings: DataclassInstance,
+    *,
+    version: int,
+    source: str,
+    split: str,
+    make: Make,
+    distinct: Callable[[Iterable[Row]], list[Row]],
+    count: int,
+    workers: int,
+) -> Path:
+    """The folder under `cache` of a split by its settings and this version of the code, filled on first use."""
+    text = json.dumps([version, asdict(settings)], sort_keys=True)
+    folder = cache / f"{split}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    if not (folder / ITEMS).is_file():
+        label = f"drawing {source}/{split}"
+        _fill(folder, make=make, distinct=distinct, count=count, workers=workers, label=label)
+    return folder
 
 
 def lines(folder: Path) -> list[bytes]:
@@ -58,7 +79,7 @@ def lines(folder: Path) -> list[bytes]:
     return (folder / ITEMS).read_bytes().splitlines()
 
 
-def fill(
+def _fill(
     folder: Path,
     *,
     make: Make,

@@ -6,10 +6,9 @@ all its questions.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,17 +77,18 @@ class CircuitQuestions:
         if split not in self._splits:
             raise ValueError(f"circuit_questions: no split {split!r}; there are {', '.join(self._splits)}")
         settings = self._splits[split]
-        folder = self.cache / f"{split}-{_digest(settings)}"
         count = settings.split.count
-        if not _chunks.is_whole(folder):
-            _chunks.fill(
-                folder,
-                make=partial(_make, settings),
-                distinct=_distinct,
-                count=-(-count // settings.per_circuit),
-                workers=self.workers,
-                label=f"drawing circuit_questions/{split}",
-            )
+        folder = _chunks.kept(
+            self.cache,
+            settings,
+            version=VERSION,
+            source="circuit_questions",
+            split=split,
+            make=partial(_make, settings),
+            distinct=_distinct,
+            count=-(-count // settings.per_circuit),
+            workers=self.workers,
+        )
         return Examples(folder, count=count, per_circuit=settings.per_circuit)
 
 
@@ -116,11 +116,6 @@ class Examples(_chunks.Lazy):
             facts={**asked, "netlist": netlist},
             tags={**row, "kind": asked["kind"]},
         )
-
-
-def _digest(settings: _Settings) -> str:
-    text = json.dumps([VERSION, asdict(settings)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _make(settings: _Settings, index: int) -> tuple[_chunks.Row, bytes]:

@@ -7,10 +7,8 @@ what is held out stays held out across experiments.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,16 +50,17 @@ class Circuits:
         if split not in self._splits:
             raise ValueError(f"circuits: no split {split!r}; there are {', '.join(self._splits)}")
         settings = self._splits[split]
-        folder = self.cache / f"{split}-{_digest(settings)}"
-        if not _chunks.is_whole(folder):
-            _chunks.fill(
-                folder,
-                make=partial(_make, settings),
-                distinct=_distinct,
-                count=settings.count,
-                workers=self.workers,
-                label=f"drawing circuits/{split}",
-            )
+        folder = _chunks.kept(
+            self.cache,
+            settings,
+            version=VERSION,
+            source="circuits",
+            split=split,
+            make=partial(_make, settings),
+            distinct=_distinct,
+            count=settings.count,
+            workers=self.workers,
+        )
         return Examples(folder)
 
 
@@ -83,12 +82,6 @@ class Examples(_chunks.Lazy):
             facts={name: row.pop(name) for name in FACTS},
             tags=row,
         )
-
-
-def _digest(split: Split) -> str:
-    """A name for these settings and this version of the code."""
-    text = json.dumps([VERSION, asdict(split)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _make(split: Split, index: int) -> tuple[_chunks.Row, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ ALL = "all"
 """The one part of scikit-learn's digits."""
 
 
-class _Dealing:
+class _Dealing(ABC):
     """What both sources share: splits that take images of a part."""
 
     def __init__(
@@ -46,8 +47,8 @@ class _Dealing:
         pool = self._pools[part]
         return Dealt(pool, dealt(split, splits=self._splits, size=len(pool.labels), seed=self.seed), part=part)
 
-    def _read(self, part: str) -> Pool:
-        raise NotImplementedError
+    @abstractmethod
+    def _read(self, part: str) -> Pool: ...
 
 
 class Digits(_Dealing):

@@ -6,12 +6,11 @@ alone. Which receipts belong to training, validation or test is told from what t
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -105,16 +104,17 @@ class Receipts:
         if split not in self._splits:
             raise ValueError(f"receipts: no split {split!r}; there are {', '.join(self._splits)}")
         settings = self._splits[split]
-        folder = self.cache / f"{split}-{_digest(settings)}"
-        if not _chunks.is_whole(folder):
-            _chunks.fill(
-                folder,
-                make=partial(_make, settings),
-                distinct=_distinct,
-                count=settings.count,
-                workers=self.workers,
-                label=f"drawing receipts/{split}",
-            )
+        folder = _chunks.kept(
+            self.cache,
+            settings,
+            version=VERSION,
+            source="receipts",
+            split=split,
+            make=partial(_make, settings),
+            distinct=_distinct,
+            count=settings.count,
+            workers=self.workers,
+        )
         return Examples(folder)
 
 
@@ -246,12 +246,6 @@ def _check_room(split: Split) -> None:
                 f"receipts: split {split.name!r}: a {layout} receipt of {most} items is not legible at {split.width} x "
                 f"{split.height} pixels; ask for fewer items, or for larger pictures"
             )
-
-
-def _digest(split: Split) -> str:
-    """A name for these settings and this version of the code."""
-    text = json.dumps([VERSION, asdict(split)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _make(split: Split, index: int) -> tuple[_chunks.Row, bytes]:
