@@ -1,12 +1,13 @@
 # make help lists what there is.
 VENV ?= .venv
 PYTHON ?= python3
+ARGS ?= experiment=tiny_circuits
 RUN ?= runs/tiny_circuits/plain-44136fa3
 DATA ?= datasets/generated
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help install train eval test test-slow check golden bench data tensorboard base clean
+.PHONY: help install train eval test test-slow check golden bench data tensorboard base study doctor clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -60,6 +61,14 @@ base: install  ## train the small base anew (about an hour and a half) and write
 	$(BIN)/python train.py experiment=tiny_pairs
 	$(BIN)/python train.py experiment=tiny_base
 	$(BIN)/circuitvlm export runs/tiny_base/plain-44136fa3 weights/circuit-tiny
+
+study: install  ## the study in small: eight arms, three seeds each, and its page (about half an hour)
+	for arms in tiny_lavin_sweep tiny_lavin_again tiny_lavin_slow; do $(BIN)/python train.py -m experiment=$$arms || exit 1; done
+	$(BIN)/circuitvlm report runs/tiny_lavin_sweep runs/tiny_lavin_again runs/tiny_lavin_slow --metric choice_scienceqa/right --base tiny_lavin_sweep \
+	  --title tiny_lavin_sweep --out runs/tiny_lavin_study
+
+doctor: install  ## look at a run before it is started: make doctor ARGS="experiment=qwen2vl_qlora"
+	$(BIN)/circuitvlm doctor $(ARGS)
 
 clean:  ## forget what tests and checks cached (runs, data and weights stay)
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -190,8 +190,9 @@ def test_no_problem_is_in_two_sets_of_any_seed() -> None:
     assert {share_of(one) for one in first} == {"test"}
 
 
-def test_every_group_is_well_filled() -> None:
-    found = problems_of(SETTINGS, "test")
+@pytest.mark.parametrize("templates", ["exam", "quiz"])
+def test_every_group_is_well_filled(templates: str) -> None:
+    found = problems_of(replace(SETTINGS, templates=templates), "test")
     groups = {
         **{
             subject: [one for one in found if one.template.subject == subject]
@@ -204,15 +205,59 @@ def test_every_group_is_well_filled() -> None:
         "G7-12": [one for one in found if one.grade > 6],
     }
     assert all(len(several) >= 0.15 * len(found) for several in groups.values()), {k: len(v) for k, v in groups.items()}
-    assert {one.grade for one in problems_of(SETTINGS, "train")} == set(range(1, 13))
+    assert {one.grade for one in found} == set(range(1, 13))
 
 
-def test_the_two_collections_ask_in_other_ways() -> None:
-    exam, primer = ({template.name for template in TEMPLATES[name]} for name in ("exam", "primer"))
+@pytest.mark.parametrize("template", [*TEMPLATES["quiz"], *TEMPLATES["quiz_primer"]], ids=lambda t: t.name)
+def test_a_quiz_has_the_same_choices_in_the_same_order_each_time(template: Template) -> None:
+    assert len({problem(template, Random(seed)).choices for seed in range(40)}) == 1
+
+
+def test_answers_of_a_quiz_without_pictures_are_so() -> None:
+    """Each told by another way than the maker's."""
+    for one in made("which_is_less"):
+        first, second = (_with_prefix(text) for text in re.findall(r"\d+ [mkM]?[VAW]", one.draft.question))
+        assert first != second
+        assert one.draft.right == ("the second" if first > second else "the first")
+    for one in made("more_than_each"):
+        first, second = numbers(one.draft.question)
+        total = first + second if "series" in one.draft.question else first * second / (first + second)
+        assert one.draft.right == ("more" if total > max(first, second) else "less")
+    for one in made("article"):
+        assert one.draft.right == ("an" if re.search(" before [aeiou]", one.draft.question) else "a")
+    for one in made("last_of_two"):
+        words = re.findall("Which of (.+) and (.+) is", one.draft.question)[0]
+        assert one.draft.right == ("the first" if sorted(words)[1] == words[0] else "the second")
+    for one in made("earlier_year"):
+        first, second = numbers(one.draft.question)
+        assert one.draft.right == ("the first" if min(first, second) == first else "the second")
+    for one in made("century_of"):
+        year, ends = number(one.draft.question), {"eighteenth": 1800, "nineteenth": 1900, "twentieth": 2000}
+        assert one.draft.right == f"in the {next(name for name, end in ends.items() if year <= end)} century"
+    for one in made("half_of_century"):
+        assert one.draft.right == f"in the {'second' if 51 <= number(one.draft.hint[-3:]) <= 99 else 'first'} half"
+    for one in made("subject_or_object"):
+        asked = re.findall("Is the (.+) the subject", one.draft.question)[0]
+        assert one.draft.right == ("subject" if one.draft.hint.startswith(f"The {asked} ") else "object")
+    for one in made("both_nouns"):
+        assert one.draft.right == ("no" if set(one.draft.hint.split(", ")) & set(facts.VERBS) else "yes")
+    for one in made("conducts"):
+        of = re.findall("of (.+) conduct", one.draft.question)[0]
+        assert one.draft.right == ("yes" if of in facts.CONDUCTORS else "no")
+
+
+def _with_prefix(text: str) -> float:
+    """ "33 mV" and "33 V" in volts."""
+    digits, unit = text.split()
+    return float(digits) * {"m": 1e-3, "k": 1e3, "M": 1e6, "": 1.0}[unit[:-1]]
+
+
+def test_a_quiz_and_its_primer_ask_in_other_ways() -> None:
+    exam, primer = ({template.name for template in TEMPLATES[name]} for name in ("quiz", "quiz_primer"))
     assert not exam & primer
     asked = [
         {one.draft.question for one in problems_of(replace(SETTINGS, templates=name), "train")}
-        for name in ("exam", "primer")
+        for name in ("quiz", "quiz_primer")
     ]
     assert not asked[0] & asked[1]
 

@@ -109,7 +109,8 @@ def test_runs_of_two_experiments_are_two_arms(tmp_path: Path) -> None:
     write_run(tmp_path, seed=1, right=0.9, name="other")
     with pytest.raises(StudyError, match="experiment=other, experiment=study"):
         gather([tmp_path])
-    assert [arm.seeds for arm in gather([tmp_path], base="experiment=study").arms] == [(0,), (1,)]
+    for base in ("experiment=study", "study"):
+        assert [arm.seeds for arm in gather([tmp_path], base=base).arms] == [(0,), (1,)]
 
 
 @pytest.fixture(scope="module")
@@ -125,18 +126,25 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_arms_of_several_folders_are_told_apart_by_their_experiments(proof: list[Path]) -> None:
-    study = gather(proof, base="experiment=study, rate=1, cut=9")
-    assert [arm.name for arm in study.arms] == [
-        "experiment=study, rate=1, cut=9",
-        "experiment=again",
-        "experiment=slow, rate=9",
-        "experiment=study, rate=2, cut=9",
-    ]
+    study = gather(proof, base="study")
+    assert [arm.name for arm in study.arms] == ["rate=1", "experiment=again", "experiment=slow, rate=9", "rate=2"]
     assert [arm.name for arm in gather(proof[:1]).arms] == ["rate=1", "rate=2"], "of one experiment it says nothing"
 
 
+def test_two_experiments_of_several_arms_are_both_named(proof: list[Path], tmp_path: Path) -> None:
+    for rate in (1, 2):
+        write_run(tmp_path, seed=0, right=0.6, name="other", kind="study", overrides=(f"rate={rate}",))
+    names = [arm.name for arm in gather([proof[0], tmp_path], base="study").arms]
+    assert sorted(names) == [
+        "experiment=other, rate=1",
+        "experiment=other, rate=2",
+        "experiment=study, rate=1, cut=9",
+        "experiment=study, rate=2, cut=9",
+    ]
+
+
 def test_a_duplicate_is_not_told_apart_and_a_bad_arm_is_worse(proof: list[Path]) -> None:
-    study = gather(proof, base="experiment=study, rate=1, cut=9")
+    study = gather(proof, base="study")
     found = {verdict.arm: verdict for verdict in study.verdicts("test", "t/exact")}
     again, slow = found["experiment=again"], found["experiment=slow, rate=9"]
     assert (again.word, again.same_seeds, again.p) == ("not distinguishable", False, pytest.approx(1, abs=0.9))

@@ -131,7 +131,7 @@ def test_a_run_that_has_not_ended_is_refused(made: Path) -> None:
 
 
 def test_a_lavin_leaves_as_the_two_folders_that_its_family_takes(made: Path) -> None:
-    run = run_of(made / "run", "model=lavin_tiny", "adapter=full", "dropout=constant_none")
+    run = run_of(made / "run", "model=lavin_new", "adapter=full", "dropout=constant_none")
     assert run.module.net is not None
     (made / "out" / "llm").mkdir(parents=True)
     (made / "out" / "llm" / "tokenizer.json").write_text("{}")  # its words alone: a model that is to be

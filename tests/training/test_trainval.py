@@ -10,13 +10,13 @@ import pytest
 from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime.check import check
 from circuitvlm.runtime.compose import compose
-from circuitvlm.training.checkpoint import LAST
+from circuitvlm.training import saved
 from circuitvlm.training.execute import execute
 from circuitvlm.training.module import Module
 
 ROOT = Path(__file__).parents[2]
 WORDS = [
-    "~experiment", "data=scienceqa", "task=[rationale]", "model=lavin_tiny", "adapter=lora", "precision=32-true",
+    "~experiment", "data=scienceqa", "task=[rationale]", "model=lavin_new", "adapter=lora", "precision=32-true",
     f"data.scienceqa.root={ROOT / 'tests/fixtures/scienceqa'}", "data.scienceqa.splits.train.pids=trainval",
     "data.scienceqa.splits.validation=null", "evaluate=[test]", "evaluate_items=2", "steps=1", "validate_every=1",
     "global_batch=2", "micro_batch=1", "max_new_tokens=4", "workers=0", "logger=csv", "controls={}",
@@ -34,6 +34,6 @@ def test_trainval_trains_and_test_is_graded(
         execute(cfg, base=cfg, controls={})
     assert "data.scienceqa states no split 'validation': nothing of it is validated while training" in caplog.text
     assert folders.state(tmp_path / "run") == "finished"
-    assert (tmp_path / "run" / LAST).is_file()
+    assert saved.newest(tmp_path / "run") is not None
     assert any((tmp_path / "run" / "adapter").glob("*.safetensors"))
     assert len(json.loads((tmp_path / "run" / "replies" / "test" / "scores.json").read_text())["items"]) == 2

@@ -139,6 +139,8 @@ VERBS = ("insulate", "amplify", "rectify", "oscillate", "attenuate", "dissipate"
 ADJECTIVES = ("electric", "resistive", "capacitive", "inductive", "magnetic", "conductive", "linear", "digital",
               "electronic", "metallic", "thermal", "sinusoidal", "variable", "portable")  # fmt: skip
 WORDS = (*NOUNS, *VERBS, *ADJECTIVES)
+VOWELS = "aeiou"
+"""With which of these words the article is "an": none of them begins with a silent h or a spoken "you"."""
 
 CONDUCTORS = ("copper", "silver", "aluminium", "gold", "iron", "brass", "steel", "nickel", "tin", "zinc")
 INSULATORS = ("rubber", "glass", "plastic", "porcelain", "dry wood", "paper", "amber", "wax", "silk", "mica")

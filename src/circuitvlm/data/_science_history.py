@@ -125,5 +125,7 @@ def countryman(rng: Random) -> Draft:
     )
 
 
-EXAM = (named_after, year_of, inventor, earliest, later_of_two, born_in)
-PRIMER = (unit_of_person, deed_in_year, latest_year, countryman)
+TEMPLATES = (
+    named_after, year_of, inventor, earliest, later_of_two, born_in, unit_of_person, deed_in_year,
+    latest_year, countryman,
+)  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from circuitvlm.data._science_facts import ABBREVIATIONS, ADJECTIVES, BORN, NOUNS, TERMS, UNITS, VERBS, WORDS, misspelt
+from circuitvlm.data._science_facts import ABBREVIATIONS, ADJECTIVES, NOUNS, TERMS, VERBS, WORDS, misspelt
 from circuitvlm.data._science_problem import LANGUAGE, Draft, others, template
 
 _DEEDS = ("drives", "loads", "feeds", "protects", "follows", "heats", "replaces", "damps")
@@ -131,28 +131,6 @@ def read_sentence(rng: Random) -> Draft:
     )
 
 
-def _several(rng: Random) -> list[str]:
-    """Two to five texts of one sort."""
-    numbers = [f"{n} {rng.choice(UNITS).sign}" for n in rng.sample(range(2, 100), 5)]
-    years = [str(year) for year in rng.sample(range(1750, 2021), 5)]
-    units = [unit.name for unit in UNITS]
-    pool = rng.choice((WORDS, WORDS, WORDS, tuple(TERMS), units, tuple(BORN), tuple(ABBREVIATIONS), numbers, years))
-    return rng.sample(pool, rng.randint(2, 5))
-
-
-@template(LANGUAGE, topic="reading", category="Choices", skill="Find a text", grades=(1, 3))
-def letter_of_text(rng: Random) -> Draft:
-    choices = _several(rng)
-    right = rng.choice(choices)
-    return Draft(
-        question="Which choice is this?",
-        hint=f"{right}.",
-        right=right,
-        wrong=[text for text in choices if text != right],
-        order=choices,
-    )
-
-
 @template(LANGUAGE, topic="writing", category="Word order", skill="Put words into order", grades=(1, 5))
 def word_order(rng: Random) -> Draft:
     subject, deed, thing = _sentence(rng)
@@ -182,7 +160,7 @@ def meaning_of(rng: Random) -> Draft:
     )
 
 
-EXAM = (spelled_correctly, abbreviation, first_in_dictionary, word_class, sentence_part, word_order, term_for)
-LETTERS = (letter_of_text,)
-"""To find a text among choices is what all other questions need."""
-PRIMER = (mistake, shortened, last_in_dictionary, kind_of_word, read_sentence, meaning_of, *LETTERS)
+TEMPLATES = (
+    spelled_correctly, abbreviation, first_in_dictionary, word_class, sentence_part, word_order, term_for,
+    mistake, shortened, last_in_dictionary, kind_of_word, read_sentence, meaning_of,
+)  # fmt: skip

@@ -7,8 +7,9 @@ from random import Random
 from circuitvlm.data._science_facts import CONDUCTORS, INSULATORS, PARTS, UNITS
 from circuitvlm.data._science_problem import NATURAL, Draft, near, others, template
 
-_PREFIXES = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6}
-_DIGITS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 18, 22, 27, 33, 39, 47, 56, 68, 82)
+PREFIXES = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6}
+DIGITS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 18, 22, 27, 33, 39, 47, 56, 68, 82)
+CHANGES = ("It grows.", "It becomes less.", "It stays the same.")
 
 
 @template(
@@ -88,19 +89,19 @@ def current_changes(rng: Random) -> Draft:
         ("The voltage is made larger", True), ("The voltage is made smaller", False),
         ("A second resistor is added in series", False), ("A second resistor is added in parallel", True),
     ))  # fmt: skip
-    volts, ohms = rng.randint(2, 24), rng.choice(_DIGITS)
-    result = ("It grows.", "It becomes less.")
+    volts, ohms = rng.randint(2, 24), rng.choice(DIGITS)
+    more, less, same = CHANGES
     return Draft(
         question="What happens to the current from the battery?",
         hint=f"A resistor of {ohms} Ω is at a battery of {volts} V. {cause}.",
-        right=result[not grows],
-        wrong=(result[grows], "It stays the same."),
+        right=more if grows else less,
+        wrong=(less if grows else more, same),
     )
 
 
 def _ranked(rng: Random, sign: str, *, largest: bool) -> Draft:
     """Five quantities of one unit, all different, of which one is the largest or the smallest."""
-    made = {f"{digits} {prefix}{sign}": digits * factor for prefix, factor in _PREFIXES.items() for digits in _DIGITS}
+    made = {f"{digits} {prefix}{sign}": digits * factor for prefix, factor in PREFIXES.items() for digits in DIGITS}
     several = rng.sample(sorted(made), 5)
     while len({made[text] for text in several}) < len(several):
         several = rng.sample(sorted(made), 5)
@@ -190,6 +191,7 @@ def charge(rng: Random) -> Draft:
     )
 
 
-EXAM = (ohms_law, series_total, parallel_total, unit_of_quantity, current_changes, largest_resistance, insulator,
-        job_of_part)  # fmt: skip
-PRIMER = (quantity_of_unit, ranked_quantity, conductor, part_of_job, batteries, charge)
+TEMPLATES = (
+    ohms_law, series_total, parallel_total, unit_of_quantity, current_changes, largest_resistance, insulator,
+    job_of_part, quantity_of_unit, ranked_quantity, conductor, part_of_job, batteries, charge,
+)  # fmt: skip

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from circuitvlm.data._science_facts import PARTS, UNITS, Part, misspelt
+from circuitvlm.data._science_facts import PARTS, UNITS, VOWELS, Part, misspelt
 from circuitvlm.data._science_problem import LANGUAGE, NATURAL, SOCIAL, Draft, others, template
 
 _PASSIVE, _SOURCES = PARTS[:3], PARTS[3:]
 _DIGITS = (10, 12, 15, 18, 22, 27, 33, 39, 47, 56, 68, 82)
 _SUFFIXES = {"R": ("", "k"), "C": ("n", "u", "p"), "L": ("m", "u"), "V": ("",), "I": ("",)}
-_COUNTED = {1: "one", 2: "two", 3: "three"}
-_PERSON = {unit.name: unit.person for unit in UNITS}
+COUNTED = {1: "one", 2: "two", 3: "three"}
+PERSON = {unit.name: unit.person for unit in UNITS}
 SERIES, PARALLEL = "in series", "in parallel"
 
 
@@ -31,7 +31,7 @@ class _Shown:
         if len(names) == 1:
             return f"{_a(names[0])}"
         if len(set(names)) == 1:
-            return f"{_COUNTED[len(names)]} {names[0]}s {self.way}"
+            return f"{COUNTED[len(names)]} {names[0]}s {self.way}"
         return f"{' and '.join(map(_a, names))} {self.way}"
 
     @property
@@ -40,7 +40,7 @@ class _Shown:
 
 
 def _a(name: str) -> str:
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+    return f"an {name}" if name[0] in VOWELS else f"a {name}"
 
 
 def _shown(rng: Random, parts: Sequence[Part], *, way: str = "") -> _Shown:
@@ -136,8 +136,8 @@ def how_many(rng: Random) -> Draft:
     shown = _shown(rng, [part] * count, way=way)
     return Draft(
         question="How many parts are drawn?",
-        right=_COUNTED[count],
-        wrong=list(_COUNTED.values()),
+        right=COUNTED[count],
+        wrong=list(COUNTED.values()),
         hint=rng.choice(("", "The sign for ground does not count.")),
         deck=shown.deck,
         caption=shown.caption,
@@ -161,11 +161,11 @@ def unit_of_shown(rng: Random) -> Draft:
 def honoured_by_shown(rng: Random) -> Draft:
     shown = _single(rng)
     (part,) = shown.parts
-    right = _PERSON[part.unit]
+    right = PERSON[part.unit]
     return Draft(
         question="Whose name is in the unit of this part?",
         right=right,
-        wrong=others(rng, [_PERSON[p.unit] for p in PARTS], right),
+        wrong=others(rng, [PERSON[p.unit] for p in PARTS], right),
         hint=rng.choice(("", "Units bear the names of scientists.")),
         deck=shown.deck,
         caption=shown.caption,
@@ -247,6 +247,7 @@ def _sorted(words: str) -> list[str]:
     return sorted(words.split())
 
 
-EXAM = (component_shown, series_or_parallel, total_of_pair, absent, how_many, unit_of_shown, honoured_by_shown,
-        letter_of_shown, name_spelled)  # fmt: skip
-PRIMER = (description, beside, is_there, description, beside, description)
+TEMPLATES = (
+    component_shown, series_or_parallel, total_of_pair, absent, how_many, unit_of_shown, honoured_by_shown,
+    letter_of_shown, name_spelled, description, beside, is_there,
+)  # fmt: skip

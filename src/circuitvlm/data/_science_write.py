@@ -21,20 +21,21 @@ from circuitvlm.data import _science_history as history
 from circuitvlm.data import _science_language as language
 from circuitvlm.data import _science_physics as physics
 from circuitvlm.data import _science_picture as picture
+from circuitvlm.data import _science_quiz as quiz
 from circuitvlm.data._science_problem import Problem, Template, problem
 from circuitvlm.data._scienceqa_files import CAPTIONS, PROBLEMS, SPLITS
 from circuitvlm.runtime.progress import bar
 
-VERSION = 1
+VERSION = 2
 """Raise this whenever the same settings would give other problems or other pixels: old folders are then left alone."""
 
 TEMPLATES: Mapping[str, Sequence[Template]] = {
     # pictures twice: nearly every second problem has one, as in ScienceQA
-    "exam": (*physics.EXAM, *language.EXAM, *history.EXAM, *picture.EXAM, *picture.EXAM),
-    "primer": (*physics.PRIMER, *language.PRIMER, *history.PRIMER, *picture.PRIMER, *picture.PRIMER),
-    "letters": language.LETTERS,
+    "exam": (*physics.TEMPLATES, *language.TEMPLATES, *history.TEMPLATES, *picture.TEMPLATES, *picture.TEMPLATES),
+    "quiz": quiz.EXAM,
+    "quiz_primer": quiz.PRIMER,
 }
-"""What is examined; what a base model may have learned before, with no template of it; and what that begins with."""
+"""All kinds; those with the same choices each time; what a base for these may have learned, no template of theirs."""
 
 SHARES = {"train": range(80), "val": range(80, 90), "test": range(90, 100)}
 """Which hundredths of all problems a set may draw from: told by the problem itself, so no seed brings it elsewhere."""

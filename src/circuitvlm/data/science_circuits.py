@@ -21,18 +21,19 @@ from circuitvlm.runtime.allow import near
 class ScienceCircuits:
     """Generated questions in the three subjects and all grades, with and without hints and pictures.
 
-    `templates` says which collection is asked: "exam"; or, with no template of it, "primer", which is there to train a
-    base model, and "letters", with which such a training begins. `side` is that of the pictures in pixels, `styles` how
-    they are drawn (circuit.draw). Each split states `count` and `pids`, the official set that it is: train, val or
-    test. No problem lies in two of these, of whatever seed. Facts and tags are those of ScienceQA; `cache` holds the
-    folders, one for all splits of one setting, and `workers` processes draw (0: this one).
+    `templates` says which collection is asked: "exam", all kinds with their choices shuffled; "quiz", whose templates
+    have the same choices in the same order each time, so that a very small model can learn them; or "quiz_primer", of
+    the same sort with no template of the quiz, to train such a model before. `side` is that of the pictures in pixels,
+    `styles` how they are drawn (circuit.draw). Each split states `count` and `pids`, the official set that it is:
+    train, val or test. No problem lies in two of these, of whatever seed. Facts and tags are those of ScienceQA;
+    `cache` holds the folders, one for all splits of one setting, and `workers` processes draw (0: this one).
     """
 
     def __init__(
         self,
         *,
         seed: int,
-        templates: Literal["exam", "primer", "letters"],
+        templates: Literal["exam", "quiz", "quiz_primer"],
         side: int,
         styles: Sequence[str],
         cache: str,

@@ -12,6 +12,7 @@ from circuitvlm.report.grade import Grades
 from circuitvlm.report.significance import ALPHA, Comparison, holm, resampled, word_of
 from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime.allow import near
+from circuitvlm.runtime.outcome import outcome
 
 SEED = "seed"
 PLAIN = "as the experiment has it"
@@ -118,7 +119,7 @@ def gather(paths: Sequence[Path], *, base: str | None = None) -> Study:
 
     Raises StudyError where there is no finished run or no such arm, or where runs did not answer the same items.
     """
-    found = sorted({folder for path in paths for folder in _runs(path)})
+    found = sorted({folder for path in paths for folder in runs_below(path)})
     missing = {folder: _reason(folder) for folder in found if folders.state(folder) != "finished"}
     arms: dict[str, list[Trial]] = {}
     words: dict[str, list[str]] = {}
@@ -130,19 +131,15 @@ def gather(paths: Sequence[Path], *, base: str | None = None) -> Study:
         arms.setdefault(key, []).append(_trial(folder))
     if not arms:
         raise StudyError(f"no finished run in {', '.join(map(str, paths))}; {len(missing)} are not finished")
-    common = set.intersection(*map(set, words.values())) if len(words) > 1 else set()
-    made = tuple(
-        Arm(", ".join(word for word in words[key] if word not in common) or PLAIN, tuple(sorted(trials, key=_by_seed)))
-        for key, trials in arms.items()
-    )
+    names = _names(words)
+    made = tuple(Arm(names[key], tuple(sorted(trials, key=_by_seed))) for key, trials in arms.items())
     _refuse_what_cannot_be_told_apart(made)
     _refuse_other_items(made)
-    changes = {arm.name: len(folders.read_difference(arm.trials[0].folder).keys() - {SEED}) for arm in made}
-    chosen = _base(changes, base)
+    chosen = _base(made, base)
     return Study(tuple(sorted(made, key=lambda arm: (arm.name != chosen, arm.name))), chosen, missing)
 
 
-def _runs(root: Path) -> Iterator[Path]:
+def runs_below(root: Path) -> Iterator[Path]:
     """Folders of runs, links followed; not controls, which stand in their run's table, nor what is being deleted."""
     for name, inner, files in os.walk(root, followlinks=True):
         inner[:] = [each for each in inner if not each.startswith(".") and each != "controls"]
@@ -151,11 +148,8 @@ def _runs(root: Path) -> Iterator[Path]:
 
 
 def _reason(folder: Path) -> str:
-    failed = folder / folders.FAILED
-    if not failed.is_file():
-        return "not finished"
-    lines = failed.read_text(encoding="utf-8").strip().splitlines()
-    return f"failed: {lines[-1]}" if lines else "failed"
+    found = outcome(folder)
+    return f"{found.state}: {found.why}" if found.why else found.state
 
 
 def _recipe(folder: Path) -> str:
@@ -174,6 +168,23 @@ def _words(folder: Path) -> list[str]:
     said = [word for word in folders.read_overrides(folder) if word.partition("=")[0] not in ("experiment", SEED)]
     words = said or [f"{key}={value}" for key, value in changed.items() if key != SEED]
     return [f"experiment={folders.read_config(folder)['name']}", *words]
+
+
+def _names(words: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Each arm's name: its words but for those that all arms have; and where one experiment has several arms and each
+    of the others is an experiment by itself, but for those that all of its own have.
+    """
+    groups: dict[str, list[set[str]]] = {}
+    for experiment, *rest in words.values():
+        groups.setdefault(experiment, []).append({experiment, *rest})
+    every = [each for group in groups.values() for each in group]
+    common = set.intersection(*every) if len(every) > 1 else set()
+    large = [experiment for experiment, group in groups.items() if len(group) > 1]
+    own = set.intersection(*groups[large[0]]) if len(large) == 1 else set()
+    return {
+        key: ", ".join(w for w in said if w not in (common | own if said[0] in large else common)) or PLAIN
+        for key, said in words.items()
+    }
 
 
 def _by_seed(trial: Trial) -> int:
@@ -196,14 +207,23 @@ def _refuse_what_cannot_be_told_apart(arms: Sequence[Arm]) -> None:
             raise StudyError(f"{arm.name}: a seed is there twice: {', '.join(str(t.folder) for t in arm.trials)}")
 
 
-def _base(changes: Mapping[str, int], wanted: str | None) -> str:
-    """The arm that is asked for, or the one with the fewest changes to its experiment."""
-    if wanted is not None and wanted not in changes:
-        raise StudyError(f"no arm is called {wanted!r}; there are {', '.join(changes)}.{near(wanted, changes)}")
+def _base(arms: Sequence[Arm], wanted: str | None) -> str:
+    """The arm, or of the experiment, that is asked for: the one with the fewest changes to its experiment."""
+    names = [arm.name for arm in arms]
+    if wanted in names:
+        return str(wanted)
+    of = {arm.name: folders.read_config(arm.trials[0].folder)["name"] for arm in arms}
+    changes = {
+        arm.name: len(folders.read_difference(arm.trials[0].folder).keys() - {SEED})
+        for arm in arms
+        if wanted in (None, of[arm.name])
+    }
+    if not changes:
+        raise StudyError(f"no arm is called {wanted!r}; there are {', '.join(names)}.{near(str(wanted), names)}")
     fewest = [name for name, count in changes.items() if count == min(changes.values())]
-    if wanted is None and len(fewest) > 1:
+    if len(fewest) > 1:
         raise StudyError(f"no arm is the experiment unchanged; say which is the base: {', '.join(fewest)}")
-    return wanted if wanted is not None else fewest[0]
+    return fewest[0]
 
 
 def _refuse_other_items(arms: Sequence[Arm]) -> None:
