@@ -25,9 +25,9 @@ def random_circuit(seed: int) -> Circuit:
     nodes = [GROUND, *(f"n{i}" for i in range(1, count))]
     devices: list[Device] = []
 
-    def add(kind: str, a: str, b: str, value: float, **more: object) -> None:
+    def add(kind: str, a: str, b: str, value: float, ac: complex | None = None) -> None:
         name = f"{kind}{len(devices) + 1}"
-        devices.append(Device(name=name, kind=kind, nodes=(a, b), value=value, **more))  # type: ignore[arg-type]
+        devices.append(Device(name=name, kind=kind, nodes=(a, b), value=value, ac=ac))
 
     for i in range(1, count):
         add("R", nodes[i], rng.choice(nodes[:i]), 10 ** rng.uniform(0, 6))

@@ -96,6 +96,7 @@ def alone(sample: Encoded) -> Batch:
         positions_RBT=sample.positions_RT[:, None],
         mask=torch.ones(1, len(sample), dtype=torch.bool),
         vision=dict(sample.vision),
+        choices=(sample.choices,) if sample.choices else (),
     )
 
 
@@ -120,6 +121,7 @@ def together(samples: Sequence[Encoded], *, pad: int, side: str) -> Batch:
         positions_RBT=torch.cat([filled(row.positions_RBT, 0) for row in rows], dim=1),
         mask=torch.cat([filled(row.mask.long(), 0) for row in rows]).bool(),
         vision={key: torch.cat([row.vision[key] for row in rows if key in row.vision]) for key in keys},
+        choices=tuple(s.choices for s in samples) if any(s.choices for s in samples) else (),
     )
 
 

@@ -19,6 +19,7 @@ from transformers import AutoImageProcessor
 
 from circuitvlm.core.record import Dialogue, Picture
 from circuitvlm.core.tensor import IGNORE, IMAGE, Encoded
+from circuitvlm.runtime.allow import instantiate
 from tests.contract import rooms
 from tests.contract.desk import Desk, alone, built, logits, longer, losses, standin, together, train
 
@@ -86,6 +87,20 @@ def promise_consistency(model: Any, desk: Desk) -> None:
             assert best == tokens, f"{sample.id}: generated {tokens}, but {best} is most likely"
 
 
+def promise_choices(model: Any, desk: Desk) -> None:
+    """A question with choices is answered by the likeliest; one beside it says what it says alone."""
+    net, codec = built(model), model.codec()
+    asked = replace(desk.dialogues[0], choices=("A", "B", "C", "D"))
+    free, bound = codec.encode(desk.dialogues[1], reply=False), codec.encode(asked, reply=False)
+    said = _generated(model, net, [free, bound], codec.pad)
+    assert said[0] == _generated(model, net, [free], codec.pad)[0], "another's choices bind a question without any"
+    with torch.no_grad():
+        first_V = logits(model, net, alone(codec.encode(replace(asked, reply="A"), reply=True)))[0]
+    likeliest = codec.decode(max(bound.choices, key=lambda tokens: float(first_V[tokens[0]])))
+    assert likeliest in asked.choices, f"of {asked.choices} only {likeliest!r} comes back"
+    assert codec.decode(said[1]) == likeliest, f"said {codec.decode(said[1])!r}, the likeliest choice is {likeliest!r}"
+
+
 def promise_learning(model: Any, desk: Desk) -> None:
     """Twenty steps on two samples lower their loss."""
     net, batch = built(model), _pair(model, desk)
@@ -140,7 +155,7 @@ def promise_image_tokens(model: Any, desk: Desk) -> None:
     for asked, spare in ((dialogue, 1), (_strip(desk), 1), (desk.dialogues[1], -1)):  # the last has no image
         whole = model.codec().encode(asked, reply=True)
         least = len(_text(whole)) + min(spare, int((whole.modality_T == IMAGE).sum()) - 1)  # an image may be one token
-        refusal = _refusal(partial(_bounded(model, least).codec().encode, asked, reply=True))
+        refusal = _refusal(partial(_changed(model, max_tokens=least).codec().encode, asked, reply=True))
         assert refusal is not None, f"{asked.id}: a dialogue that cannot fit was accepted"
         assert asked.id in refusal, f"the refusal does not name the dialogue {asked.id}: {refusal}"
 
@@ -150,7 +165,7 @@ def promise_shrinking(model: Any, desk: Desk) -> None:
     net = built(model)
     dialogue = desk.dialogues[0]
     full = model.codec().encode(dialogue, reply=True)
-    tight = _bounded(model, len(full) - 1).codec().encode(dialogue, reply=True)
+    tight = _changed(model, max_tokens=len(full) - 1).codec().encode(dialogue, reply=True)
     assert len(tight) < len(full), f"{len(tight)} tokens where max_tokens is {len(full) - 1}"
     assert torch.equal(_text(tight), _text(full)), "shrinking the image changed the text"
     tokens, features = int((tight.modality_T == IMAGE).sum()), len(model.see(net, alone(tight)))
@@ -208,7 +223,61 @@ def promise_components(model: Any, desk: Desk) -> None:
         assert len(homes) == 1, f"{name} lies in {homes}"
 
 
+def promise_checkpointing(model: Any, desk: Desk) -> None:
+    """Every weight gets a gradient, and the same one with gradient checkpointing, which reaches every block."""
+    wanted, found = (_gradients(_changed(model, gradient_checkpointing=on), desk) for on in (False, True))
+    for name, gradient in wanted.items():
+        assert gradient is not None, f"{name} gets no gradient"
+        assert found[name] is not None, f"{name} gets no gradient with checkpointing"
+        torch.testing.assert_close(found[name], gradient, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def promise_blindness(model: Any, desk: Desk) -> None:
+    """A batch without images goes through all that sees: where a rank left weights out, others would wait for it."""
+    net = built(model)
+    seeing = {name: p.requires_grad_(True) for name, p in net.named_parameters() if _component(model, name) in EYES}
+    batch = alone(desk.samples(model)[1])
+    assert len(model.see(net, batch)) == 0, "features of a batch without images"
+    losses(model, net, batch).sum().backward()
+    for name, weight in seeing.items():
+        assert weight.grad is not None, f"{name} is left out of the graph"
+        assert not weight.grad.any(), f"{name} is moved by a batch without images"
+
+
+def promise_quantization(model: Any, desk: Desk) -> None:
+    """With nf4 the LLM alone is in 4 bits, and a gradient goes through it to the projector."""
+    net = model.build(dtype=torch.float32, quantization=instantiate(rooms.section("quantization", "nf4_float32")))
+    for name, part in net.named_modules():
+        if isinstance(part, torch.nn.Linear):
+            wanted = "Linear4bit" if _component(model, name) == "llm" else "Linear"
+            assert type(part).__name__ == wanted, f"{name} is a {type(part).__name__}, wanted {wanted}"
+    mapped = [p.requires_grad_(True) for name, p in net.named_parameters() if _component(model, name) == "projector"]
+    losses(model, net.train(), _pair(model, desk)).sum().backward()
+    assert any(p.grad is not None and p.grad.any() for p in mapped), "no gradient comes through the quantized LLM"
+
+
 # ------------------------------------------------------------------------------------------------------------- helpers
+
+
+EYES = ("vision", "projector")
+"""The components that an image goes through before the LLM."""
+
+
+def _component(model: Any, name: str) -> str | None:
+    """The component of the map that a weight or module lies in."""
+    held = ((key, f"{prefix}.") for key, prefixes in model.components.items() for prefix in prefixes)
+    return next((key for key, prefix in held if f"{name}.".startswith(prefix)), None)
+
+
+def _gradients(model: Any, desk: Desk) -> dict[str, Tensor | None]:
+    """Of a training net's every weight; where the model checkpoints, so must each of its blocks."""
+    net = built(model).train()
+    if model.gradient_checkpointing:
+        blocks = [block for stack in model.blocks for block in net.get_submodule(stack)]
+        assert all(block.gradient_checkpointing for block in blocks), "a block does not checkpoint"
+    net.requires_grad_(True)
+    losses(model, net, _pair(model, desk)).sum().backward()
+    return {name: p.grad for name, p in net.named_parameters()}
 
 
 def _reply_tokens(sample: Encoded) -> Tensor:
@@ -261,10 +330,11 @@ def _eyes(model: Any) -> Path:
     return Path(getattr(model, "vision_folder", model.folder))
 
 
-def _bounded(model: Any, tokens: int) -> Any:
-    bounded = copy.copy(model)
-    bounded.max_tokens = tokens
-    return bounded
+def _changed(model: Any, **settings: Any) -> Any:
+    other = copy.copy(model)
+    for name, value in settings.items():
+        setattr(other, name, value)
+    return other
 
 
 def _inverted(desk: Desk) -> Any:
@@ -372,6 +442,43 @@ def with_generate(change: Callable[[list[list[int]]], list[list[int]]]) -> Any:
     return make
 
 
+def with_build(change: Callable[[Any], Any] = lambda net: net, **instead: Any) -> Any:
+    """A fault: a model that builds its net by other arguments, or changes it."""
+
+    def make(model: Any) -> Any:
+        real = type(model).build
+        return rooms.broken(model, build=lambda self, **named: change(real(self, **named | instead)))
+
+    return make
+
+
+def unbound(model: Any) -> Any:
+    """A fault: choices are not heeded."""
+    real = type(model).generate
+    return rooms.broken(model, generate=lambda self, net, b, **named: real(self, net, replace(b, choices=()), **named))
+
+
+def careless(model: Any) -> Any:
+    """A fault: where there is no image, nothing is looked at."""
+    real = type(model).see
+
+    def see(self: Any, net: Any, batch: Any) -> Tensor:
+        features: Tensor = real(self, net, batch)
+        return features if batch.vision else features.detach()
+
+    return rooms.broken(model, see=see)
+
+
+def severed(net: Any, features: Tensor) -> Tensor:
+    """Features that checkpointing cuts off from what made them, as it does where it is reentrant."""
+    return features.detach() if net.is_gradient_checkpointing else features
+
+
+def unchecked(net: Any) -> Any:
+    net.gradient_checkpointing_disable()
+    return net
+
+
 def heavy(model: Any) -> Any:
     whole = model.codec()
     whole.weights = torch.zeros(10_000_000)
@@ -429,6 +536,7 @@ BROKEN = [
     (promise_company, with_say(lambda net, f, b: (f, replace(b, mask=torch.ones_like(b.mask)))), "another loss"),
     (promise_generation, with_generate(lambda rows: [[*row, len(rows)] for row in rows]), "among"),
     (promise_consistency, with_generate(lambda rows: [[t + 1 for t in row] for row in rows]), "most likely"),
+    (promise_choices, unbound, "the likeliest choice is"),
     (promise_learning, with_say(lambda net, f, b: (f, b), factor=0.0), "the loss went"),
     (promise_sight, with_say(lambda net, f, b: (f * 0, b)), "moves the logits"),
     (promise_positions, with_codec(delayed), "positions differ"),
@@ -438,6 +546,10 @@ BROKEN = [
     (promise_control, with_codec(forged, only=marked), "control token"),
     (promise_travel, heavy, "bytes"),
     (promise_components, lambda model: rooms.broken(model, components={"llm": model.components["llm"]}), "lies in"),
+    (promise_checkpointing, with_build(unchecked), "does not checkpoint"),
+    (promise_checkpointing, with_say(lambda net, f, b: (severed(net, f), b)), "no gradient with checkpointing"),
+    (promise_blindness, careless, "left out of the graph"),
+    (promise_quantization, with_build(quantization=None), "wanted Linear4bit"),
 ]
 
 

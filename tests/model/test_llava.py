@@ -31,7 +31,7 @@ from transformers import (
 
 from circuitvlm.collate.padded import Padded
 from circuitvlm.core.record import Dialogue, Picture, Turn
-from circuitvlm.core.tensor import IGNORE, IMAGE, Batch
+from circuitvlm.core.tensor import IGNORE, IMAGE
 from circuitvlm.model._llava_blank import blank
 from circuitvlm.model._llava_codec import images
 from circuitvlm.model._llava_eye import Eye
@@ -40,7 +40,6 @@ from circuitvlm.runtime.allow import instantiate
 from circuitvlm.runtime.compose import compose
 from tests.contract import desk, rooms
 
-NF4 = Path(__file__).parents[2] / "conf" / "quantization" / "nf4.yaml"
 KINDS = (Llava, LlavaNext)
 TOWER = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
 PAGES = [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]
@@ -395,59 +394,6 @@ def seer(tmp_path_factory: pytest.TempPathFactory) -> nn.Module:
     return desk.built(made(tmp_path_factory.mktemp("seer")))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_batch_without_images_leaves_nothing_out_of_the_graph(tmp_path: Path, kind: type[Llava]) -> None:
-    model = made(tmp_path, kind)
-    net = desk.built(model)
-    net.model.multi_modal_projector.requires_grad_(True)
-    net.model.vision_tower.requires_grad_(True)
-    batch = desk.alone(model.codec().encode(asked("How much is 2 + 2?"), reply=True))
-    assert model.see(net, batch).shape == (0, 64)
-    desk.losses(model, net, batch).sum().backward()
-    parts = {n: p for n, p in net.named_parameters() if p.requires_grad}
-    assert [name for name, p in parts.items() if p.grad is None or bool(p.grad.any())] == []
-
-
-def test_every_weight_of_the_tower_that_is_left_gets_a_gradient(tmp_path: Path) -> None:
-    model = made(tmp_path)
-    net = desk.built(model)
-    net.requires_grad_(True)
-    batch = desk.alone(model.codec().encode(asked("Read.", picture(tmp_path)), reply=True))
-    desk.losses(model, net, batch).sum().backward()
-    assert [n for n, p in net.named_parameters() if p.grad is None] == []
-
-
-@pytest.mark.parametrize("reentrant", [False, True])
-def test_gradient_checkpointing_changes_no_gradient(tmp_path: Path, reentrant: bool) -> None:
-    found = []
-    for checkpointed in (False, True):
-        model = made(tmp_path)
-        net = desk.built(model).train()
-        net.requires_grad_(True)
-        if checkpointed:
-            net.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": reentrant})
-            assert all(block.gradient_checkpointing for s in model.blocks for block in net.get_submodule(s))
-        batch = desk.alone(model.codec().encode(asked("Read.", picture(tmp_path)), reply=True))
-        desk.losses(model, net, batch).sum().backward()
-        found.append({name: p.grad for name, p in net.named_parameters()})
-    assert all(bool(g.any()) for n, g in found[1].items() if "k_proj.bias" not in n), "a weight without a gradient"
-    for name, gradient in found[0].items():
-        torch.testing.assert_close(found[1][name], gradient, msg=lambda text, name=name: f"{name}: {text}")
-
-
-def test_nf4_quantizes_the_llm_and_leaves_tower_projector_and_head(tmp_path: Path) -> None:
-    quantization = instantiate({**OmegaConf.to_container(OmegaConf.load(NF4)), "bnb_4bit_compute_dtype": "float32"})
-    model = made(tmp_path)
-    net = model.build(dtype=torch.float32, quantization=quantization)
-    kinds = {name: type(part).__name__ for name, part in net.named_modules() if isinstance(part, nn.Linear)}
-    assert {kind for name, kind in kinds.items() if name.startswith("model.language_model.")} == {"Linear4bit"}
-    assert {kind for name, kind in kinds.items() if not name.startswith("model.language_model.")} == {"Linear"}
-    batch = desk.alone(model.codec().encode(asked("Read.", picture(tmp_path)), reply=True))
-    net.model.multi_modal_projector.requires_grad_(True)
-    desk.losses(model, net.train(), batch).sum().backward()
-    assert float(net.model.multi_modal_projector.linear_1.weight.grad.abs().max()) > 0
-
-
 def test_flash_attention_falls_back_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     net = made(tmp_path, attention="flash_attention_2").build(dtype=torch.float32, quantization=None)
     assert net.config._attn_implementation == net.model.vision_tower.config._attn_implementation == "sdpa"
@@ -461,26 +407,6 @@ def test_the_same_seed_gives_the_same_weights_frozen_and_in_the_wanted_type(tmp_
         nets.append(made(tmp_path).build(dtype=torch.bfloat16, quantization=None))
     assert all(torch.equal(a, b) for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True))
     assert {(p.dtype, p.requires_grad) for p in nets[0].parameters()} == {(torch.bfloat16, False)}
-
-
-def test_a_question_with_choices_is_answered_by_the_likeliest_of_them(tmp_path: Path) -> None:
-    model = made(tmp_path)
-    codec, net = model.codec(), desk.built(model)
-    free = asked("Say it.")
-    bound = replace(asked("Which one is it?", picture(tmp_path)), id="bound", choices=("A", "B", "C", "D"))
-    said = [codec.decode(row) for row in generated(model, net, codec, free, bound)]
-    assert said[0] == codec.decode(generated(model, net, codec, free)[0])
-    likelihood = {}
-    for letter in bound.choices:
-        told = codec.encode(replace(bound, reply=letter), reply=True)
-        found = desk.logits(model, net, desk.alone(told))[0]
-        likelihood[letter] = float(torch.log_softmax(found, -1)[told.labels_T[-2]])
-    assert said[1] == max(likelihood, key=likelihood.__getitem__)
-
-
-def generated(model: Llava, net: nn.Module, codec: Any, *dialogues: Dialogue) -> list[list[int]]:
-    batch: Batch = Padded()([codec.encode(d, reply=False) for d in dialogues], pad=codec.pad, side="left")
-    return model.generate(net, batch, max_new_tokens=6, synced=False)
 
 
 # ----------------------------------------------------------------------------------------------------------- the images

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from omegaconf import OmegaConf
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
-from circuitvlm.collate.padded import Padded
-from circuitvlm.core.record import Dialogue, Turn
 from circuitvlm.model.qwen2_vl import STANDIN_SHAPE, Qwen2VL
 from circuitvlm.runtime.allow import instantiate
 from circuitvlm.runtime.compose import compose
-from tests.contract import desk
+from tests.contract import rooms
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -31,8 +29,6 @@ SHAPE_7B = {
     },
     "vision_config": {"depth": 32, "embed_dim": 1280, "hidden_size": 3584, "num_heads": 16},
 }
-
-NF4 = OmegaConf.to_container(OmegaConf.load(CONF / "quantization" / "nf4.yaml"))
 
 
 def test_the_recipe_of_the_document_trains_161_480_704_weights() -> None:
@@ -78,8 +74,8 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     assert all(torch.equal(a, b) for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True))
 
 
-def made(**changes: object) -> Qwen2VL:
-    settings = {
+def made(**changes: Any) -> Qwen2VL:
+    settings: dict[str, Any] = {
         "weights": None,
         "shape": STANDIN_SHAPE,
         "attention": "sdpa",
@@ -89,20 +85,12 @@ def made(**changes: object) -> Qwen2VL:
         "max_tokens": 512,
         "cache": "cache",
     }
-    return Qwen2VL(**{**settings, **changes})  # type: ignore[arg-type]
-
-
-def test_nf4_quantizes_the_llm_and_leaves_tower_projector_and_head() -> None:
-    quantization = instantiate(NF4)
-    net = made().build(dtype=torch.float32, quantization=quantization)
-    kinds = {name: type(module).__name__ for name, module in net.named_modules() if isinstance(module, torch.nn.Linear)}
-    assert {kind for name, kind in kinds.items() if name.startswith("model.language_model.")} == {"Linear4bit"}
-    assert {kind for name, kind in kinds.items() if not name.startswith("model.language_model.")} == {"Linear"}
+    return Qwen2VL(**{**settings, **changes})
 
 
 def test_nf4_learns_after_it_was_evaluated() -> None:
     """bitsandbytes repacks 4-bit weights on some CPUs when a net is evaluated, and cannot train them any more."""
-    quantization = instantiate({**NF4, "bnb_4bit_compute_dtype": "float32"})
+    quantization = instantiate(rooms.section("quantization", "nf4_float32"))
     layer = made().build(dtype=torch.float32, quantization=quantization).model.language_model.layers[0].mlp.up_proj
     frozen = layer.weight.detach().clone()
     with torch.no_grad():
@@ -113,25 +101,3 @@ def test_nf4_learns_after_it_was_evaluated() -> None:
     assert float(x.grad.abs().sum()) > 0
     assert torch.equal(layer.weight, frozen)
     assert torch.allclose(layer(x), before, atol=1e-5)
-
-
-def test_a_question_with_choices_is_answered_by_the_likeliest_of_them(tmp_path: Path) -> None:
-    model = Qwen2VL(
-        weights=None, shape=STANDIN_SHAPE, attention="sdpa", gradient_checkpointing=False, min_pixels=None,
-        max_pixels=None, max_tokens=512, cache=str(tmp_path),
-    )  # fmt: skip
-    codec, net = model.codec(), desk.built(model)
-    free, bound = (
-        Dialogue(id=name, task="t", prompt=(Turn(role="user", text=text),), reply="C", choices=choices)
-        for name, text, choices in (("free", "Say it.", ()), ("bound", "Which one is it?", ("A", "B", "C", "D")))
-    )
-    alone = {d.id: Padded()([codec.encode(d, reply=False)], pad=codec.pad, side="left") for d in (free, bound)}
-    both = Padded()([codec.encode(d, reply=False) for d in (free, bound)], pad=codec.pad, side="left")
-    said = [codec.decode(row) for row in model.generate(net, both, max_new_tokens=6, synced=False)]
-    assert said[0] == codec.decode(model.generate(net, alone["free"], max_new_tokens=6, synced=False)[0])
-    likelihood = {}
-    for letter in bound.choices:
-        told = codec.encode(replace(bound, reply=letter), reply=True)
-        batch = Padded()([told], pad=codec.pad, side="right")
-        likelihood[letter] = float(torch.log_softmax(desk.logits(model, net, batch)[0], -1)[told.labels_T[-2]])
-    assert said[1] == max(likelihood, key=likelihood.__getitem__)

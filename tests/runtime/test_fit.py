@@ -11,7 +11,7 @@ import pytest
 from circuitvlm.runtime import fit
 
 if TYPE_CHECKING:
-    from nowhere import Stranger  # type: ignore[import-not-found]
+    from nowhere import Stranger  # type: ignore[import-not-found]  # what only type checkers find
 
 Rank = NewType("Rank", int)
 

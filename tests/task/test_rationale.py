@@ -204,4 +204,4 @@ def test_a_guess_belongs_to_the_question_and_is_right_as_often_as_it_should_be()
 
 def test_another_guess_is_refused() -> None:
     with pytest.raises(ValueError, match="expected or random"):
-        ChosenOrGuessed(guess="lucky")  # type: ignore[arg-type]
+        ChosenOrGuessed(guess="lucky")  # type: ignore[arg-type]  # what a YAML may state

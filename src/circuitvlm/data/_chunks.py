@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from circuitvlm.core.record import Example
+from circuitvlm.core.record import Example, Picture
 from circuitvlm.runtime.progress import bar
 
 if TYPE_CHECKING:
@@ -51,6 +51,29 @@ class Lazy(ABC, Sequence[Example]):
     def __getitem__(self, index: int | slice) -> Example | list[Example]:
         places = range(len(self))[index]
         return self.one(places) if isinstance(places, int) else [self.one(place) for place in places]
+
+
+class Examples(Lazy):
+    """The rows of a finished split; a row is parsed when it is asked for.
+
+    What is no fact is a tag; the `kind` is both.
+    """
+
+    def __init__(self, folder: Path, *, facts: Sequence[str]) -> None:
+        self.folder, self.facts = folder, facts
+        self._rows = lines(folder)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def one(self, place: int) -> Example:
+        row = json.loads(self._rows[place])
+        return Example(
+            id=row.pop("id"),
+            images=(Picture(self.folder / row.pop("image")),),
+            facts={name: row[name] for name in self.facts},
+            tags={name: said for name, said in row.items() if name not in self.facts or name == "kind"},
+        )
 
 
 def kept(

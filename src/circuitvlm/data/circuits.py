@@ -7,21 +7,18 @@ what is held out stays held out across experiments.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from circuitvlm.circuit import generate
-from circuitvlm.core.record import Example, Picture
+from circuitvlm.core.record import Example
 from circuitvlm.data import _chunks
 from circuitvlm.data._drawn import Split, drawn, split_of
 
 VERSION = 1
 """Raise this whenever the same settings would give other circuits or other pixels: old caches are then left alone."""
-
-FACTS = ("netlist",)
 
 
 class Circuits:
@@ -61,27 +58,7 @@ class Circuits:
             count=settings.count,
             workers=self.workers,
         )
-        return Examples(folder)
-
-
-class Examples(_chunks.Lazy):
-    """The rows of a finished split; a row is parsed when it is asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._rows = _chunks.lines(folder)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def one(self, place: int) -> Example:
-        row = json.loads(self._rows[place])
-        return Example(
-            id=row.pop("id"),
-            images=(Picture(self.folder / row.pop("image")),),
-            facts={name: row.pop(name) for name in FACTS},
-            tags=row,
-        )
+        return _chunks.Examples(folder, facts=("netlist",))
 
 
 def _make(split: Split, index: int) -> tuple[_chunks.Row, bytes]:

@@ -17,7 +17,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, Qwen2VLConfig
+from transformers import (
+    CLIPVisionConfig,
+    LlamaConfig,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+    Qwen2VLConfig,
+)
 
 VERSION = 1
 """Raise this whenever the same shape would give other files: old folders are then left alone."""
@@ -33,6 +39,8 @@ SPECIAL = (
     "<|image_pad|>",
     "<|video_pad|>",
 )
+INK: dict[str, Any] = {"image_mean": [1.0, 1.0, 1.0], "image_std": [-1 / 3, -1 / 3, -1 / 3]}
+
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 LETTERS = (*(c for c in printable if c >= " " or c == "\n"), "Ω", "µ", "°", "∠", UNKNOWN)
 
@@ -107,12 +115,48 @@ def character_tokenizer(
     )
 
 
+def llama(shape: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, *, length: int, **stated: Any) -> LlamaConfig:
+    """An LLM of this shape for texts of at most `length` tokens in this tokenizer's words."""
+    return LlamaConfig(
+        **_sizes(shape, tokenizer),
+        max_position_embeddings=length,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        **stated,
+    )
+
+
+def clip_tower(shape: Mapping[str, Any], **stated: Any) -> CLIPVisionConfig:
+    """A vision tower of this shape."""
+    return CLIPVisionConfig(
+        hidden_size=shape["vision_hidden"],
+        intermediate_size=4 * shape["vision_hidden"],
+        num_hidden_layers=shape["vision_layers"],
+        num_attention_heads=shape["vision_heads"],
+        image_size=shape["image"],
+        patch_size=shape["patch"],
+        **stated,
+    )
+
+
+def _sizes(shape: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """The LLM's, by transformers' names."""
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": shape["hidden"],
+        "intermediate_size": shape["intermediate"],
+        "num_hidden_layers": shape["layers"],
+        "num_attention_heads": shape["heads"],
+        "num_key_value_heads": shape["kv_heads"],
+    }
+
+
 def _processor(shape: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "image_processor_type": "Qwen2VLImageProcessor",
         "processor_class": "Qwen2VLProcessor",
-        "image_mean": [1.0, 1.0, 1.0],
-        "image_std": [-1 / 3, -1 / 3, -1 / 3],
+        **INK,
         "min_pixels": shape["min_pixels"],
         "max_pixels": shape["max_pixels"],
         "patch_size": shape["patch"],
@@ -128,12 +172,7 @@ def _config(shape: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> Qwe
     return Qwen2VLConfig(
         architectures=["Qwen2VLForConditionalGeneration"],
         text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": shape["hidden"],
-            "intermediate_size": shape["intermediate"],
-            "num_hidden_layers": shape["layers"],
-            "num_attention_heads": shape["heads"],
-            "num_key_value_heads": shape["kv_heads"],
+            **_sizes(shape, tokenizer),
             "max_position_embeddings": 2048,
             "rope_parameters": {
                 "rope_type": "default",

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from transformers import CLIPVisionConfig, LlamaConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
-from circuitvlm.model._blank import character_tokenizer, written_once
+from circuitvlm.model._blank import INK, character_tokenizer, clip_tower, llama, written_once
 from circuitvlm.model._loading import tokenizer as tokenizer_of
 
 VERSION = 1
@@ -33,9 +33,11 @@ def blank(root: Path, shape: Mapping[str, Any]) -> Path:
     def write(made: Path) -> None:
         tokenizer = _tokenizer(shape)
         tokenizer.save_pretrained(made)
-        (made / "config.json").write_text(_llm(shape, tokenizer).to_json_string())
+        llm = llama(shape, tokenizer, length=2048, architectures=["LlamaForCausalLM"])
+        tower = clip_tower(shape, architectures=["CLIPVisionModel"])
+        (made / "config.json").write_text(llm.to_json_string())
         (made / VISION).mkdir()
-        (made / VISION / "config.json").write_text(_tower(shape).to_json_string())
+        (made / VISION / "config.json").write_text(tower.to_json_string())
         (made / VISION / "preprocessor_config.json").write_text(json.dumps(_processor(shape), indent=2))
 
     return written_once(root, ["lavin", VERSION, _content(shape)], write)
@@ -57,34 +59,6 @@ def _tokenizer(shape: Mapping[str, Any]) -> PreTrainedTokenizerBase:
     return character_tokenizer(("<s>", "</s>"), pad=None, bos="<s>", eos="</s>", chat_template=None)
 
 
-def _llm(shape: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> LlamaConfig:
-    return LlamaConfig(
-        architectures=["LlamaForCausalLM"],
-        vocab_size=len(tokenizer),
-        hidden_size=shape["hidden"],
-        intermediate_size=shape["intermediate"],
-        num_hidden_layers=shape["layers"],
-        num_attention_heads=shape["heads"],
-        num_key_value_heads=shape["kv_heads"],
-        max_position_embeddings=2048,
-        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-
-
-def _tower(shape: Mapping[str, Any]) -> CLIPVisionConfig:
-    return CLIPVisionConfig(
-        architectures=["CLIPVisionModel"],
-        hidden_size=shape["vision_hidden"],
-        intermediate_size=4 * shape["vision_hidden"],
-        num_hidden_layers=shape["vision_layers"],
-        num_attention_heads=shape["vision_heads"],
-        image_size=shape["image"],
-        patch_size=shape["patch"],
-    )
-
-
 def _processor(shape: Mapping[str, Any]) -> dict[str, Any]:
     side = {"height": shape["image"], "width": shape["image"]}
     return {
@@ -92,6 +66,5 @@ def _processor(shape: Mapping[str, Any]) -> dict[str, Any]:
         "size": side,
         "crop_size": side,
         "do_center_crop": False,
-        "image_mean": [1.0, 1.0, 1.0],
-        "image_std": [-1 / 3, -1 / 3, -1 / 3],
+        **INK,
     }

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers.processors import TemplateProcessing
-from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaNextConfig, PreTrainedTokenizerFast
+from transformers import LlavaConfig, LlavaNextConfig, PreTrainedTokenizerFast
 
-from circuitvlm.model._blank import character_tokenizer, written_once
+from circuitvlm.model._blank import INK, character_tokenizer, clip_tower, llama, written_once
 
 VERSION = 1
 """Raise this whenever the same shape would give other files: old folders are then left alone."""
@@ -55,27 +55,8 @@ def _words() -> PreTrainedTokenizerFast:
 
 
 def _config(shape: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> LlavaConfig | LlavaNextConfig:
-    llm = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=shape["hidden"],
-        intermediate_size=shape["intermediate"],
-        num_hidden_layers=shape["layers"],
-        num_attention_heads=shape["heads"],
-        num_key_value_heads=shape["kv_heads"],
-        max_position_embeddings=4096,
-        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    tower = CLIPVisionConfig(
-        hidden_size=shape["vision_hidden"],
-        intermediate_size=4 * shape["vision_hidden"],
-        num_hidden_layers=shape["vision_layers"],
-        num_attention_heads=shape["vision_heads"],
-        image_size=shape["image"],
-        patch_size=shape["patch"],
-    )
+    llm = llama(shape, tokenizer, length=4096, pad_token_id=tokenizer.pad_token_id)
+    tower = clip_tower(shape)
     both = {"text_config": llm, "vision_config": tower, "image_token_index": tokenizer.convert_tokens_to_ids("<image>")}
     if "grids" in shape:
         grids = [list(page) for page in shape["grids"]]
@@ -86,10 +67,9 @@ def _config(shape: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> Lla
 
 def _images(shape: Mapping[str, Any]) -> dict[str, Any]:
     side = {"height": shape["image"], "width": shape["image"]}
-    colours: dict[str, Any] = {"image_mean": [1.0, 1.0, 1.0], "image_std": [-1 / 3, -1 / 3, -1 / 3]}
     if "grids" in shape:
         grids = [list(page) for page in shape["grids"]]
         size = {"size": {"shortest_edge": shape["image"]}, "crop_size": side, "image_grid_pinpoints": grids}
-        return {"image_processor_type": "LlavaNextImageProcessor", **size, **colours}
+        return {"image_processor_type": "LlavaNextImageProcessor", **size, **INK}
     size = {"size": side, "crop_size": side}
-    return {"image_processor_type": "CLIPImageProcessor", "do_center_crop": False, **size, **colours}
+    return {"image_processor_type": "CLIPImageProcessor", "do_center_crop": False, **size, **INK}

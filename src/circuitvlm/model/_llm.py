@@ -1,38 +1,18 @@
-"""How is a causal LM loaded, told what stands in place of words, and made to reply, whatever sees the images?
+"""How is an LLM told what stands in place of words, and made to reply, whatever sees the images?
 
-Shape suffixes: B rows, T tokens in a row, D width.
+Shape suffixes: B rows, T tokens in a row, N labelled tokens, V vocabulary, D width.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
+from transformers import GenerationConfig
 
 from circuitvlm.core.tensor import IMAGE, Batch
 from circuitvlm.model._generation import among, until
-from circuitvlm.model._loading import loaded, quantized
-
-
-def causal(
-    folder: Path, *, untrained: bool, dtype: torch.dtype, attention: str, quantization: Any | None, head: str
-) -> Any:
-    """The causal LM of a folder with its weights, or `untrained`, initialised from torch's current seed.
-
-    Quantization leaves `head`, a module's name, as it is.
-    """
-    load = partial(
-        loaded, AutoModelForCausalLM, dtype=dtype, attention=attention, quantization=quantization, plain=(head,)
-    )
-    if not untrained:
-        return load(folder)
-    config = AutoConfig.from_pretrained(folder)
-    llm = AutoModelForCausalLM.from_config(config, attn_implementation=attention, dtype=dtype)
-    return quantized(llm, quantization=quantization, load=load)
 
 
 def ending(llm: Any, *, end: int) -> GenerationConfig:
@@ -47,6 +27,18 @@ def embedded(llm: Any, features: Tensor, batch: Batch) -> Tensor:
     embeds_BTD: Tensor = llm.get_input_embeddings()(batch.tokens_BT)
     image_BT1 = (batch.modality_BT == IMAGE).unsqueeze(-1)
     return embeds_BTD.masked_scatter(image_BT1, features.to(embeds_BTD.dtype))
+
+
+def said(llm: Any, body: Any, features: Tensor, batch: Batch) -> Tensor:
+    """Logits (N, V) where `batch.asked`, of an LLM whose head stands right behind its `body`."""
+    hidden_BTD = body(
+        inputs_embeds=embedded(llm, features, batch),
+        attention_mask=batch.mask,
+        position_ids=batch.positions_RBT.squeeze(0),  # only multimodal RoPE has several axes
+        use_cache=False,
+    ).last_hidden_state
+    logits: Tensor = llm.lm_head(hidden_BTD[batch.asked])
+    return logits
 
 
 def replies(llm: Any, features: Tensor, batch: Batch, *, max_new_tokens: int, synced: bool) -> list[list[int]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from torch import nn
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,14 @@ log = logging.getLogger(__name__)
 
 CONVERSION = "src/transformers/models/llama/convert_llama_weights_to_hf.py"
 """In the repository github.com/huggingface/transformers; its wheels of version 5 leave it out."""
+
+
+def one_given(weights: str | None, *, shape: Mapping[str, Any] | None) -> None:
+    """Raise ValueError unless one of the two is given: a model by its checkpoint or, untrained, by its shape."""
+    if (weights is None) == (shape is None):
+        raise ValueError(
+            f"model: give either weights or shape, not both or none (weights={weights!r}, shape={shape!r})"
+        )
 
 
 def locate(weights: str, *, key: str = "model.weights", like: str = "Qwen/Qwen2-VL-2B-Instruct") -> Path:
@@ -108,22 +116,46 @@ def keep_unpacked(net: nn.Module) -> None:
             module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]  # a flag, not a weight
 
 
-def loaded(
+def begun(
+    kind: Any,
+    folder: Path,
+    *,
+    untrained: bool,
+    dtype: torch.dtype,
+    attention: str,
+    quantization: Any | None,
+    plain: Sequence[str],
+) -> Any:
+    """The net of the transformers class `kind` in a folder: with its weights, or `untrained`, initialised from torch's
+    current seed. Quantization leaves the `plain` modules as they are.
+    """
+    load = partial(_loaded, kind, dtype=dtype, attention=attention, quantization=quantization, plain=plain)
+    if not untrained:
+        return load(folder)
+    new = getattr(kind, "from_config", None) or kind._from_config  # of an Auto class, or of a model's own
+    net = new(AutoConfig.from_pretrained(folder), attn_implementation=attention, dtype=dtype)
+    if quantization is None:
+        return net
+    with TemporaryDirectory() as saved:  # transformers quantizes while it loads
+        net.should_save_on_this_rank = lambda is_main_process: True  # else rank 0 alone would save, and all load
+        net.save_pretrained(saved)
+        return load(Path(saved))
+
+
+def frozen(net: Any, *, checkpointing: bool) -> nn.Module:
+    """The net, with nothing in it trained; with `checkpointing`, its blocks recompute what their gradients need."""
+    whole: nn.Module = net.requires_grad_(False)
+    if checkpointing:
+        net.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return whole
+
+
+def _loaded(
     kind: Any, folder: Path, *, dtype: torch.dtype, attention: str, quantization: Any | None, plain: Sequence[str]
 ) -> Any:
-    """The net of the transformers class `kind` in a folder; quantization leaves the `plain` modules as they are."""
     if quantization is not None:
         quantization = copy.deepcopy(quantization)
         quantization.llm_int8_skip_modules = list(plain)
     net = kind.from_pretrained(folder, dtype=dtype, attn_implementation=attention, quantization_config=quantization)
     keep_unpacked(net)
     return net
-
-
-def quantized(net: Any, *, quantization: Any | None, load: Callable[[Path], Any]) -> Any:
-    """An untrained net, quantized if asked: transformers does it while it loads, so there must be something to load."""
-    if quantization is None:
-        return net
-    with TemporaryDirectory() as folder:
-        net.save_pretrained(folder)
-        return load(Path(folder))

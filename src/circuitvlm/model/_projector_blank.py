@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from transformers import LlamaConfig
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from circuitvlm.model._blank import character_tokenizer, written_once
+from circuitvlm.model._blank import character_tokenizer, llama, written_once
 
 VERSION = 1
 """Raise this whenever the same shape would give other files: old folders are then left alone."""
@@ -30,19 +29,8 @@ def blank(root: Path, shape: Mapping[str, Any], *, images: CLIPImageProcessorPil
         tokenizer = character_tokenizer(SPECIAL)
         tokenizer.save_pretrained(made)
         images.save_pretrained(made)
-        config = LlamaConfig(
-            architectures=["LlamaForCausalLM"],
-            vocab_size=len(tokenizer),
-            hidden_size=shape["hidden"],
-            intermediate_size=shape["intermediate"],
-            num_hidden_layers=shape["layers"],
-            num_attention_heads=shape["heads"],
-            num_key_value_heads=shape["kv_heads"],
-            max_position_embeddings=2048,
-            rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
-            bos_token_id=None,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
+        config = llama(
+            shape, tokenizer, length=2048, architectures=["LlamaForCausalLM"], pad_token_id=tokenizer.pad_token_id
         )
         (made / "config.json").write_text(config.to_json_string())
 

@@ -1,6 +1,6 @@
 """Who answers? A LaVIN (arXiv 2305.15023): any LLM laid out as Llama, a CLIP tower, and six tokens between them.
 
-Shape suffixes: B rows, T tokens in a row, N labelled tokens, V vocabulary, D width.
+Shape suffixes: N labelled tokens, V vocabulary, D width.
 """
 
 from __future__ import annotations
@@ -8,20 +8,21 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import CLIPVisionConfig, CLIPVisionModel
+from transformers import AutoModelForCausalLM, CLIPVisionModel
 
 from circuitvlm.core.tensor import Batch
 from circuitvlm.model._generation import plain
 from circuitvlm.model._lavin_blank import VISION, blank
 from circuitvlm.model._lavin_codec import LavinCodec
 from circuitvlm.model._lavin_net import class_tokens, joined
-from circuitvlm.model._llm import causal, embedded, ending, replies
-from circuitvlm.model._loading import attention_available, locate
+from circuitvlm.model._llm import ending, replies, said
+from circuitvlm.model._loading import attention_available, begun, frozen, locate
 
 STANDIN_SHAPE: Mapping[str, Any] = {
     "hidden": 64,
@@ -139,25 +140,12 @@ class Lavin:
         initialised from torch's current seed.
         """
         attention = attention_available(self.attention)
-        llm = causal(
-            self.folder,
-            untrained=self.shape is not None,
-            dtype=dtype,
-            attention=attention,
-            quantization=quantization,
-            head="lm_head",
-        )
+        start = partial(begun, untrained=self.shape is not None, dtype=dtype, attention=attention)
+        llm = start(AutoModelForCausalLM, self.folder, quantization=quantization, plain=("lm_head",))
         llm.generation_config = ending(llm, end=self.codec().end)
-        if self.shape is None:
-            tower = CLIPVisionModel.from_pretrained(self.vision_folder, dtype=dtype, attn_implementation=attention)
-        else:
-            config = CLIPVisionConfig.from_pretrained(self.vision_folder)
-            tower = CLIPVisionModel._from_config(config, attn_implementation=attention, dtype=dtype)
+        tower = start(CLIPVisionModel, self.vision_folder, quantization=None, plain=())
         net = joined(llm, tower, tokens=self.prefix_tokens, width=self.prefix_width)
-        net.requires_grad_(False)
-        if self.gradient_checkpointing:
-            llm.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        return net
+        return frozen(net, checkpointing=self.gradient_checkpointing)
 
     def see(self, net: nn.Module, batch: Batch) -> Tensor:
         """(image tokens of the whole batch, D), in the order in which the image tokens stand in the rows.
@@ -176,18 +164,10 @@ class Lavin:
     def say(self, net: nn.Module, features: Tensor, batch: Batch) -> Tensor:
         """Logits (N, V) where `batch.asked`."""
         whole = plain(net)
-        hidden_BTD = whole.model(
-            inputs_embeds=embedded(whole, features, batch),
-            attention_mask=batch.mask,
-            position_ids=batch.positions_RBT[0],
-            use_cache=False,
-        ).last_hidden_state
-        logits: Tensor = whole.lm_head(hidden_BTD[batch.asked])
-        return logits
+        return said(whole, whole.model, features, batch)
 
     def generate(self, net: nn.Module, batch: Batch, *, max_new_tokens: int, synced: bool) -> list[list[int]]:
         """New tokens of each row of a left-padded batch of prompts, greedy, without the end token."""
-        whole = plain(net)
         with torch.no_grad():
             features = self.see(net, batch)
-        return replies(whole, features, batch, max_new_tokens=max_new_tokens, synced=synced)
+        return replies(plain(net), features, batch, max_new_tokens=max_new_tokens, synced=synced)

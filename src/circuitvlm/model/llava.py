@@ -1,6 +1,6 @@
 """Who answers? A LLaVA-1.5 (arXiv 2310.03744) or a LLaVA-NeXT: a folder, a hub name or a shape.
 
-Shape suffixes: B rows, T tokens in a row, N labelled tokens, V vocabulary, D width.
+Shape suffixes: N labelled tokens, V vocabulary, D width.
 """
 
 from __future__ import annotations
@@ -8,21 +8,20 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, LlavaForConditionalGeneration, LlavaNextForConditionalGeneration
+from transformers import LlavaForConditionalGeneration, LlavaNextForConditionalGeneration
 
 from circuitvlm.core.tensor import Batch
 from circuitvlm.model._generation import plain
 from circuitvlm.model._llava_blank import blank
 from circuitvlm.model._llava_codec import LlavaCodec
 from circuitvlm.model._llava_eye import Eye
-from circuitvlm.model._llm import embedded, ending, replies
-from circuitvlm.model._loading import attention_available, loaded, locate, quantized
+from circuitvlm.model._llm import ending, replies, said
+from circuitvlm.model._loading import attention_available, begun, frozen, locate, one_given
 
 STANDIN_SHAPE: Mapping[str, Any] = {
     "hidden": 64,
@@ -70,10 +69,7 @@ class Llava:
         max_tokens: int,
         cache: str,
     ) -> None:
-        if (weights is None) == (shape is None):
-            raise ValueError(
-                f"model: give either weights or shape, not both or none (weights={weights!r}, shape={shape!r})"
-            )
+        one_given(weights, shape=shape)
         self.weights = weights
         self.shape = shape
         self.resize = resize
@@ -119,29 +115,18 @@ class Llava:
         The tower's blocks behind the last one that is read are left out. An untrained shape is initialised from torch's
         current seed.
         """
-        attention = attention_available(self.attention)
-        load = partial(
-            loaded,
+        net = begun(
             self.kind,
+            self.folder,
+            untrained=self.shape is not None,
             dtype=dtype,
-            attention=attention,
+            attention=attention_available(self.attention),
             quantization=quantization,
             plain=("model.vision_tower", "model.multi_modal_projector", "lm_head"),
         )
-        net: Any
-        if self.shape is None:
-            net = load(self.folder)
-        else:
-            config = AutoConfig.from_pretrained(self.folder)
-            net = self.kind._from_config(config, attn_implementation=attention, dtype=dtype)
-            net = quantized(net, quantization=quantization, load=load)
         read_only(net)
         net.generation_config = ending(net, end=self.codec().end)
-        net.requires_grad_(False)
-        if self.gradient_checkpointing:
-            net.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        built: nn.Module = net
-        return built
+        return frozen(net, checkpointing=self.gradient_checkpointing)
 
     def see(self, net: nn.Module, batch: Batch) -> Tensor:
         """(image tokens of the whole batch, D), in the order in which the image tokens stand in the rows.
@@ -161,14 +146,7 @@ class Llava:
     def say(self, net: nn.Module, features: Tensor, batch: Batch) -> Tensor:
         """Logits (N, V) where `batch.asked`."""
         whole = plain(net)
-        hidden_BTD = whole.model.language_model(
-            inputs_embeds=embedded(whole, features, batch),
-            attention_mask=batch.mask,
-            position_ids=batch.positions_RBT[0],
-            use_cache=False,
-        ).last_hidden_state
-        logits: Tensor = whole.lm_head(hidden_BTD[batch.asked])
-        return logits
+        return said(whole, whole.model.language_model, features, batch)
 
     def generate(self, net: nn.Module, batch: Batch, *, max_new_tokens: int, synced: bool) -> list[list[int]]:
         """New tokens of each row of a left-padded batch of prompts, greedy, without the end token."""

@@ -13,12 +13,13 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from transformers import AutoModelForCausalLM
 
 from circuitvlm.core.tensor import Batch
 from circuitvlm.model._dialogue_codec import DialogueCodec
 from circuitvlm.model._generation import plain
-from circuitvlm.model._llm import causal, embedded, ending, replies
-from circuitvlm.model._loading import attention_available, locate
+from circuitvlm.model._llm import embedded, ending, replies
+from circuitvlm.model._loading import attention_available, begun, frozen, locate, one_given
 from circuitvlm.model._projector_blank import blank
 from circuitvlm.model._projector_layout import Layout, layout
 from circuitvlm.model._projector_net import Encoder, pictures
@@ -56,10 +57,7 @@ class Projector:
         max_tokens: int,
         cache: str,
     ) -> None:
-        if (weights is None) == (shape is None):
-            raise ValueError(
-                f"model: give either weights or shape, not both or none (weights={weights!r}, shape={shape!r})"
-            )
+        one_given(weights, shape=shape)
         if patch < 1 or image < patch or image % patch:
             raise ValueError(
                 f"model.patch: came {patch}, wanted a divisor of model.image={image}, or {image} for one square"
@@ -135,22 +133,19 @@ class Projector:
         The encoder, and all of an untrained shape, is initialised from torch's current seed. It is a part of the LLM,
         and not the other way round, so that an adapter of the LLM alone is PEFT's for that LLM.
         """
-        llm = causal(
+        llm = begun(
+            AutoModelForCausalLM,
             self.folder,
             untrained=self.shape is not None,
             dtype=dtype,
             attention=attention_available(self.attention),
             quantization=quantization,
-            head=self._layout.head,
+            plain=(self._layout.head,),
         )
         llm.generation_config = ending(llm, end=self.codec().end)
         words = llm.get_input_embeddings().weight
         llm.projector = self.encoder(spoken=words.shape[1]).to(words.device)
-        llm.requires_grad_(False)
-        if self.gradient_checkpointing:
-            llm.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        built: nn.Module = llm
-        return built
+        return frozen(llm, checkpointing=self.gradient_checkpointing)
 
     def see(self, net: nn.Module, batch: Batch) -> Tensor:
         """(image tokens of the whole batch, D), in the order in which the image tokens stand in the rows.

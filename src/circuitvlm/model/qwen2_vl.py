@@ -1,24 +1,24 @@
 """Who answers? A member of the Qwen2-VL family (arXiv 2409.12191): a folder, a hub name or a shape.
 
-Shape suffixes: B rows, T tokens in a row, N labelled tokens, V vocabulary, D width.
+Shape suffixes: N labelled tokens, V vocabulary, D width.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
+from transformers import Qwen2VLForConditionalGeneration
 
-from circuitvlm.core.tensor import IMAGE, Batch
+from circuitvlm.core.tensor import Batch
 from circuitvlm.model._blank import blank
 from circuitvlm.model._generation import among, plain, until
-from circuitvlm.model._loading import attention_available, loaded, locate, quantized
+from circuitvlm.model._llm import embedded, said
+from circuitvlm.model._loading import attention_available, begun, frozen, locate, one_given
 from circuitvlm.model._qwen2_vl_codec import Qwen2VLCodec
 
 STANDIN_SHAPE: Mapping[str, Any] = {
@@ -63,10 +63,7 @@ class Qwen2VL:
         max_tokens: int,
         cache: str,
     ) -> None:
-        if (weights is None) == (shape is None):
-            raise ValueError(
-                f"model: give either weights or shape, not both or none (weights={weights!r}, shape={shape!r})"
-            )
+        one_given(weights, shape=shape)
         self.weights = weights
         self.shape = shape
         self.attention = attention
@@ -106,27 +103,16 @@ class Qwen2VL:
 
         An untrained shape is initialised from torch's current seed.
         """
-        attention = attention_available(self.attention)
-        load = partial(
-            loaded,
+        net = begun(
             Qwen2VLForConditionalGeneration,
+            self.folder,
+            untrained=self.shape is not None,
             dtype=dtype,
-            attention=attention,
+            attention=attention_available(self.attention),
             quantization=quantization,
             plain=("model.visual", "lm_head"),
         )
-        net: Any
-        if self.shape is None:
-            net = load(self.folder)
-        else:
-            config = Qwen2VLConfig.from_pretrained(self.folder)
-            net = Qwen2VLForConditionalGeneration._from_config(config, attn_implementation=attention, dtype=dtype)
-            net = quantized(net, quantization=quantization, load=load)
-        net.requires_grad_(False)
-        if self.gradient_checkpointing:
-            net.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-        built: nn.Module = net
-        return built
+        return frozen(net, checkpointing=self.gradient_checkpointing)
 
     def see(self, net: nn.Module, batch: Batch) -> Tensor:
         """(image tokens of the whole batch, D), in the order in which the image tokens stand in the rows.
@@ -140,8 +126,9 @@ class Qwen2VL:
             features = visual(batch.vision["pixel_values"].to(weight.dtype), grid_thw=batch.vision["image_grid_thw"])
             kept: Tensor = features.pooler_output
             return kept
-        side = visual.spatial_merge_size
-        blank = weight.new_zeros(side * side, weight[0].numel())
+        side, patch = visual.spatial_merge_size, visual.patch_embed
+        width = patch.in_channels * patch.temporal_patch_size * patch.patch_size**2  # a split weight would not tell
+        blank = weight.new_zeros(side * side, width)
         grid = torch.tensor([[1, side, side]], device=weight.device)
         nothing: Tensor = visual(blank, grid_thw=grid).pooler_output[:0]
         return nothing
@@ -149,27 +136,21 @@ class Qwen2VL:
     def say(self, net: nn.Module, features: Tensor, batch: Batch) -> Tensor:
         """Logits (N, V) where `batch.asked`."""
         whole = plain(net)
-        embeds_BTD = whole.model.get_input_embeddings()(batch.tokens_BT)
-        image_BT1 = (batch.modality_BT == IMAGE).unsqueeze(-1)
-        embeds_BTD = embeds_BTD.masked_scatter(image_BT1, features.to(embeds_BTD.dtype))
-        hidden_BTD = whole.model.language_model(
-            input_ids=None,
-            inputs_embeds=embeds_BTD,
-            attention_mask=batch.mask,
-            position_ids=batch.positions_RBT,
-            use_cache=False,
-        ).last_hidden_state
-        logits: Tensor = whole.lm_head(hidden_BTD[batch.asked])
-        return logits
+        return said(whole, whole.model.language_model, features, batch)
 
     def generate(self, net: nn.Module, batch: Batch, *, max_new_tokens: int, synced: bool) -> list[list[int]]:
-        """New tokens of each row of a left-padded batch of prompts, greedy, without the end token."""
+        """New tokens of each row of a left-padded batch of prompts, greedy, without the end token.
+
+        It sees as it does in training: transformers itself would leave the tower out where there is no image.
+        """
         whole = plain(net)
+        grids = {name: tensor for name, tensor in batch.vision.items() if name != "pixel_values"}
         end = whole.generation_config.eos_token_id or whole.config.text_config.eos_token_id
         ends: set[int] = set(end) if isinstance(end, list) else {end}
         with torch.no_grad():
             rows = whole.generate(
                 input_ids=batch.tokens_BT,
+                inputs_embeds=embedded(whole, self.see(net, batch), batch),
                 attention_mask=batch.mask.long(),
                 mm_token_type_ids=batch.modality_BT.int(),
                 max_new_tokens=max_new_tokens,
@@ -185,6 +166,6 @@ class Qwen2VL:
                     end=min(ends),
                     words=whole.config.text_config.vocab_size,
                 ),
-                **batch.vision,
+                **grids,
             )
         return [until(row[batch.tokens_BT.shape[1] :].tolist(), ends) for row in rows]

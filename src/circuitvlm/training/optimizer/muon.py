@@ -54,8 +54,7 @@ class Muon(Optimizer):
         }
         self._share()
 
-    # torch overloads `step` by whether a closure comes; one signature says both here
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]  # torch overloads it
         """One step of both, on the gradients that lie ready or that the closure makes; gives the closure's loss."""
         loss = None
         if closure is not None:
