@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -38,19 +39,38 @@ CORD = {
 
 
 def source(
-    cache: Path, *, seed: int = 0, workers: int = 0, noise: float = 0.5, **splits: dict[str, Any] | None
+    cache: Path,
+    *,
+    seed: int = 0,
+    width: int = 224,
+    height: int = 320,
+    noise: float = 0.5,
+    shops: Any = "own",
+    part: Any = "whole",
+    workers: int = 0,
+    **splits: dict[str, Any] | None,
 ) -> Receipts:
-    return Receipts(seed=seed, width=224, height=320, noise=noise, cache=str(cache), workers=workers, splits=splits)
+    return Receipts(
+        seed=seed,
+        width=width,
+        height=height,
+        noise=noise,
+        shops=shops,
+        part=part,
+        cache=str(cache),
+        workers=workers,
+        splits=splits,
+    )
 
 
 def stated(count: int = 12, receipts: str = "train", **other: Any) -> dict[str, Any]:
     return {"count": count, "items": [1, 3], "layouts": ["cafe", "hotel"], "receipts": receipts} | other
 
 
-def split(layout: str, *, large: bool = False, noise: float = 0.5) -> Split:
+def split(layout: str, *, large: bool = False, noise: float = 0.5, shops: str = "own", part: str = "whole") -> Split:
     width, height, items = (800, 1400, (1, 20)) if large else (224, 320, (1, 3))
     items = (1, min(items[1], LAYOUTS[layout].shop.most))
-    settings = {"seed": 3, "count": 1, "layouts": (layout,), "receipts": "train"}
+    settings = {"seed": 3, "count": 1, "layouts": (layout,), "receipts": "train", "shops": shops, "part": part}
     return Split(name="t", width=width, height=height, noise=noise, items=items, **settings)
 
 
@@ -335,7 +355,7 @@ def test_a_split_that_is_null_is_left_out_and_one_layout_may_stand_alone(tmp_pat
 @pytest.mark.parametrize(("width", "height"), [(112, 320), (224, 110), (40, 40)])
 def test_sizes_at_which_letters_are_not_legible_are_refused(tmp_path: Path, width: int, height: int) -> None:
     with pytest.raises(ValueError, match=f"not legible at {width} x {height} pixels"):
-        Receipts(seed=0, width=width, height=height, noise=0.0, cache=str(tmp_path), workers=0, splits={"a": stated()})
+        source(tmp_path, width=width, height=height, noise=0.0, a=stated())
 
 
 def test_noise_and_splits_that_are_none_are_named(tmp_path: Path) -> None:
@@ -343,3 +363,52 @@ def test_noise_and_splits_that_are_none_are_named(tmp_path: Path) -> None:
         source(tmp_path, noise=2, train=stated())
     with pytest.raises(ValueError, match="no split 'tset'; there are train"):
         source(tmp_path, train=stated()).examples("tset")
+
+
+# --------------------------------------------------------------------------------------------- shops, and what is shown
+
+
+def printed(one: Drawn) -> bool:
+    """Whether every word of every field is on the sheet."""
+    there = {word for ink in one.sheet.ink for word in ink.text.split()}
+    return {word for leaf in leaves(one.sale.parse) for word in leaf.split()} <= there
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_strip_shows_items_or_sums_and_nothing_else(layout: str) -> None:
+    made = [drawn(replace(split(layout, noise=0.0, part="strip"), items=(1, 1), height=84), k) for k in range(20)]
+    assert {frozenset(one.sale.parse) & {"menu", "total"} for one in made} == {
+        frozenset({"menu"}),
+        frozenset({"total"}),
+    }
+    for one in made:
+        assert printed(one)
+        assert not {"VOID", "www.example.com"} & {ink.text for ink in one.sheet.ink}
+
+
+def test_mixed_shops_sell_their_own_wares_in_any_layout() -> None:
+    made = [drawn(split("kiosk", noise=0.0, shops="mixed"), k) for k in range(80)]
+    assert {one.sale.shop for one in made} == set(LAYOUTS)
+
+
+def test_no_training_layout_sets_a_row_as_the_kiosk_does() -> None:
+    """Price, name, count from left to right, or price and name alone, is what only the test shows."""
+    for k in range(60):
+        one = drawn(split("market", noise=0.0, shops="mixed"), k)
+        item = one.sale.items[0]
+        x = {text: min(i.x for i in one.sheet.ink if i.text == text) for text in (item["price"], item["nm"].split()[0])
+             if any(i.text == text for i in one.sheet.ink)}  # fmt: skip
+        if len(x) == 2 and x[item["price"]] < x[item["nm"].split()[0]]:
+            assert "cnt" in item
+            assert min(i.x for i in one.sheet.ink if i.text == item["cnt"]) < x[item["nm"].split()[0]]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_whatever_shop_uses_a_layout_all_its_fields_are_printed(layout: str) -> None:
+    assert all(printed(drawn(split(layout, noise=0.0, shops="mixed"), k)) for k in range(40))
+
+
+@pytest.mark.parametrize("odd", [{"shops": "any"}, {"part": "half"}])
+def test_other_words_for_shops_and_part_are_refused(odd: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"wanted \w+ or \w+"):
+        source(tmp_path, a=stated(), **odd)  # type: ignore[arg-type] # the settings, not a split

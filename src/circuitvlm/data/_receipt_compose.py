@@ -22,7 +22,7 @@ def compose(layout: str, sale: Sale, *, width: int, height: int, legible: float,
 
     Raises TightError where no such size fits.
     """
-    face = FACES[rng.choice([name for name in LAYOUTS[layout].faces if FACES[name].prints(sale.answer)])]
+    face = FACES[rng.choice([name for name in LAYOUTS[sale.shop].faces if FACES[name].prints(sale.answer)])]
     least = face.least(legible)
     letters, leading = rng.randint(*_COLUMNS), rng.uniform(1.18, 1.45)
     look = _look(sale, rng)
@@ -63,36 +63,41 @@ def _look(sale: Sale, rng: random.Random) -> Look:
 
 
 def _fill(sheet: Sheet, layout: str, sale: Sale, look: Look, *, extras: int, rng: random.Random) -> None:
-    """Fills a sheet from top to bottom. Raises TightError."""
-    lines = _extras(sale, rng)
+    """Fills a sheet from top to bottom; a strip has neither head nor farewell. Raises TightError."""
+    is_whole = "menu" in sale.parse and "total" in sale.parse
+    lines = _extras(sale, rng) if is_whole else []
     chosen = set(rng.sample(range(len(lines)), min(extras, len(lines))))
     shown: dict[str, list[str]] = {"top": [], "about": [], "end": []}
     for place, (where, text) in enumerate(lines):
         if place in chosen:
             shown[where].append(text)
-    _heading(sheet, layout, shown["top"], look, rng)
-    for text in shown["about"]:
-        sheet.row(Cell(text, room=sheet.width))
-    if not shown["about"]:
-        sheet.space(0.3)
-    sheet.rule(look.strong)
-    LAYOUTS[layout].arrange(sheet, sale.items, look)
+    if is_whole:
+        _heading(sheet, sale.shop, shown["top"], look, rng)
+        for text in shown["about"]:
+            sheet.row(Cell(text, room=sheet.width))
+        if not shown["about"]:
+            sheet.space(0.3)
+        sheet.rule(look.strong)
+    if sale.items:
+        LAYOUTS[layout].arrange(sheet, sale.items, look)
     if void := sale.parse.get("void_menu"):
         left = sheet.wide("VOID") + sheet.gap
         right = sheet.width - sheet.wide(void["price"]) - sheet.gap
         cells = [Cell("VOID"), Cell(void["nm"], x=left, room=right - left)]
         sheet.row(*cells, Cell(void["price"], x=sheet.width, align="r"))
-    sheet.rule(look.rule)
-    _sums(sheet, sale, look, rng)
+    if is_whole:
+        sheet.rule(look.rule)
+    if "total" in sale.parse:
+        _sums(sheet, sale, look, rng)
     if shown["end"]:
         sheet.rule(look.rule if rng.random() < 0.5 else "")
     for text in shown["end"]:
         sheet.row(Cell(text, x=sheet.width / 2, align="c", room=sheet.width))
 
 
-def _heading(sheet: Sheet, layout: str, lines: list[str], look: Look, rng: random.Random) -> None:
+def _heading(sheet: Sheet, shop: str, lines: list[str], look: Look, rng: random.Random) -> None:
     """The shop's name, larger, and where it is."""
-    name, scale = shop_name(layout, rng), rng.choice((1.0, 1.2, 1.4, 1.7))
+    name, scale = shop_name(shop, rng), rng.choice((1.0, 1.2, 1.4, 1.7))
     x = sheet.width / 2 if look.centred else 0.0
     align: Literal["l", "c"] = "c" if look.centred else "l"
     sheet.row(Cell(name, x=x, align=align, room=sheet.width), bold=True, scale=scale)

@@ -152,6 +152,25 @@ def price_first(sheet: Sheet, items: Items, look: Look) -> None:
         _details(sheet, item, look, indent=left, end=sheet.width)
 
 
+def shuffled(sheet: Sheet, items: Items, look: Look) -> None:
+    """Count, name and price in a row, in an order that no other arrangement has; where no count is said, name first."""
+    wide = {field: sheet.widest(items, field) for field in ("cnt", "price")}
+    orders = (("nm", "price", "cnt"), ("cnt", "price", "nm"), ("price", "cnt", "nm"))
+    order = orders[look.word % 3 if wide["cnt"] else 0]
+    room = sheet.width - sum(w + sheet.gap for w in wide.values() if w)
+    for item in items:
+        cells, left = list[Cell](), 0.0
+        for field in order:
+            if field == "nm":
+                cells.append(Cell(item["nm"], x=left, room=room))
+                left += room + sheet.gap
+            elif wide[field]:
+                cells += _cell(item, field, x=left + wide[field], align="r")
+                left += wide[field] + sheet.gap
+        sheet.row(*cells)
+        _details(sheet, item, look, indent=1.5 * sheet.size, end=sheet.width)
+
+
 def _cell(item: Mapping[str, Any], field: str, *, x: float = 0.0, align: Any = "l") -> list[Cell]:
     """The cell of a field; none where the item has no such field."""
     return [Cell(item[field], x=x, align=align)] if field in item else []
@@ -251,9 +270,15 @@ LAYOUTS: Mapping[str, Layout] = {
         ("serif", "sans", "mono"),
     ),
     "kiosk": Layout(
-        _shop((0.2, 1.5), (*_ABROAD, "rupiah_dot"), cnt=0.7, vatyn=0.0, subtotal_price=0.3, tax_price=0.4,
+        _shop((0.2, 1.5), (*_ABROAD, "rupiah_dot"), cnt=0.7, subtotal_price=0.3, tax_price=0.4,
               menuqty_cnt=0.2),
         price_first,
+        ("mono", "typewriter", "sans"),
+    ),
+    "market": Layout(
+        _shop((0.2, 2.0), (*_RUPIAH, *_ABROAD), cnt=0.8, sub=0.2, sub_price=0.5, etc=0.1, discountprice=0.1,
+              subtotal_price=0.4, discount_price=0.1, tax_price=0.3, menuqty_cnt=0.3),
+        shuffled,
         ("mono", "typewriter", "sans"),
     ),
 }  # fmt: skip

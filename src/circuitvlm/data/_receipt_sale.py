@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from circuitvlm.data._receipt_money import MONEY, Money
@@ -35,6 +35,7 @@ class Shop:
 class Sale:
     """A receipt's parse, with what its printer needs to know besides; `rates` are those of tax and service, as 10%."""
 
+    shop: str
     parse: Parse
     money: str
     language: str
@@ -47,9 +48,14 @@ class Sale:
 
     @property
     def items(self) -> list[dict[str, Any]]:
-        """What was bought, also where it is one thing."""
-        menu = self.parse["menu"]
+        """What was bought, also where it is one thing; nothing on a strip of sums."""
+        menu = self.parse.get("menu", [])
         return menu if isinstance(menu, list) else [menu]
+
+    def strip(self, rng: random.Random) -> Sale:
+        """A part of it: the items alone, or what stands below them."""
+        is_menu = rng.random() < 0.6
+        return replace(self, parse={key: said for key, said in self.parse.items() if (key == "menu") == is_menu})
 
 
 @dataclass(slots=True)
@@ -92,7 +98,7 @@ def sale(shop: str, kind: Shop, *, items: tuple[int, int], rng: random.Random) -
     if stated := {field: _summed(value, habits) for field, value in above.items() if field in habits.fields}:
         parse["sub_total"] = stated
     parse["total"] = _total(sum(amounts) + sum(above.values()) - above["subtotal_price"], counts, habits, rng)
-    return Sale(parse, name, money.language, {field: f"{rate}%" for field, rate in rates.items()})
+    return Sale(shop, parse, name, money.language, {field: f"{rate}%" for field, rate in rates.items()})
 
 
 def _names(count: int, habits: _Habits, rng: random.Random) -> list[str]:

@@ -31,6 +31,7 @@ SHOPS: Mapping[str, tuple[Words, Words]] = {
         ("Amanda", "Lestari", "Golden", "Ibu Sri", "Sunrise", "Wheat", "Nona"),
     ),
     "kiosk": (("Kiosk", "Corner", "Newsstand", "Depot"), ("12", "Station", "Harbour", "Jaya", "Market Hall", "B4")),
+    "market": (("Market", "Pasar", "Stall", "Farm"), ("Fresh", "Baru", "Senen", "Green", "7", "Sunday", "Tani")),
 }
 """Both halves of a shop's name."""
 
@@ -104,6 +105,14 @@ WARES: Mapping[str, tuple[tuple[Words, Words, Words], ...]] = {
             ("",),
             ("Water", "Cola", "Newspaper", "Chewing Gum", "Crisps", "Iced Tea", "Magazine", "Lighter", "Sandwich"),
             ("", "", " 0.5", " Small", " Large", " Mint"),
+        ),
+    ),
+    "market": (
+        (
+            ("", "", "Ripe ", "Local "),
+            ("Mango", "Papaya", "Tomatoes", "Chilli", "Spinach", "Eggs", "Honey", "Coconut", "Pisang Raja", "Tempe",
+             "Ikan Asin", "Bayam"),
+            ("", "", " kg", " Bunch", " Bag", " Organic"),
         ),
     ),
 }  # fmt: skip

@@ -7,17 +7,16 @@ alone. Which receipts belong to training, validation or test is told from what t
 from __future__ import annotations
 
 import io
-import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 
-from circuitvlm.core.record import Example, Picture
+from circuitvlm.core.record import Example
 from circuitvlm.data import _chunks
 from circuitvlm.data._drawn import SHARES, share_of
 from circuitvlm.data._receipt_compose import compose
@@ -27,10 +26,11 @@ from circuitvlm.data._receipt_photo import photograph
 from circuitvlm.data._receipt_sale import Sale, sale
 from circuitvlm.runtime.allow import near
 
-VERSION = 2
+VERSION = 3
 """Raise this whenever the same settings would give other receipts or other pixels: old caches are then left alone."""
 
-ATTEMPTS = 400
+SHOPS, PARTS = ("own", "mixed"), ("whole", "strip")
+ATTEMPTS = 4000
 _TRIALS = 8
 
 
@@ -43,6 +43,8 @@ class Split:
     width: int
     height: int
     noise: float
+    shops: str
+    part: str
     count: int
     items: tuple[int, int]
     layouts: tuple[str, ...]
@@ -63,8 +65,10 @@ class Receipts:
     """Generated receipts with their parse.
 
     `width` and `height` are the size of the pictures, `noise` how they are taken: from 0 (a clean sheet, grey on white)
-    to 1 (crumpled, on a table, in bad light; each picture has between 0.3 and 1 of it). `cache` is the folder they are
-    kept in, `workers` the number of processes that draw them (0: this one). Each split states `count`, `items` (least
+    to 1 (crumpled, on a table, in bad light; each picture has between 0.3 and 1 of it). With `shops` own, a layout is
+    used by its own kind of shop; with mixed, by any: what is sold, the fonts, and how often a field of the layout is
+    printed are then the shop's. `part` is whole, or strip: items or sums alone. `cache` is the folder they are kept in,
+    `workers` the number of processes that draw them (0: this one). Each split states `count`, `items` (least
     and most), `layouts` (names; one given twice is drawn twice as often) and `receipts` (train, validation or test: the
     share of all receipts that it draws from); one that is null is left out.
 
@@ -79,16 +83,23 @@ class Receipts:
         width: int,
         height: int,
         noise: float,
+        shops: Literal["own", "mixed"],
+        part: Literal["whole", "strip"],
         cache: str,
         workers: int,
         splits: Mapping[str, Mapping[str, Any] | None],
     ) -> None:
         if not 0 <= noise <= 1:
             raise ValueError(f"receipts: noise is {noise}; wanted 0 (clean) to 1 (crumpled)")
+        for key, value, known in (("shops", shops, SHOPS), ("part", part, PARTS)):
+            if value not in known:
+                raise ValueError(f"receipts: {key} is {value!r}; wanted {' or '.join(known)}")
         self.cache = Path(cache).expanduser()
         self.workers = workers
         self._splits = {
-            name: _split(name, settings, seed=seed, width=width, height=height, noise=float(noise))
+            name: _split(
+                name, settings, seed=seed, width=width, height=height, noise=float(noise), shops=shops, part=part
+            )
             for name, settings in splits.items()
             if settings is not None
         }
@@ -115,27 +126,7 @@ class Receipts:
             count=settings.count,
             workers=self.workers,
         )
-        return Examples(folder)
-
-
-class Examples(_chunks.Lazy):
-    """The rows of a finished split; a row is parsed when it is asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._rows = _chunks.lines(folder)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def one(self, place: int) -> Example:
-        row = json.loads(self._rows[place])
-        return Example(
-            id=row.pop("id"),
-            images=(Picture(self.folder / row.pop("image")),),
-            facts={"kind": row["kind"], "answer": row.pop("answer")},
-            tags=row,
-        )
+        return _chunks.Examples(folder, facts=("kind", "answer"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +158,7 @@ def drawn(split: Split, index: int) -> Drawn:
     layout = random.Random(series).choice(split.layouts)
     for attempt in range(ATTEMPTS):
         rng = random.Random(f"{series}/{attempt}")
-        sold = sale(layout, LAYOUTS[layout].shop, items=split.items, rng=rng)
+        sold = _sold(split, layout, items=split.items, rng=rng)
         if share_of(sold.answer) != split.receipts:
             continue
         try:
@@ -181,12 +172,33 @@ def drawn(split: Split, index: int) -> Drawn:
     )
 
 
+def _sold(split: Split, layout: str, *, items: tuple[int, int], rng: random.Random) -> Sale:
+    """A sale whose fields the layout can show, or the part of one that a strip shows."""
+    shop, kind = layout, LAYOUTS[layout].shop
+    if split.shops == "mixed":
+        shop = rng.choice(list(LAYOUTS))
+        odds = LAYOUTS[shop].shop.odds
+        kind = replace(kind, odds={field: odds.get(field, chance) for field, chance in kind.odds.items()})
+    sold = sale(shop, kind, items=items, rng=rng)
+    return sold.strip(rng) if split.part == "strip" else sold
+
+
 def _set(split: Split, layout: str, sold: Sale, rng: random.Random) -> Sheet:
     width, height = (side - 2 * split.margin for side in (split.width, split.height))
     return compose(layout, sold, width=width, height=height, legible=split.legible, rng=rng)
 
 
-def _split(name: str, settings: Mapping[str, Any], *, seed: int, width: int, height: int, noise: float) -> Split:
+def _split(
+    name: str,
+    settings: Mapping[str, Any],
+    *,
+    seed: int,
+    width: int,
+    height: int,
+    noise: float,
+    shops: str,
+    part: str,
+) -> Split:
     """The settings of one split, read strictly."""
     wanted = {"count", "items", "layouts", "receipts"}
     if set(settings) != wanted:
@@ -216,6 +228,8 @@ def _split(name: str, settings: Mapping[str, Any], *, seed: int, width: int, hei
         width=width,
         height=height,
         noise=noise,
+        shops=shops,
+        part=part,
         count=settings["count"],
         items=(low, high),
         layouts=layouts,
@@ -237,7 +251,7 @@ def _check_room(split: Split) -> None:
         for trial in range(_TRIALS):
             rng = random.Random(f"room {trial}")
             try:
-                _set(split, layout, sale(layout, LAYOUTS[layout].shop, items=(most, most), rng=rng), rng)
+                _set(split, layout, _sold(split, layout, items=(most, most), rng=rng), rng)
             except TightError:
                 continue
             break
