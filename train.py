@@ -1,5 +1,6 @@
 """Train and evaluate one run: `python train.py experiment=<name> key=value ...` (see conf/train.yaml for the keys)."""
 
+import sys
 from pathlib import Path
 
 import hydra
@@ -9,7 +10,7 @@ from omegaconf import DictConfig
 
 from circuitvlm.runtime.check import check
 from circuitvlm.runtime.compose import compose_base, experiment_of
-from circuitvlm.runtime.entry import run
+from circuitvlm.runtime.entry import run, sweeps
 from circuitvlm.runtime.progress import setup_logging
 from circuitvlm.runtime.schema import register
 
@@ -18,20 +19,26 @@ register()
 
 
 @hydra.main(config_path=str(CONF), config_name="train", version_base="1.3")
-def main(cfg: DictConfig) -> None:
-    """Check the config, assemble the run, run it."""
+def main(cfg: DictConfig) -> Path | None:
+    """Check the config, assemble the run, run it; or one trial of a sweep, whose folder it returns."""
     setup_logging()
-    check(cfg)
-    from circuitvlm.training import control, execute, trial  # after the check: a wrong key must not wait for torch
-
     overrides = list(HydraConfig.get().overrides.task)
     base = compose_base(CONF, experiment_of(overrides))
     if HydraConfig.get().mode is RunMode.MULTIRUN:
-        trial.run_trial(cfg, base=base, overrides=overrides)
-        return
+        from circuitvlm.training import trial
+
+        return trial.attempt(cfg, base=base, overrides=overrides, sweeper=HydraConfig.get().sweeper)
+    check(cfg)
+    from circuitvlm.training import control, execute  # after the check: a wrong key must not wait for torch
+
     controls = control.compose_controls(cfg, overrides=overrides, config_dir=CONF)
     execute.execute(cfg, base=base, controls=controls, overrides=overrides)
+    return None
 
 
 if __name__ == "__main__":
+    if sweeps(sys.argv[1:]):
+        from circuitvlm.training import sweep
+
+        sweep.register()
     run(main, config_dir=CONF)

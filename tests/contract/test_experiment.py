@@ -17,8 +17,8 @@ from circuitvlm.core.tensor import Batch
 from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime.check import check
 from circuitvlm.runtime.compose import compose
+from circuitvlm.training import saved
 from circuitvlm.training.assemble import Run
-from circuitvlm.training.checkpoint import LAST
 from tests.contract import rooms
 
 CHANGED = (
@@ -54,7 +54,9 @@ def promise_step(run: Run) -> None:
     ]
     assert len(still) < len(watch.trained), f"none of {len(still)} trainable weights moved"
     assert not moved, f"{len(moved)} frozen weights moved"
-    held = torch.load(run.folder / LAST, weights_only=True)
+    last = saved.newest(run.folder)
+    assert last is not None, "the step left no whole checkpoint"
+    held = torch.load(last.state, weights_only=True)
     assert set(held["state_dict"]) == watch.trained, "the checkpoint holds other weights than those that are trained"
     assert any((run.folder / "adapter").glob("*.safetensors")), "no adapter was saved"
 
@@ -127,7 +129,7 @@ def test_an_experiment_that_learns_nothing_is_noticed(cache: Path, tmp_path: Pat
         promise_step(run)
 
 
-def test_a_reply_that_is_graded_twice_is_noticed(cache: Path, tmp_path: Path) -> None:
+def test_a_reply_that_is_graded_twice_is_noticed(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = small_run(rooms.names("experiment")[0], cache, tmp_path)
     real = run.regrade
 
@@ -135,6 +137,6 @@ def test_a_reply_that_is_graded_twice_is_noticed(cache: Path, tmp_path: Path) ->
         found = real(split, **given)
         return type(found)(found.items * 2)
 
-    run.regrade = doubled  # type: ignore[method-assign]
+    monkeypatch.setattr(run, "regrade", doubled)
     with pytest.raises(AssertionError, match="graded are"):
         promise_graded(run)

@@ -135,6 +135,7 @@ def conf(tmp_path: Path, rooms: Path) -> Path:
     for line in (CONF / "train.yaml").read_text().splitlines():
         group = line.strip().removeprefix("- ").partition(":")[0]
         lines.append(f"  - {group}: {groups[group]}" if line.startswith("  - ") and group in groups else line)
+    shutil.copytree(CONF / "hydra", folder / "hydra")
     (folder / "train.yaml").write_text("\n".join(lines))
     for name, text in YAML.items():
         (folder / name).parent.mkdir(exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from circuitvlm.runtime.provenance import git, record
+from circuitvlm.runtime.provenance import FILE, copy, git, note, record
 
 
 def commit(folder: Path) -> None:
@@ -24,6 +24,19 @@ def test_a_record_is_plain_and_complete(tmp_path: Path) -> None:
     assert found["cpus"] >= 1
     assert {"python", "platform", "command", "time"} <= found.keys()
     json.dumps(found)
+
+
+def test_every_start_is_noted_and_the_adapter_has_it_too(tmp_path: Path) -> None:
+    for count in (1, 2, 3):
+        note(tmp_path, data={"train": {"circuits": {"examples": count}}})
+    found = json.loads((tmp_path / FILE).read_text())
+    assert found["data"]["train"]["circuits"]["examples"] == 3
+    assert [start["data"]["train"]["circuits"]["examples"] for start in found["earlier"]] == [1, 2]
+    assert all("earlier" not in start and start["versions"] for start in found["earlier"])
+    (tmp_path / "adapter").mkdir()
+    copy(tmp_path, tmp_path / "adapter")
+    assert json.loads((tmp_path / "adapter" / FILE).read_text()) == found
+    copy(tmp_path / "elsewhere", tmp_path)  # what has no provenance gives none
 
 
 def test_commit_and_dirt(tmp_path: Path) -> None:

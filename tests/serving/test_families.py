@@ -15,7 +15,7 @@ from circuitvlm.serving.command import app
 from circuitvlm.serving.load import NOTE, load
 from circuitvlm.serving.unlabelled import unlabelled
 from circuitvlm.training.assemble import Run
-from circuitvlm.training.data_module import Pack
+from circuitvlm.training.pack import Pack
 
 Make = Callable[..., Run]
 

@@ -15,7 +15,7 @@ from transformers import AutoTokenizer, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from circuitvlm.report.grade import Grades
-from tests.training.test_ranks import ROOT
+from tests.training.stopping import ROOT
 
 BASE = ROOT / "weights" / "circuit-tiny"
 COUNT = 50

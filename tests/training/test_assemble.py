@@ -63,6 +63,14 @@ def test_a_control_with_an_optimizer_of_its_own_has_its_rate(tmp_path: Path) -> 
     assert {(c.blr, c.optimizer.lr) for c in controls.values()} == {(9e-3, None), (None, 0.01)}
 
 
+def test_a_misspelt_component_is_told_before_weights_are_loaded(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        made("~experiment", "lr_scale={projecter: 2.0, head: 1.0}", f"runs={tmp_path}").refuse_unfit()
+    assert [fault.split(" There")[0] for fault in caught.value.faults] == [
+        "lr_scale: no component 'projecter'. Did you mean 'projector'?"
+    ]
+
+
 @pytest.mark.parametrize("steps", [1, 0])
 def test_a_callback_that_goes_by_a_validation_needs_one(steps: int, tmp_path: Path) -> None:
     stopping = "callback.stop={_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: validate/loss}"

@@ -10,6 +10,7 @@ import pytest
 
 from circuitvlm.core.record import Example, Picture
 from circuitvlm.training.data_module import Questions
+from circuitvlm.training.fingerprint import fingerprint
 
 
 class Source:
@@ -114,3 +115,21 @@ def test_questions_are_found_by_source_and_by_source_and_task() -> None:
     assert [(questions[k].tags["source"], questions[k].task) for k in rest] == [("b", "all")] * 3
     with pytest.raises(ValueError, match="nothing is said of b or of b/all"):
         questions.among(["a", "b/odd"])
+
+
+def test_other_examples_have_another_fingerprint_and_the_same_ones_elsewhere_the_same(tmp_path: Path) -> None:
+    def example(folder: str, *, content: bytes = b"123", n: object = 1, tag: str = "x") -> Example:
+        path = tmp_path / folder / "a.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        return Example(id="a", images=(Picture(path),), facts={"n": n, "from": path}, tags={"t": tag})
+
+    one = fingerprint([example("here")])
+    assert fingerprint([example("there")]) == one
+    assert fingerprint([example("here", n={3, 1, 2})]) == fingerprint([example("here", n={2, 3, 1})])
+    assert fingerprint([example("here", n=2)]) != one
+    assert fingerprint([example("here", tag="y")]) != one
+    assert fingerprint([example("here", content=b"1234")]) != one
+    assert fingerprint([example("here"), example("there")])["examples"] == 2
+    missing = replace(example("here"), images=(Picture(tmp_path / "gone.png"),))
+    assert fingerprint([missing]) != one, "a missing image is for whoever opens it"

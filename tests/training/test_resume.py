@@ -1,67 +1,203 @@
-"""Does a killed run go on where it stopped, and does a finished one do nothing?"""
+"""Does a run that was stopped, started again, end as if nothing had been, and does a finished one do nothing?"""
 
 from __future__ import annotations
 
-import logging
+import json
 import os
-import runpy
-import signal
+import random
+import shutil
 import subprocess
-import sys
-import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from circuitvlm.runtime import folder as folders
-from tests.training.test_ranks import ROOT, SMALL
+from circuitvlm.training import saved
+from tests.training.stopping import Ended, Moment, Starter
 
-STEPS = ("steps=8", "checkpoint_every=2", "micro_batch=4", "validate_every=8")
-
-
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CIRCUITVLM_CACHE": str(folder.parent / "cache")}
-    words = [sys.executable, str(ROOT / "train.py"), *SMALL, *STEPS, f"folder={folder}"]
-    return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def kill_after_first_checkpoint(folder: Path) -> None:
-    process = start(folder)
-    deadline = time.monotonic() + 120
-    while not (folder / "last.ckpt").exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert (folder / "last.ckpt").exists(), "the run ended before its first checkpoint"
-    assert not (folder / "finished.json").exists(), "the run was too quick to be killed"
+RUN = [
+    "experiment=tiny_circuits", "model=qwen2_vl_new",
+    "model.shape={hidden: 64, layers: 2, heads: 2, kv_heads: 2, intermediate: 128, vision_hidden: 64, vision_layers: 2,"
+    " vision_heads: 2, patch: 14, min_pixels: 3136, max_pixels: 37632}",
+    "quantization=none", "precision=32-true", "steps=6", "global_batch=8", "micro_batch=2", "validate_every=3",
+    "validate_items=4", "predict_batch=4", "checkpoint_every=2", "dropout=constant", "evaluate=[]", "controls=null",
+    "workers=0", "logger={}", "log_every=1", "callback.pictures=null", "callback.learning_rate=null",
+    "data.circuits.workers=0", "data.circuits.splits.train.count=24", "data.circuits.splits.validation.count=4",
+]  # fmt: skip
+"""Two epochs of three steps, of four micro-batches on one process and two on two, with dropout."""
+DDP = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
+STOPPED = 143
 
 
-def train(folder: Path, *words: str) -> None:
-    """train.py in this process, which has imported torch already."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CIRCUITVLM_CACHE", str(folder.parent / "cache"))
-        patch.setattr(logging.root, "handlers", list(logging.root.handlers))  # Hydra puts its own in their place
-        patch.setattr(sys, "argv", ["train.py", *SMALL, *STEPS, f"folder={folder}", *words])
-        runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
+@dataclass
+class Desk:
+    """Starts runs in folders of one home, one after the other."""
+
+    starter: Starter
+    home: Path
+
+    def run(self, name: str, *words: str, processes: int = 1, moment: Moment | None = None) -> Ended:
+        given = [*RUN, *(DDP if processes > 1 else ()), *words, f"folder={self.home / name}"]
+        return self.starter.run(given, cache=self.home / "cache", processes=processes, moment=moment)
+
+    def whole(self, name: str, *words: str, processes: int = 1) -> Ended:
+        ended = self.run(name, *words, processes=processes)
+        assert ended.statuses == [0] * processes, ended.said[-4000:]
+        assert folders.state(self.home / name) == "finished"
+        return ended
+
+    def stopped(self, name: str, moment: Moment, *words: str, processes: int = 1, status: int) -> Ended:
+        ended = self.run(name, *words, processes=processes, moment=moment)
+        assert ended.statuses[moment.rank] == status, ended.said[-4000:]
+        assert folders.state(self.home / name) == "started"
+        return ended
+
+    def same(self, name: str, other: str) -> bool:
+        """Whether two runs have the same adapter, to the last bit."""
+        one, two = (load_file(self.home / n / "adapter" / "adapter_model.safetensors") for n in (name, other))
+        return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+    def steps(self, name: str) -> list[int]:
+        return [one.step for one in saved.all_saved(self.home / name)]
 
 
-def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    train(whole)
-    kill_after_first_checkpoint(killed)
-    train(killed)
-    first, second = (load_file(f / "adapter" / "adapter_model.safetensors") for f in (whole, killed))
-    assert all(bool((first[name] == second[name]).all()) for name in first)
-    assert_finished_does_nothing(killed, capsys)
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    home = tmp_path_factory.mktemp("resume")
+    with Starter() as starter:
+        made = Desk(starter, home)
+        made.whole("whole")
+        yield made
 
 
-def assert_finished_does_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture(scope="module")
+def two(desk: Desk) -> Desk:
+    desk.whole("two", processes=2)
+    return desk
+
+
+def test_a_run_that_is_stopped_again_and_again_ends_with_the_same_weights(desk: Desk) -> None:
+    desk.stopped("one", Moment(place="micro_batch", call=14), "workers=1", status=-9)
+    assert desk.steps("one") == [3, 2], "killed in step 4, in the middle of a window"
+    desk.stopped("one", Moment(place="written"), "workers=1", status=-9)
+    assert desk.steps("one") == [3, 2], "killed with step 4 written and not renamed"
+    said = desk.stopped("one", Moment(place="micro_batch", call=5, how="SIGTERM"), "workers=1", status=STOPPED).said
+    assert desk.steps("one") == [5, 4], "the step in which it was asked to end is the last one"
+    assert "saved at step 5, ending with status 143; the same command goes on" in said
+    damaged = saved.all_saved(desk.home / "one")[0].state
+    damaged.write_bytes(damaged.read_bytes()[:5000])
+    said = desk.whole("one", "workers=1").said
+    assert "step-00000005 is damaged" in said
+    assert "going on from step 4" in said
+    assert desk.same("one", "whole")
+
+
+def test_two_processes_go_on_together_and_one_goes_on_alone(two: Desk) -> None:
+    two.stopped("pair", Moment(place="micro_batch", call=9, rank=1), processes=2, status=-9)
+    assert two.steps("pair") == [4, 3]
+    shutil.copytree(two.home / "pair", two.home / "alone")
+    two.whole("pair", processes=2)
+    assert two.same("pair", "two")
+    said = two.whole("alone").said
+    assert "step 4: 1 processes go on with what 2 began. The samples and their order are the same" in said
+    assert not two.same("alone", "two"), "dropout is another on one process, and with it the weights"
+
+
+def test_the_weights_do_not_depend_on_the_loaders_workers(desk: Desk) -> None:
+    """One worker is what the run has that is stopped again and again."""
+    desk.whole("workers", "workers=2")
+    assert desk.same("workers", "whole")
+
+
+def test_a_finished_run_does_nothing_and_is_not_overwritten_by_another(desk: Desk) -> None:
+    folder = desk.home / "whole"
     files = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    train(folder)
+    assert "this run is finished; fresh=true begins it again" in desk.whole("whole").said
+    other = desk.run("whole", "seed=1")
+    assert other.statuses == [2]
+    assert "holds a run of other science" in other.said
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == files
-    with pytest.raises(SystemExit, match="2"):
-        train(folder, "seed=1")
-    assert "holds a run of other science" in capsys.readouterr().err
-    train(folder, "seed=1", "fresh=true", "steps=1")
-    assert folders.read_config(folder).seed == 1
+
+
+def test_fresh_begins_again_in_the_place_of_another(desk: Desk) -> None:
+    desk.whole("workers", "steps=1", "seed=1", "fresh=true")
+    assert folders.read_config(desk.home / "workers").seed == 1
+    assert desk.steps("workers") == [1]
+
+
+def test_it_is_written_down_where_a_run_and_its_adapter_came_from(desk: Desk) -> None:
+    run = desk.home / "whole"
+    for folder in (run, run / "adapter"):
+        found = json.loads((folder / "provenance.json").read_text())
+        assert {"commit", "dirty", "versions", "platform", "time"} <= found.keys()
+        assert "steps=6" in found["command"]
+        assert found["data"]["train"]["circuits"]["examples"] == 24
+        assert len(found["data"]["validation"]["circuits"]["sha256"]) == 64
+        assert folders.read_config(folder).steps == 6
+
+
+PLACES = ("micro_batch", "micro_batch", "validation", "written", "renamed", "adapter")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_random_stops_cost_no_bit(processes: int, two: Desk) -> None:
+    """Twelve each, on a random rank and at random places; whatever way the process ends."""
+    draw, stops, number = random.Random(processes), 0, 0
+    while stops < 12 or folders.state(two.home / f"random{processes}-{number}") == "started":
+        moment = Moment(
+            place=draw.choice(PLACES),
+            call=draw.randint(1, 12),
+            how=draw.choice(("SIGKILL", "SIGKILL", "SIGTERM", "error")),
+            rank=draw.randrange(processes),
+        )
+        name = f"random{processes}-{number}"
+        two.run(name, processes=processes, moment=moment if stops < 12 else None)
+        if folders.state(two.home / name) == "finished":
+            assert two.same(name, "whole" if processes == 1 else "two")
+            number += 1
+        else:
+            stops += 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_kills_at_random_times_cost_no_bit(processes: int, two: Desk) -> None:
+    draw, stops = random.Random(7), 0
+    name, limit = f"timed{processes}", 60.0
+    for _ in range(8):
+        two.run(name, processes=processes, moment=Moment(seconds=draw.uniform(1, limit)))
+        stops += folders.state(two.home / name) != "finished"
+    two.whole(name, processes=processes)
+    assert two.same(name, "whole" if processes == 1 else "two")
+    assert stops
+
+
+@pytest.fixture
+def disk(desk: Desk) -> Iterator[Path]:
+    """A file system of its own with room for one checkpoint and little more."""
+    place = desk.home / "disk"
+    place.mkdir()
+    if os.geteuid() or not _mounted("-t", "tmpfs", "-o", "size=1600k", "tmpfs", str(place)):
+        pytest.skip("a file system cannot be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def _mounted(*words: str) -> bool:
+    return subprocess.run(["mount", *words], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_full_disk_stops_a_run_which_goes_on_when_there_is_room(desk: Desk, disk: Path) -> None:
+    ended = desk.run("disk/run")
+    assert ended.statuses == [2], ended.said[-4000:]
+    assert "No space left on device" in ended.said
+    assert "make room, and the same command goes on from step 2" in ended.said
+    assert _mounted("-o", "remount,size=64m", str(disk))
+    assert "going on from step 2" in desk.whole("disk/run").said
+    assert desk.same("disk/run", "whole")

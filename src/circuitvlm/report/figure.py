@@ -63,16 +63,16 @@ def shares(bars: Sequence[Bar], *, label: str, seeds: bool) -> bytes:
     A gain that the counts allow to be called one is filled, another is hollow. `seeds` says that names end in a number
     of seeds.
     """
-    names = [_wrapped(bar.name) for bar in bars]
+    names = [wrapped(bar.name) for bar in bars]
     lines = sum(max(2, name.count("\n") + 1.5) for name in names)
     figure = Figure(figsize=(11, 1.3 + 0.18 * lines), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.1, 1])
     _bars(left, [bar.share for bar in bars], colours=[COLOURS[5] if bar.gain else COLOURS[0] for bar in bars])
     left.set_yticks(range(len(bars)), names, fontsize=9)
-    left.set_xlabel(f"{_wrapped(label)}\n%, 95 % interval{', seeds in brackets' * seeds}")
+    left.set_xlabel(f"{wrapped(label)}\n%, 95 % interval{', seeds in brackets' * seeds}")
     _gains(right, bars)
     left.set_ylim(len(bars) - 0.4, -0.6)
-    return _png(figure)
+    return png(figure)
 
 
 def _bars(axes: Axes, found: Sequence[Interval], *, colours: Sequence[str]) -> None:
@@ -100,7 +100,7 @@ def _gains(axes: Axes, bars: Sequence[Bar]) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 
-def _wrapped(name: str) -> str:
+def wrapped(name: str) -> str:
     """In lines, no sign of it mathematics; a very long name without its middle, for arms mostly differ in their end."""
     half = _LONGEST_NAME // 2
     short = name if len(name) <= _LONGEST_NAME else f"{name[: half - 1]}…{name[-half:]}"
@@ -121,7 +121,7 @@ def curves(study: Study) -> bytes | None:
     heights = np.concatenate([height for _, height in losses.values()])
     if len(heights) and 0 < _WIDE * heights.min() < heights.max():
         figure.axes[1].set_yscale("log")
-    return _png(_fitted(figure))
+    return png(_fitted(figure))
 
 
 def _mean_curve(runs: Sequence[Mapping[str, Curve]], key: str) -> Curve:
@@ -148,7 +148,7 @@ def profiles(study: Study) -> bytes | None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_ylabel("dropout probability")
         axes.set_ylim(bottom=0, top=1.1 * max(values.max() for _, values in lines.values() if len(values)) or 1)
-    return _png(_fitted(figure))
+    return png(_fitted(figure))
 
 
 def _points(pairs: Sequence[Sequence[float]]) -> Curve:
@@ -197,7 +197,7 @@ def _labels(groups: Sequence[Sequence[str]]) -> list[str]:
     common = [", ".join(word for word in g[0].split(", ") if all(word in n.split(", ") for n in g)) for g in groups]
     if not all(common) or len(set(common)) < len(common):
         common = [g[0] + (f" and {len(g) - 1} more" if len(g) > 1 else "") for g in groups]
-    return [_wrapped(text) for text in common]
+    return [wrapped(text) for text in common]
 
 
 def read_curves(folder: Path) -> dict[str, Curve]:
@@ -232,7 +232,7 @@ def _smooth(values: np.ndarray, key: str) -> np.ndarray:
     return np.convolve(padded, np.full(width, 1 / width), mode="valid")
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png", dpi=DPI)

@@ -13,6 +13,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,21 @@ _LOGGERS, _CALLBACKS, _STRATEGIES = (f"lightning.pytorch.{kind}" for kind in ("l
 LIBRARY: dict[str, frozenset[str]] = {  # room -> the library objects that are allowed in it, each by its exact name
     "optimizer": frozenset({"torch.optim.AdamW", "torch.optim.SGD", "torch.optim.Adam"}),
     "trainer": frozenset({"lightning.Trainer"}),
-    "strategy": frozenset({f"{_STRATEGIES}.DDPStrategy", f"{_STRATEGIES}.ModelParallelStrategy"}),
+    "strategy": frozenset(
+        {
+            f"{_STRATEGIES}.DDPStrategy",
+            f"{_STRATEGIES}.ModelParallelStrategy",
+            *(f"circuitvlm.training.strategy.{name}" for name in ("Ddp", "Fsdp2", "DeepSpeed")),
+        }
+    ),
     "quantization": frozenset({"transformers.BitsAndBytesConfig"}),
-    "logger": frozenset({f"{_LOGGERS}.TensorBoardLogger", f"{_LOGGERS}.CSVLogger"}),
+    "logger": frozenset(f"{_LOGGERS}.{name}Logger" for name in ("TensorBoard", "CSV", "Wandb", "MLFlow")),
     "callback": frozenset(
         f"{_CALLBACKS}.{name}"
         for name in ("LearningRateMonitor", "EarlyStopping", "RichProgressBar", "TQDMProgressBar")
     ),
 }
+EXTRAS = {f"{_LOGGERS}.WandbLogger": "wandb", f"{_LOGGERS}.MLFlowLogger": "mlflow"}  # package, and extra of ours
 ROOMS = tuple(dict.fromkeys((*DOORS, *LIBRARY)))
 BELOW: dict[str, tuple[str, ...]] = {  # room -> the rooms whose parts may be nested in one of its own
     **{room: (room,) for room in DOORS},
@@ -118,6 +126,8 @@ def resolve(path: object, *rooms: str) -> Callable[..., Any]:
     if reason is not None:
         raise TargetError(reason)
     assert isinstance(path, str), "forbidden() refuses what is not text"
+    if path in EXTRAS and find_spec(EXTRAS[path]) is None:
+        raise TargetError(f"{path!r} needs the package {EXTRAS[path]}: pip install 'circuitvlm[{EXTRAS[path]}]'")
     module_name, _, name = path.rpartition(".")
     try:
         module = importlib.import_module(module_name)

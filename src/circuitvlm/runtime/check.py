@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from circuitvlm.runtime import allow, fit, rate
+from circuitvlm.runtime import allow, fit, rate, spread
 from circuitvlm.runtime.schema import Evaluation, Run
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -59,6 +59,7 @@ SUPPLIED: dict[str, dict[str, str]] = {
 # A library's **kwargs would vouch for any misspelled name, so the names that it stands for are written here
 KEYWORDS: dict[str, tuple[str, ...]] = {
     "DDPStrategy": ("find_unused_parameters", "static_graph", "gradient_as_bucket_view", "bucket_cap_mb"),
+    "WandbLogger": ("entity", "group", "job_type", "mode", "notes", "tags"),
     "TensorBoardLogger": ("max_queue", "flush_secs", "filename_suffix"),
 }
 
@@ -259,10 +260,11 @@ def _rules(plain: Mapping[str, Any]) -> Iterator[str]:
     if len(given) != 1:
         yield f"steps, epochs: wanted exactly one of the two, came {' and '.join(given) or 'neither'}"
     yield from rate.faults(plain)
+    yield from spread.faults(plain)
     counts = ("epochs", "minutes", "global_batch", "micro_batch", "predict_batch", "validate_every", "validate_items")
-    others = ("evaluate_items", "max_new_tokens", "blr", "clip", "log_every", "checkpoint_every")
+    others = ("evaluate_items", "max_new_tokens", "blr", "clip", "log_every", "checkpoint_every", "checkpoint_keep")
     yield from _not_positive(plain, (*counts, *others))
-    for key in ("steps", "workers", "seed"):
+    for key in ("steps", "workers", "seed", "bad_images"):
         if _is_number(plain.get(key)) and plain[key] < 0:
             yield f"{key}: wanted 0 or more, came {plain[key]}"
     whole, part = plain.get("global_batch"), plain.get("micro_batch")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
@@ -18,7 +19,7 @@ from circuitvlm.runtime.check import ConfigError
 from circuitvlm.runtime.compose import compose_base, experiment_of
 from circuitvlm.runtime.folder import FolderError
 from circuitvlm.runtime.lock import HeldError
-from circuitvlm.runtime.progress import setup_logging
+from circuitvlm.runtime.progress import rank, setup_logging
 from circuitvlm.runtime.schema import Run
 
 log = logging.getLogger("circuitvlm")
@@ -26,12 +27,36 @@ log = logging.getLogger("circuitvlm")
 USERS_FAULT = (ConfigError, FolderError, HeldError, FileNotFoundError, HydraException, OmegaConfBaseException)
 """What the user can mend: told in words, as is a ValueError of our own. Anything else keeps its traceback."""
 
+LOCAL_RANK = "--local_rank="
+"""What the `deepspeed` launcher says to each process behind its script; Hydra knows no such option."""
+
+
+class ToldError(RuntimeError):
+    """Something failed, and where it did so the reason is told already: the command ends with status 1, in words."""
+
+
+def sweeps(words: Sequence[str]) -> bool:
+    """Whether a command line asks for a sweep: by -m, --multirun or hydra.mode=MULTIRUN."""
+    told, overrides = get_args_parser().parse_known_args(list(words))
+    return bool(told.multirun) or "hydra.mode=MULTIRUN" in (*told.overrides, *overrides)
+
 
 def run(main: Callable[[], object], *, config_dir: Path) -> None:
-    """Run a Hydra application; a fault of the user's ends it with status 2 and without a traceback."""
+    """Run a Hydra application; a fault of the user's ends it with status 2 and without a traceback.
+
+    Under a launcher of several processes a sweep is rank 0's alone, which gives each trial as many of its own: the
+    others end at once, and the launcher with the status of rank 0.
+    """
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # else Hydra prints its own half of a traceback and exits with 1
+    sys.argv[1:] = [word for word in sys.argv[1:] if not word.startswith(LOCAL_RANK)]
+    if rank() != 0 and sweeps(sys.argv[1:]):
+        return
     try:
         main()
+    except ToldError as error:
+        setup_logging()
+        log.error("%s", error)
+        sys.exit(1)
     except (*USERS_FAULT, ValueError) as error:
         if not isinstance(error, USERS_FAULT) and not _ours(error):
             raise

@@ -33,8 +33,11 @@ INFRASTRUCTURE = (
     "workers",
     "micro_batch",
     "predict_batch",
+    "bad_images",  # a bound: it moves no number of a run that keeps it
     "log_every",
     "checkpoint_every",
+    "checkpoint_keep",
+    "checkpoint_best",
     "logger",
     "hydra",
 )

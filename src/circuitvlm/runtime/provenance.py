@@ -1,21 +1,44 @@
-"""From which code, libraries and machine did a run come?"""
+"""From which code, libraries, data and machine did a run come?"""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from circuitvlm.runtime.folder import write_atomic
+
+FILE = "provenance.json"
+
 PACKAGES = (
     "circuitvlm", "torch", "lightning", "transformers", "peft", "accelerate", "bitsandbytes", "torchmetrics",
-    "hydra-core", "omegaconf", "numpy", "networkx", "scipy", "pillow", "safetensors",
+    "hydra-core", "omegaconf", "numpy", "networkx", "scipy", "pillow", "safetensors", "tokenizers", "deepspeed",
 )  # fmt: skip
+
+
+def note(folder: Path, *, data: Mapping[str, Any]) -> None:
+    """Write down this start of a run, with the fingerprints of its data; those of before stand under `earlier`."""
+    path = folder / FILE
+    earlier: list[Any] = []
+    if path.is_file():
+        last = json.loads(path.read_text(encoding="utf-8"))
+        earlier = [*last.pop("earlier", []), last]
+    found = {**record(), "data": dict(data), "earlier": earlier}
+    write_atomic(path, json.dumps(found, indent=2, default=str) + "\n")
+
+
+def copy(run: Path, folder: Path) -> None:
+    """Give an adapter's folder the provenance of its run."""
+    if (run / FILE).is_file():
+        write_atomic(folder / FILE, (run / FILE).read_text(encoding="utf-8"))
 
 
 def record(*, root: Path | None = None) -> dict[str, Any]:

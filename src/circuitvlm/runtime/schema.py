@@ -33,6 +33,7 @@ class Run:
     micro_batch: int = MISSING  # samples per rank and forward pass; accumulation is derived
     predict_batch: int = MISSING
     workers: int = MISSING  # loader processes per rank
+    bad_images: int = MISSING  # so many images of the training may be unreadable: skipped and counted; one more stops
     precision: str = MISSING
     validate_every: int = MISSING  # in optimizer steps
     validate_items: int = MISSING
@@ -44,6 +45,8 @@ class Run:
     clip: float | None = None  # the gradient norm is cut to this
     lr_scale: dict[str, float] = field(default_factory=dict)  # component of the model's map -> factor on the rate
     checkpoint_every: int = MISSING  # in optimizer steps; where a killed run goes on from
+    checkpoint_keep: int = MISSING  # the last so many; beside a damaged one lies the one before
+    checkpoint_best: str | None = None  # a validated value whose best checkpoint and adapter are kept too
     log_every: int = MISSING
     init_adapter: str | None = None  # an adapter's folder or a run's folder to start from
     controls: dict[str, list[str]] | None = None  # name -> overrides: further rows of the last table

@@ -1,10 +1,10 @@
 """Who else may ask, at a shell? The command `circuitvlm`: draw, solve, compare, generate, format, deck; what needs a
 model, ask (ask_command.py), chat, export and merge (model_command.py); transfer, audit and dataset (data_command.py);
-and report (report_command.py).
+report (report_command.py); and doctor, which looks at a run before it is started (doctor_command.py).
 
-Exit codes: 0 done (and "yes"), 1 the answer is "no" (compare, transfer --check, audit) or cannot be read (ask), 2 bad
-input. Drawing and asking import what they need when they are called: a shell waits for neither matplotlib nor torch to
-show a help text.
+Exit codes: 0 done (and "yes"), 1 the answer is "no" (compare, transfer --check, audit, doctor) or cannot be read (ask),
+2 bad input. Drawing and asking import what they need when they are called: a shell waits for neither matplotlib nor
+torch to show a help text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import typer
 from circuitvlm.circuit import equivalence, generate, netlist, numeric
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.runtime.progress import bar
-from circuitvlm.serving import ask_command, data_command, model_command, report_command, show
+from circuitvlm.serving import ask_command, data_command, doctor_command, model_command, report_command, show
 from circuitvlm.serving.shell import Frequency, told
 
 app = typer.Typer(
@@ -190,6 +190,7 @@ app.command("transfer")(data_command.transfer)
 app.command("audit")(data_command.audit)
 app.command("dataset")(data_command.dataset)
 app.command("report")(report_command.report)
+app.command("doctor")(doctor_command.doctor)
 
 
 def _read(source: Path) -> Circuit:

@@ -30,8 +30,9 @@ from circuitvlm.runtime.folder import read_config
 from circuitvlm.serving.load import NOTE, netlist_task, note_of, without_data
 from circuitvlm.serving.merge import Drift, dequantized, drift, logits, plain
 from circuitvlm.training.assemble import Run, trained_run
-from circuitvlm.training.data_module import Pack, Questions
+from circuitvlm.training.data_module import Questions
 from circuitvlm.training.net import Net
+from circuitvlm.training.pack import Pack
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from circuitvlm.serving.pieces import Hear, Pieces
 from circuitvlm.serving.unlabelled import AskError, unlabelled
 from circuitvlm.task.extract import Extract
 from circuitvlm.task.netlist import Netlist
-from circuitvlm.training.data_module import Pack
 from circuitvlm.training.net import Net
+from circuitvlm.training.pack import Pack
 
 MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 

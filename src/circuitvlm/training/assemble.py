@@ -20,19 +20,22 @@ from circuitvlm.core.contract import Model, Source, Task
 from circuitvlm.core.record import Example
 from circuitvlm.report.grade import Grades, grade
 from circuitvlm.runtime import folder as folders
-from circuitvlm.runtime import seed
+from circuitvlm.runtime import provenance, seed
 from circuitvlm.runtime.allow import instantiate
 from circuitvlm.runtime.check import ConfigError, check
 from circuitvlm.runtime.progress import rank
 from circuitvlm.runtime.rate import REFERENCE, scaled
-from circuitvlm.training import unfit
+from circuitvlm.training import rng, saved, unfit
 from circuitvlm.training.callback.dropout_profile import dropouts, stacks_of
-from circuitvlm.training.checkpoint import LAST, Checkpoint
+from circuitvlm.training.checkpoint import Checkpoint
 from circuitvlm.training.chosen import chosen
 from circuitvlm.training.data_module import TRAIN, VALIDATION, Asked, Data, Questions, Window
+from circuitvlm.training.guard import Guard
 from circuitvlm.training.module import Module
 from circuitvlm.training.replies import read_replies
 from circuitvlm.training.standin import small
+from circuitvlm.training.unread import Unread
+from circuitvlm.training.validated import Validated
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +91,7 @@ class Run:
             predict_batch=self.cfg["predict_batch"],
             validate_items=self.cfg["validate_items"],
             workers=self.cfg["workers"],
+            unread=Unread(self.folder, most=self.cfg["bad_images"]),
         )
 
     @cached_property
@@ -133,10 +137,11 @@ class Run:
     def trainer(self) -> Trainer:
         cfg = self.cfg
         trained_by = int(cfg["micro_batch"]) * _world(cfg["trainer"])
-        callbacks: list[Callback] = [Checkpoint(self.folder / LAST, every=cfg["checkpoint_every"])]
-        callbacks += list(instantiate(cfg["callback"]).values())
+        own: list[Callback] = [Guard(self.folder, settings=cfg), Validated()]
+        callbacks = [*own, *instantiate(cfg["callback"]).values()]
         if cfg["minutes"] is not None:
             callbacks.append(Timer(duration={"seconds": 60 * cfg["minutes"]}))
+        callbacks.append(self._checkpoint())  # the last: what it saves, the others have seen
         accumulation = max(1, cfg["global_batch"] // trained_by)
         settings = {
             "max_steps": self.steps,
@@ -161,12 +166,17 @@ class Run:
             raise ConfigError([f"trainer: {error} On a machine without a GPU: trainer=cpu"]) from error
         return trainer
 
-    def refuse_unfit(self) -> None:
-        """Raise ConfigError for what only the sources can tell, now and not after the training.
+    def _checkpoint(self) -> Checkpoint:
+        every, keep, best = (self.cfg[f"checkpoint_{key}"] for key in ("every", "keep", "best"))
+        return Checkpoint(self.folder, every=every, keep=keep, best=best, save_adapter=self.save)
 
-        That is a misspelt split, shares that cannot be kept, a callback that goes by a validation where there is none.
+    def refuse_unfit(self) -> None:
+        """Raise ConfigError for what only the parts can tell, now and not after the training.
+
+        That is a misspelt component or split, shares that cannot be kept, a callback that goes by a validation where
+        there is none.
         """
-        if odd := list(unfit.faults(self.cfg, self.sources, self.tasks)):
+        if odd := list(unfit.faults(self.cfg, self.sources, self.tasks, model=self.model)):
             raise ConfigError(odd)
 
     def train(self) -> None:
@@ -175,11 +185,14 @@ class Run:
         self._tell()
         seed.seed_plain(self.cfg["seed"])
         torch.manual_seed(seed.stream(self.cfg["seed"], "training", rank()))
-        last = self.folder / LAST
+        rng.repeatable()
         if self.steps:
-            resume = str(last) if last.is_file() and not self.cfg["fresh"] else None
-            if resume:
-                log.info("going on from %s", last)
+            last = None if self.cfg["fresh"] else saved.newest(self.folder)
+            if last:
+                log.info("going on from step %d: %s", last.step, last.path)
+            resume = str(last.state) if last else None
+            for logger in self.trainer.loggers:
+                logger.log_hyperparams(self.settings)
             self.trainer.fit(self.module, datamodule=self.data, ckpt_path=resume, weights_only=True)
             self.save(self.folder / "adapter")
 
@@ -200,6 +213,7 @@ class Run:
         if rank() == 0:
             self.data.codec.save(folder)
             folders.write_atomic(folder / folders.CONFIG, folders.as_yaml(self.settings))
+            provenance.copy(self.folder, folder)
 
     def evaluate(
         self, splits: Sequence[str], *, items: int | None, out: Path, shuffle_images: bool = False
@@ -228,13 +242,14 @@ class Run:
 
     def summary(self) -> dict[str, Any]:
         """What was trained, for how long, and on how much."""
-        count = sum(p.numel() for p in self.module.parameters() if p.requires_grad)
+        count = sum(_numel(p) for p in self.module.parameters() if p.requires_grad)
         # a 4-bit weight is stored two to a byte
-        total = sum(p.numel() * (2 if type(p).__name__ == "Params4bit" else 1) for p in self.module.parameters())
+        total = sum(_numel(p) * (2 if type(p).__name__ == "Params4bit" else 1) for p in self.module.parameters())
         return {
             "minutes": round(self.module.seconds / 60, 3),
             "steps": self.trainer.global_step,
             "samples": self.trainer.global_step * self.cfg["global_batch"],
+            "unread_images": len(self.data.unread.found),
             "trainable_parameters": count,
             "parameters": total,
             "cpu_threads": torch.get_num_threads(),
@@ -255,7 +270,8 @@ def trained_run(path: Path, *, changes: Mapping[str, Any], task_type: str | None
     about equations, or those of other questions (qa).
     """
     adapter = _adapter_folder(str(path))
-    older: dict[str, Any] = {"answering": "both", "blr": None, "shares": {}}  # what runs of before did not say
+    older: dict[str, Any] = {"answering": "both", "blr": None, "shares": {}, "checkpoint_keep": 1}  # then not said
+    older |= {"checkpoint_best": None, "bad_images": 0}
     own = older | _plain(folders.read_config(adapter))
     if own["objective"] == {"_target_": "circuitvlm.objective.reply.Reply"}:
         own["objective"]["mean"] = "token"  # as it was when nothing else could be said
@@ -278,6 +294,11 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
     plain = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(plain, dict), "a config is a mapping"
     return {str(key): value for key, value in plain.items()}
+
+
+def _numel(parameter: torch.nn.Parameter) -> int:
+    """How many numbers a weight has, this process's part of it or not."""
+    return int(getattr(parameter, "ds_numel", parameter.numel()))  # DeepSpeed's stage 3 splits it
 
 
 def _adapter_folder(path: str) -> Path:

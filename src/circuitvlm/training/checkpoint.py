@@ -1,47 +1,225 @@
-"""Where does a killed run go on from? One file, replaced whole, that holds what is trained and nothing frozen."""
+"""Where does a run that was stopped go on from? What is trained, and every rank's random numbers; nothing frozen."""
 
 from __future__ import annotations
 
-import os
+import errno
+import logging
+import math
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, LightningModule, Trainer
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from torch import distributed
 
-LAST = "last.ckpt"
+from circuitvlm.runtime.allow import near
+from circuitvlm.training import rng, saved
+from circuitvlm.training.stop import ASKED, Stop
+
+RESUME = "circuitvlm"
+"""The key of a checkpoint that holds what this module adds."""
+
+BEST = "adapter_best"
+"""The adapter of the best validation so far, beside `adapter`, which is that of the last step."""
+
+log = logging.getLogger(__name__)
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be written, with what to do about it; the one before it is whole."""
+
+
+class DirectIO(TorchCheckpointIO):
+    """Writes a state straight to its place: Lightning's own goes through memory and the system's temporary folder."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        assert storage_options is None, "our trainers pass none"
+        with Path(path).open("wb") as file:  # given a path, torch does not tell why it cannot write
+            torch.save(checkpoint, file)
 
 
 class Checkpoint(Callback):
-    """Saves the training state to `path` every `every` optimizer steps; a kill while writing leaves the one before."""
+    """Saves the state of the run every `every` optimizer steps, before every validation, at the end, and when the
+    process is asked to end; keeps the last `keep`.
 
-    def __init__(self, path: Path, *, every: int) -> None:
-        self.path = path
-        self.every = every
+    `best` names a validated value, as `validate/loss`: the checkpoint of its best is kept too, and its adapter, which
+    all ranks save by `save_adapter`, as `adapter_best`. Losses are best low, scores high.
+    """
+
+    def __init__(
+        self, run: Path, *, every: int, keep: int, best: str | None, save_adapter: Callable[[Path], None]
+    ) -> None:
+        self.run, self.every, self.keep, self.best, self.save_adapter = run, every, keep, best, save_adapter
+        self.stop = Stop()
         self.saved = 0
+        self.due = False
+        self.top: dict[str, Any] = {"step": None, "value": None}
+        self.resumed: dict[str, Any] | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage != "fit":
+            return
+        trainer.strategy.checkpoint_io = DirectIO()
+        self._refuse_unknown_best(trainer, pl_module)
+        paths = _gathered(str(trainer.ckpt_path))
+        if len(set(paths)) > 1:
+            raise CheckpointError(
+                f"the ranks found different checkpoints ({', '.join(paths)}): do their nodes share a disk?"
+            )
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint[RESUME] = {"random": _gathered(rng.state()), "due": self.due, "top": dict(self.top)}
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        self.resumed = checkpoint[RESUME]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Make up for a validation that the stop has cut off, and put the random numbers where they stood."""
+        if self.resumed is not None:
+            self.saved, self.top, self.due = trainer.global_step, self.resumed["top"], self.resumed["due"]
+            self._go_on(trainer, self.resumed["random"])
+        self.stop.note()
+
+    def _go_on(self, trainer: Trainer, random: list[dict[str, Any]]) -> None:
+        if self.due:
+            trainer.validating = True
+            trainer.fit_loop.epoch_loop.val_loop.run()
+            trainer.training = True
+        if trainer.global_rank < len(random):
+            rng.restore(random[trainer.global_rank])
+        if trainer.global_rank == 0 and len(random) != trainer.world_size:
+            log.warning(
+                "step %d: %d processes go on with what %d began. The samples and their order are the same. Each "
+                "process draws random numbers (dropout) of its own: %s",
+                trainer.global_step,
+                trainer.world_size,
+                len(random),
+                f"those of rank {len(random)} and on begin at the seed"
+                if len(random) < trainer.world_size
+                else f"those of rank {trainer.world_size} and on end here",
+            )
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        step = trainer.global_step
-        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if stepped and step > self.saved and step % self.every == 0:
-            self.save(trainer)
+        if (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return
+        step, asked = trainer.global_step, self._asked(trainer)
+        interval = trainer.val_check_batch if trainer.enable_validation else None
+        due = interval is not None and (batch_idx + 1) % interval == 0
+        if step > self.saved and (step % self.every == 0 or due or asked):
+            self.save(trainer, due=due)
+        if asked:
+            self._leave(step)
+
+    def on_validation_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """A validation may be long: the process leaves in its middle, and it is made up for."""
+        if self.due and self._asked(trainer):
+            self._leave(trainer.global_step)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.best is None:
+            return
+        value = float(trainer.callback_metrics[self.best])
+        if trainer.strategy.broadcast(self._is_better(value)):
+            self.top = {"step": trainer.global_step, "value": value}
+            self._keep_adapter(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The end is a place to go on from too: a run killed while it evaluates must not train again."""
-        if trainer.global_step > self.saved:
-            self.save(trainer)
+        """The end is a place to go on from too: a run killed while it evaluates trains and validates nothing again."""
+        if trainer.global_step > self.saved or self.due:
+            self.save(trainer, due=False)
+        if self._asked(trainer):
+            self._leave(trainer.global_step)
 
-    def save(self, trainer: Trainer) -> None:
-        """Write beside the path, reach the disk, rename. All ranks call it; rank 0 writes."""
-        self.saved = trainer.global_step
-        writing = self.path.with_name(f".{self.path.name}.writing")
-        trainer.save_checkpoint(writing, weights_only=False)
-        if trainer.is_global_zero:
-            handle = os.open(writing, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            os.replace(writing, self.path)
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.stop.heed()
+
+    def save(self, trainer: Trainer, *, due: bool) -> None:
+        """Write aside, reach the disk, rename. All ranks call it. Raises CheckpointError where the disk is full.
+
+        `due`: a validation of this step is still to come.
+        """
+        self.saved, self.due = trainer.global_step, due
+        state = (
+            saved.begin(self.run) if trainer.is_global_zero else self.run / saved.FOLDER / saved.WRITING / saved.STATE
+        )
+        trainer.strategy.barrier("checkpoint begins")
+        try:
+            trainer.save_checkpoint(state, weights_only=False)
+            if trainer.is_global_zero:
+                saved.seal(self.run, step=self.saved)
+                also = [self.top["step"]] if self.top["step"] is not None else []
+                saved.prune(self.run, step=self.saved, keep=self.keep, also=also)
+        except (OSError, RuntimeError) as error:
+            if (why := _of_the_system(error)) is None:
+                raise
+            raise self._not_written(why) from error
         trainer.strategy.barrier("checkpoint")
+
+    def _not_written(self, why: OSError) -> CheckpointError:
+        saved.give_up(self.run)
+        before = saved.all_saved(self.run)
+        on = f"goes on from step {before[0].step}" if before else "begins again"
+        advice = "make room" if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "see to that"
+        return CheckpointError(
+            f"step {self.saved}: no checkpoint can be written into {self.run / saved.FOLDER} ({why}): {advice}, and "
+            f"the same command {on}"
+        )
+
+    def _refuse_unknown_best(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.best is None:
+            return
+        if not trainer.enable_validation:
+            raise ValueError(f"checkpoint_best={self.best}: nothing is validated; say checkpoint_best=null")
+        scores = getattr(pl_module, "scores", {})
+        known = ["validate/loss", *(f"validate/{name}" for name in scores)]
+        if self.best not in known:
+            raise ValueError(
+                f"checkpoint_best={self.best}: no such validated value.{near(self.best, known)} "
+                f"There are {', '.join(known)}"
+            )
+
+    def _is_better(self, value: float) -> bool:
+        if math.isnan(value):
+            return False
+        top = self.top["value"]
+        lower = str(self.best).endswith("loss")
+        return top is None or (value < top if lower else value > top)
+
+    def _keep_adapter(self, trainer: Trainer) -> None:
+        writing = self.run / f".{BEST}.writing"
+        if trainer.is_global_zero:
+            shutil.rmtree(writing, ignore_errors=True)
+        trainer.strategy.barrier("best adapter begins")
+        self.save_adapter(writing)
+        trainer.strategy.barrier("best adapter")
+        if trainer.is_global_zero:
+            saved.swap(writing, self.run / BEST)
+
+    def _asked(self, trainer: Trainer) -> bool:
+        """Whether any rank was asked to end: all have to leave at the same step."""
+        return trainer.strategy.reduce_boolean_decision(self.stop.asked, all=False)
+
+    def _leave(self, step: int) -> None:
+        log.warning("asked to end: saved at step %d, ending with status %d; the same command goes on", step, ASKED)
+        raise SystemExit(ASKED)
+
+
+def _of_the_system(error: BaseException | None) -> OSError | None:
+    """The OSError behind an error: torch errs once more where it closes what it could not write."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__context__
+    return error
+
+
+def _gathered(value: Any) -> list[Any]:
+    """The value of every rank."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return [value]
+    found: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(found, value)
+    return found

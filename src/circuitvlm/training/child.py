@@ -10,15 +10,35 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from circuitvlm.training.stop import ASKED
+
 PROGRAM = (sys.executable, "-m", "circuitvlm.training.execute")
+LAUNCHER = (
+    *("TORCHELASTIC_", "GROUP_", "ROLE_", "MASTER_", "SLURM_", "LOCAL_", "CROSS_"),
+    *("RANK", "WORLD_SIZE", "NODE_RANK"),
+)
+"""Beginnings of the variables with which a launcher tells a process its rank."""
+
 WATCHES = "CIRCUITVLM_WATCHES_ITS_STARTER"
 """The variable that tells a process, and the ranks that it launches, that their standard input is such a pipe."""
 
 GRACE = 5.0
 """Seconds in which an interrupted program may end by itself."""
 
-ENDED = 143
-"""The status of a process that ended with its starter: as SIGTERM gives it."""
+
+def alone() -> dict[str, str]:
+    """This process's variables without what its launcher told it: those of a program that has ranks of its own."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(LAUNCHER)}
+
+
+def program(processes: int) -> tuple[str, ...]:
+    """The words that run a resolved config: alone, or as so many ranks, which find one another at a free port."""
+    if processes == 1:
+        return PROGRAM
+    return (
+        *(PROGRAM[0], "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"),
+        *PROGRAM[1:],
+    )
 
 
 def run(words: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
@@ -63,4 +83,4 @@ def _watch() -> None:
         for worker in multiprocessing.active_children():
             worker.kill()
     finally:
-        os._exit(ENDED)
+        os._exit(ASKED)

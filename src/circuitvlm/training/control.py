@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,9 +17,6 @@ from circuitvlm.runtime.compose import compose
 from circuitvlm.training import child
 
 log = logging.getLogger(__name__)
-
-LAUNCHER = ("TORCHELASTIC_", "GROUP_", "ROLE_", "MASTER_", "SLURM_", "LOCAL_", "RANK", "WORLD_SIZE", "NODE_RANK")
-"""Beginnings of the variables with which a launcher tells a process its rank: a control is alone."""
 
 
 def compose_controls(cfg: DictConfig, *, overrides: Sequence[str], config_dir: Path) -> dict[str, DictConfig]:
@@ -45,9 +41,8 @@ def run_control(name: str, cfg: DictConfig, *, run: Path, minutes: float) -> Pat
         path = where.with_name(f"{name}.yaml")
         folders.write_atomic(path, folders.as_yaml(cfg))
         log.info("control %s: its config is %s", name, path)
-        alone = {key: value for key, value in os.environ.items() if not key.startswith(LAUNCHER)}
         words = [*child.PROGRAM, str(path)]
-        if status := child.run(words, env=alone):
+        if status := child.run(words, env=child.alone()):
             raise subprocess.CalledProcessError(status, words)
     return where
 

@@ -16,8 +16,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from circuitvlm.core.contract import Codec, Collate, Objective, Source, Task
 from circuitvlm.core.record import Example, Picture
-from circuitvlm.core.tensor import Batch, Encoded
+from circuitvlm.core.tensor import Batch
+from circuitvlm.training.fingerprint import fingerprint
+from circuitvlm.training.pack import Lesson, Pack
 from circuitvlm.training.sampler import Mixed, OnceSampler, Shuffled, Stream, WindowSampler
+from circuitvlm.training.stop import spare_worker
+from circuitvlm.training.unread import Unread
 
 TRAIN = "train"
 VALIDATION = "validation"
@@ -37,17 +41,6 @@ class Window:
     steps: int
     global_batch: int
     micro_batch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A validation batch twice: with its replies, for the loss, and without, for generating them."""
-
-    told: Batch
-    asked: Batch
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Told:
-        return Told(self.told.to(device, non_blocking), self.asked.to(device, non_blocking))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,55 +149,39 @@ def _in_turn(asked: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]
     return [question for turn in zip_longest(*parts.values()) for question in turn if question is not None]
 
 
-@dataclass(frozen=True)
-class Pack:
-    """The work of a loader worker: examples to dialogues, to tokens, to one batch. Holds the codec, never the model."""
-
-    tasks: Mapping[str, Task]
-    codec: Codec
-    collate: Collate
-    told: bool
-    asked: bool
-
-    def __call__(self, examples: Sequence[Example]) -> Any:
-        if not self.asked:
-            return self._batch(examples, reply=True)
-        asked = self._batch(examples, reply=False)
-        return Told(self._batch(examples, reply=True), asked) if self.told else asked
-
-    def _batch(self, examples: Sequence[Example], *, reply: bool) -> Batch:
-        samples: list[Encoded] = [
-            self.codec.encode(self.tasks[example.task].ask(example), reply=reply) for example in examples
-        ]
-        return self.collate(samples, pad=self.codec.pad, side="right" if reply else "left")
-
-
 class WindowLoader:
     """A loader that looks ahead one accumulation window and tells its batches how much all of it teaches.
 
     With that count the loss is the same for 1 x 8, 2 x 4 and two processes, whatever the lengths of the replies.
+    Images of the window that no worker of any rank could read are added to `unread` before it is trained on.
     """
 
-    def __init__(self, loader: DataLoader[Any], sampler: WindowSampler, count: Callable[[Batch], float]) -> None:
+    def __init__(
+        self, loader: DataLoader[Any], sampler: WindowSampler, *, count: Callable[[Batch], float], unread: Unread
+    ) -> None:
         self.loader = loader
         self.sampler = sampler
         self.count = count
+        self.unread = unread
 
     def __len__(self) -> int:
         return len(self.sampler)
 
     def __iter__(self) -> Iterator[Batch]:
-        window: list[Batch] = []
-        for batch in self.loader:
-            window.append(batch)
+        window: list[Lesson] = []
+        for lesson in self.loader:
+            window.append(lesson)
             if len(window) == self.sampler.accumulation:
-                total = _over_ranks(sum(self.count(b) for b in window))
-                yield from (replace(b, window_count=total) for b in window)
+                new = self.unread.new(said for each in window for said in each.unread)
+                total, odd = _over_ranks(sum(self.count(each.batch) for each in window), len(new))
+                if odd:
+                    self.unread.add(new)
+                yield from (replace(each.batch, window_count=total) for each in window)
                 window = []
 
 
 class Data(LightningDataModule):
-    """The loaders of a run. Its checkpoint state is the number of windows trained on.
+    """The loaders of a run. Its checkpoint state is the number of windows trained on, and the images not read so far.
 
     `shares` says how much of the training each source has, or each source/task; empty: as many as there are.
     """
@@ -222,6 +199,7 @@ class Data(LightningDataModule):
         predict_batch: int,
         validate_items: int,
         workers: int,
+        unread: Unread,
     ) -> None:
         super().__init__()
         self.sources = sources
@@ -234,11 +212,24 @@ class Data(LightningDataModule):
         self.predict_batch = predict_batch
         self.validate_items = validate_items
         self.workers = workers
+        self.unread = unread
         self.trained = 0
         self.asked: Asked | None = None
 
     def questions(self, split: str, *, limit: int | None = None) -> Questions:
         return Questions(self.sources, self.tasks, split, limit=limit)
+
+    def fingerprints(self) -> dict[str, dict[str, dict[str, int | str]]]:
+        """Split -> source -> count and SHA-256 of its examples, for the splits that training reads."""
+        read = (TRAIN, VALIDATION) if self.window.steps else ()
+        return {
+            split: {
+                name: fingerprint(source.examples(split))
+                for name, source in self.sources.items()
+                if split in source.splits()
+            }
+            for split in read
+        }
 
     def train_dataloader(self) -> WindowLoader:
         questions = self.questions(TRAIN)
@@ -257,7 +248,8 @@ class Data(LightningDataModule):
                 f"trainer.devices: {world} processes run, but accumulation was derived for another number; "
                 "state the devices as a number"
             )
-        return WindowLoader(self._loader(questions, sampler, told=True, asked=False), sampler, self.objective.count)
+        loader = self._loader(questions, sampler, pack=self._pack(told=True, asked=False).lesson)
+        return WindowLoader(loader, sampler, count=self.objective.count, unread=self.unread)
 
     def _stream(self, questions: Questions) -> Stream:
         if not self.shares:
@@ -270,7 +262,7 @@ class Data(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         questions = self.questions(VALIDATION, limit=self.validate_items)
-        return self._loader(questions, self._once(questions), told=True, asked=True)
+        return self._loader(questions, self._once(questions), pack=self._pack(told=True, asked=True))
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Left-padded prompts of the split that `asked` names, to be answered."""
@@ -282,25 +274,30 @@ class Data(LightningDataModule):
             limit=self.asked.items,
             shuffle_images=self.asked.shuffle_images,
         )
-        return self._loader(questions, self._once(questions), told=False, asked=True)
+        return self._loader(questions, self._once(questions), pack=self._pack(told=False, asked=True))
 
-    def state_dict(self) -> dict[str, int]:
+    def state_dict(self) -> dict[str, Any]:
         assert self.trainer is not None, "Lightning saves a data module's state through its trainer"
-        return {"trained": self.trainer.global_step}
+        return {"trained": self.trainer.global_step, "unread": list(self.unread.found)}
 
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.trained = state_dict["trained"]
+        self.unread.found = tuple(state_dict.get("unread", ()))  # older checkpoints: any such image stopped the run
 
     def _once(self, questions: Questions) -> OnceSampler:
         rank, world = _rank_and_world()
         return OnceSampler(len(questions), batch=self.predict_batch, rank=rank, world=world)
 
-    def _loader(self, questions: Questions, sampler: Any, *, told: bool, asked: bool) -> DataLoader[Any]:
+    def _pack(self, *, told: bool, asked: bool) -> Pack:
+        return Pack(self.tasks, self.codec, self.collate, told, asked)
+
+    def _loader(self, questions: Questions, sampler: Any, *, pack: Callable[..., Any]) -> DataLoader[Any]:
         return DataLoader(
             questions,
             batch_sampler=sampler,
-            collate_fn=Pack(self.tasks, self.codec, self.collate, told, asked),
+            collate_fn=pack,
             num_workers=self.workers,
+            worker_init_fn=spare_worker,
             generator=torch.Generator().manual_seed(0),  # its base seed must not be drawn from the run's random numbers
         )
 
@@ -311,10 +308,11 @@ def _rank_and_world() -> tuple[int, int]:
     return 0, 1
 
 
-def _over_ranks(value: float) -> float:
+def _over_ranks(*values: float) -> list[float]:
+    """Each value's sum."""
     if _rank_and_world()[1] == 1:
-        return value
+        return list(values)
     device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
-    total = torch.tensor(value, device=device, dtype=torch.float64)
-    distributed.all_reduce(total)
-    return float(total)
+    totals = torch.tensor(values, device=device, dtype=torch.float64)
+    distributed.all_reduce(totals)
+    return [float(total) for total in totals]

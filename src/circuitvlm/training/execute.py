@@ -25,6 +25,7 @@ from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime import provenance
 from circuitvlm.runtime.check import ConfigError, check
 from circuitvlm.runtime.lock import HeldError, held
+from circuitvlm.runtime.outcome import forget
 from circuitvlm.runtime.progress import rank, setup_logging
 from circuitvlm.training import child, control, trial, unfit
 from circuitvlm.training.assemble import Run, trained_run
@@ -77,7 +78,8 @@ def execute(
 def _carry_out(run: Run, *, controls: Mapping[str, DictConfig], overrides: Sequence[str]) -> None:
     """Everything from the first step to the table; what an earlier start has done already is not done again."""
     if rank() == 0:
-        folders.write_atomic(run.folder / "provenance.json", json.dumps(provenance.record(), indent=2, default=str))
+        forget(run.folder)
+        provenance.note(run.folder, data=run.data.fingerprints())
         folders.note_overrides(run.folder, overrides)
     run.train()
     grades = run.evaluate(run.cfg["evaluate"], items=run.cfg["evaluate_items"], out=run.folder / "replies")

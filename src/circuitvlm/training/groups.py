@@ -29,8 +29,9 @@ def groups(
         if not parameter.requires_grad:
             continue
         component = component_of(name, model)
-        decays = parameter.ndim > 1
-        matrix = parameter.ndim == 2 and component != "head" and id(parameter) not in embeddings
+        axes = len(getattr(parameter, "ds_shape", parameter.shape))  # DeepSpeed's stage 3 leaves a flat part
+        decays = axes > 1
+        matrix = axes == 2 and component != "head" and id(parameter) not in embeddings
         group = component if matrix else f"{component}/{'other' if decays else 'no_decay'}"
         fresh = {
             "params": [],

@@ -6,7 +6,6 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,16 @@ from lightning import LightningModule
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import MeanMetric, SumMetric
+from torchmetrics import MeanMetric
 
 from circuitvlm.core.contract import Adapter, Codec, Dropout, Model, Objective, Schedule, Task
 from circuitvlm.core.record import Example, Reply
 from circuitvlm.core.tensor import Batch, Tally
-from circuitvlm.training.data_module import SOURCE, Told
+from circuitvlm.training import rng
+from circuitvlm.training.data_module import SOURCE
 from circuitvlm.training.groups import groups
 from circuitvlm.training.net import Net
+from circuitvlm.training.pack import Told
 from circuitvlm.training.replies import ReplyWriter, forget_replies
 from circuitvlm.training.shard import shard
 
@@ -30,13 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class NonFiniteLossError(RuntimeError):
-    """The loss of a batch is NaN or infinite; the message names the batch's replies."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Logged:
-    step: int
-    time: float
+    """The loss of a batch is NaN or infinite on some rank; the message names the batch's replies."""
 
 
 class Module(LightningModule):
@@ -75,15 +70,14 @@ class Module(LightningModule):
         self.lr_scale, self.max_new_tokens, self.adapter_folder = lr_scale, max_new_tokens, adapter_folder
         self.log_every = log_every
         self.net: Net | None = None
+        self.odd: list[dict[str, Any]] = []  # batches since the last step whose loss is no number
         self.replies_folder: Path | None = None
         self._writer: ReplyWriter | None = None
-        self._logged: _Logged | None = None
-        self._random: Tensor | None = None
+        self._random: dict[str, Any] | None = None
         self._started: float | None = None
         self._seconds_before = 0.0
         self.strict_loading = False  # checkpoints hold what is trained, and on_load_checkpoint is strict about that
         self.train_loss, self.validation_loss = MeanMetric(), MeanMetric()
-        self.answer_tokens = SumMetric()
         self.by_source = _asked_by_several(truths.values())
         validated = {example.task for example in truths.values()}  # a score of nothing would be NaN
         asked = [task for task in tasks if task in validated]
@@ -111,31 +105,22 @@ class Module(LightningModule):
     def training_step(self, batch: Batch) -> Tensor:
         tally = self._tally(batch)
         if not torch.isfinite(tally.sum):
-            raise NonFiniteLossError(
-                f"step {self.global_step}: the loss is {float(tally.sum)} on {', '.join(batch.ids)}"
-            )
+            self.odd.append(
+                {"loss": str(float(tally.sum.detach())), "ids": list(batch.ids)}
+            )  # the guard tells all ranks
         self.train_loss.update(tally.mean.detach(), weight=tally.count)
-        self.answer_tokens.update(float(batch.labels_N.numel()))
         # Lightning and DDP divide by accumulation and ranks; the sum is to be divided by the window's count alone.
         scale = self.trainer.world_size * self.trainer.accumulate_grad_batches
         return tally.sum * scale / max(batch.window_count, 1.0)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Every `log_every` optimizer steps: the loss over all tokens since the last time, and the throughput."""
+        """Every `log_every` optimizer steps: the loss over all tokens since the last time."""
         if (batch_idx + 1) % (self.log_every * self.trainer.accumulate_grad_batches):
             return
-        now, step = time.monotonic(), self.global_step
-        loss, tokens = self.train_loss.compute(), float(self.answer_tokens.compute())  # over all ranks
+        loss = self.train_loss.compute()  # over all ranks
         self.train_loss.reset()
-        self.answer_tokens.reset()
-        rates = {}
-        if self._logged is not None and step > self._logged.step:
-            seconds = now - self._logged.time
-            rates["train/answer_tokens_per_second"] = tokens / seconds
-            rates["train/steps_per_second"] = (step - self._logged.step) / seconds
-        self._logged = _Logged(step=step, time=now)
         for logger in self.loggers:
-            logger.log_metrics({"train/loss": float(loss), **rates}, step=step)
+            logger.log_metrics({"train/loss": float(loss)}, step=self.global_step)
         self.log("loss", loss, prog_bar=True, logger=False)
 
     def validation_step(self, batch: Told) -> list[Reply]:  # type: ignore[override]  # replies go to the callbacks
@@ -177,7 +162,7 @@ class Module(LightningModule):
     def reply(self, batch: Batch) -> list[Reply]:
         """The net's replies to a left-padded batch of prompts."""
         assert self.net is not None, "configure_model() comes first"
-        synced = self.device_mesh is not None
+        synced = self.device_mesh is not None or getattr(self.trainer.strategy, "zero_stage_3", False)
         rows = self.net.generate(batch, max_new_tokens=self.max_new_tokens, synced=synced)
         texts = [self.codec.decode(row) for row in rows]
         return [Reply(id=i, task=t, text=x) for i, t, x in zip(batch.ids, batch.tasks, texts, strict=True)]
@@ -198,13 +183,12 @@ class Module(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_validation_start(self) -> None:
-        self._random = torch.get_rng_state()
+        self._random = rng.state()
 
     def on_validation_end(self) -> None:
-        """Give training its random numbers back, and do not count this pause as training time."""
+        """Give training its random numbers back."""
         assert self._random is not None, "on_validation_start() comes first"
-        torch.set_rng_state(self._random)
-        self._logged = None
+        rng.restore(self._random)
 
     def on_validation_epoch_end(self) -> None:
         self.log("validate/loss", self.validation_loss, prog_bar=True)
@@ -218,11 +202,10 @@ class Module(LightningModule):
         trained = self._trained()
         checkpoint["state_dict"] = {name: t for name, t in checkpoint["state_dict"].items() if name in trained}
         checkpoint["trained"] = sorted(trained)
-        checkpoint["random"] = torch.get_rng_state()
         checkpoint["seconds"] = self.seconds
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        odd = self._trained() ^ set(checkpoint["trained"])  # FSDP2 has taken the weights out by now
+        odd = self._trained() ^ set(checkpoint["trained"])
         if odd:
             raise ValueError(f"the checkpoint is of other weights: {len(odd)} names differ, such as {sorted(odd)[:3]}")
         done = checkpoint["global_step"] * self.trainer.accumulate_grad_batches
@@ -230,7 +213,6 @@ class Module(LightningModule):
         for part in ("total", "current"):  # Lightning counts micro-batches, which may be cut otherwise now
             behind = progress[part]["ready"] - progress[part]["completed"]
             progress[part].update(ready=done, started=done, processed=done, completed=done - behind)
-        self._random = checkpoint["random"]
         self._seconds_before = checkpoint["seconds"]
 
     @property
@@ -240,8 +222,6 @@ class Module(LightningModule):
 
     def on_train_start(self) -> None:
         self._started = time.monotonic()
-        if self._random is not None:
-            torch.set_rng_state(self._random)
 
     def on_train_end(self) -> None:
         self._seconds_before, self._started = self.seconds, None

@@ -1,4 +1,4 @@
-"""What is wrong with a run that only its sources can tell, before anything is trained?"""
+"""What is wrong with a run that only its parts can tell, before weights are loaded and anything is trained?"""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from circuitvlm.core.contract import Source
+from circuitvlm.core.contract import Model, Source
 from circuitvlm.runtime.allow import near
 from circuitvlm.training.data_module import TRAIN, VALIDATION
 
 
-def faults(settings: Mapping[str, Any], sources: Mapping[str, Source], tasks: Mapping[str, Any]) -> Iterator[str]:
-    """Misspelt splits, shares that cannot be kept, and callbacks that go by a validation where there is none."""
+def faults(
+    settings: Mapping[str, Any], sources: Mapping[str, Source], tasks: Mapping[str, Any], *, model: Model
+) -> Iterator[str]:
+    """Misspelt components and splits, unkeepable shares, and callbacks that go by a validation where there is none."""
+    yield from _odd_components(settings["lr_scale"], model)
     yield from odd_splits(settings["evaluate"], sources, key="evaluate")
     yield from _shares(settings["shares"], sources, tasks)
     if settings["steps"] != 0 and not any(VALIDATION in source.splits() for source in sources.values()):
@@ -30,6 +33,13 @@ def odd_splits(splits: Iterable[str], sources: Mapping[str, Source], *, key: str
     for split in splits:
         if split not in known:
             yield f"{key}: no split {split!r}.{near(split, known)} There are {', '.join(known)}"
+
+
+def _odd_components(scales: Mapping[str, float], model: Model) -> Iterator[str]:
+    for name in scales:
+        if name not in model.components:
+            known = ", ".join(model.components)
+            yield f"lr_scale: no component {name!r}.{near(name, model.components)} There are {known}"
 
 
 def silences(settings: Mapping[str, Any], sources: Mapping[str, Source]) -> Iterator[str]:

@@ -1,0 +1,295 @@
+"""Does the doctor pass a healthy run of each family, name each fault that is put into one, and count memory rightly?"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from typer.testing import CliRunner
+
+from circuitvlm.core.tensor import IMAGE
+from circuitvlm.runtime.check import check
+from circuitvlm.runtime.compose import compose
+from circuitvlm.serving import doctor_page
+from circuitvlm.serving.command import app
+from circuitvlm.training import doctor, doctor_memory, doctor_weights
+from circuitvlm.training.assemble import Run
+from circuitvlm.training.doctor import Diagnosis, examine
+from circuitvlm.training.doctor_text import Level
+from tests.contract import rooms
+
+CONF = rooms.CONF
+FAMILIES = {
+    "qwen2_vl": ["model=qwen2_vl_tiny", "adapter=lora_everywhere", "quantization=nf4_float32"],
+    "llava": ["model=llava_tiny", "adapter=lora"],
+    "lavin": ["model=lavin_tiny", "adapter=mixture_of_modality"],
+    "projector": ["model=projector_tiny", "adapter=projector", "dropout=constant_none"],
+}
+SMALL = [
+    "~experiment", "standin=true", "trainer=cpu", "workers=0", "data.circuits.workers=0", "micro_batch=2",
+    "global_batch=2", "precision=32-true", "validate_items=2", "logger=csv", "callback=[]",
+    "data.circuits.splits.train.count=4", "data.circuits.splits.validation.count=2",
+    "data.circuits.splits.train.components=[2,3]", "data.circuits.splits.validation.components=[2,3]",
+]  # fmt: skip
+
+
+PLAIN = "not compared: the prompts are plain text, by no chat template"
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def words(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """The command line of a small run."""
+    monkeypatch.setenv("CIRCUITVLM_CACHE", str(cache))
+    return lambda family, *more: [*SMALL, f"model.cache={cache}", *FAMILIES[family], *more]
+
+
+@pytest.fixture
+def made(words: Callable[..., list[str]]) -> Callable[..., Run]:
+    def make(family: str = "llava", *more: str) -> Run:
+        # the model first: model.cache is a key of its file
+        cfg = compose(sorted(words(family, *more), key=lambda word: not word.startswith("model=")), config_dir=CONF)
+        check(cfg)
+        return Run(cfg, base=cfg)
+
+    return make
+
+
+def faults(found: Diagnosis) -> dict[str, str]:
+    return {finding.about: finding.said for finding in found.faults}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_healthy_run_of_each_family_passes_every_check(family: str, made: Callable[..., Run]) -> None:
+    run = made(family)
+    before = torch.get_rng_state()
+    found = examine(run, show=1, ranks=4)
+    assert torch.equal(before, torch.get_rng_state())
+    assert [f.said for f in found.findings if f.level is not Level.GOOD] == [PLAIN] * (family == "lavin")
+    assert {f.about for f in found.findings} == {"labels", "template", "weights", "image tokens", "gradients"}
+    shown = found.shown[0]
+    dialogue = run.tasks[shown.task].ask(next(iter(run.data.questions("train"))))
+    assert shown.taught.startswith(dialogue.reply)
+    assert dialogue.prompt[-1].text in shown.prompt
+    assert re.search(r"\[image: \d+ tokens\]", shown.prompt)
+    assert found.need is not None
+    tensors = sum(p.requires_grad for p in run.module.parameters())
+    assert found.need.states == 2 * found.need.gradients + 4 * tensors  # AdamW: two of each, and the number of its step
+    assert found.step is not None
+    assert found.step.samples == 2
+    assert not run.folder.exists()
+    kinds = {(s.component, s.kind) for s in found.shares if not s.trained}
+    assert (("llm", "4-bit") in kinds) == (family == "qwen2_vl")
+
+
+def test_a_weight_that_nothing_uses_is_named(made: Callable[..., Run]) -> None:
+    run = made()
+    run.module.configure_model()
+    assert run.module.net is not None
+    llm = run.module.net.weights.get_submodule("base_model.model.model.language_model")
+    llm.register_parameter("spare", nn.Parameter(torch.zeros(3)))
+    found = faults(examine(run, show=1, ranks=2))
+    assert found.keys() == {"gradients"}
+    assert "language_model.spare" in found["gradients"]
+
+
+def test_another_chat_template_is_named_with_its_first_token(made: Callable[..., Run]) -> None:
+    run = made()
+    words = run.data.codec.tokenizer  # type: ignore[attr-defined]  # of a LLaVA's codec
+    words.chat_template = words.chat_template.replace("ASSISTANT:", "ASSISTANT;")
+    found = faults(examine(run, show=1, ranks=2))
+    assert found.keys() == {"template"}
+    assert re.search(
+        r"token \d+ of the prompt differs: behind '.*SISTANT' is ';', by the stock template ':'", found["template"]
+    )
+
+
+def test_image_tokens_that_were_cut_are_counted(made: Callable[..., Run]) -> None:
+    run = made()
+    real = run.data.codec
+
+    def encode(self: Any, dialogue: Any, *, reply: bool) -> Any:
+        whole = real.encode(dialogue, reply=reply)
+        left = torch.ones(len(whole), dtype=torch.bool)
+        left[(whole.modality_T == IMAGE).nonzero()[:3]] = False
+        names = ("tokens_T", "labels_T", "modality_T", "image_T")
+        cut = {name: getattr(whole, name)[left] for name in names}
+        return replace(whole, **cut, positions_RT=whole.positions_RT[:, left])
+
+    run.data.codec = rooms.broken(real, encode=encode)
+    found = faults(examine(run, show=1, ranks=2))
+    assert found.keys() == {"image tokens"}
+    assert re.search(r"train-00000\d: 13 image tokens for 16 features; some are cut off", found["image tokens"])
+
+
+def test_a_prompt_in_the_loss_is_named(made: Callable[..., Run]) -> None:
+    run = made()
+    real = run.data.codec
+
+    def encode(self: Any, dialogue: Any, *, reply: bool) -> Any:
+        whole = real.encode(dialogue, reply=reply)
+        return replace(whole, labels_T=torch.where(whole.modality_T == IMAGE, -100, whole.tokens_T))
+
+    run.data.codec = rooms.broken(real, encode=encode)
+    found = faults(examine(run, show=1, ranks=2))
+    assert found.keys() == {"labels"}
+    assert "the prompt is in the loss" in found["labels"]
+    assert "USER" in found["labels"]
+
+
+def test_a_reply_without_its_end_token_and_labels_lost_in_a_batch_are_named(made: Callable[..., Run]) -> None:
+    run = made()
+    real, collate = run.data.codec, run.data.collate
+
+    def encode(self: Any, dialogue: Any, *, reply: bool) -> Any:
+        whole = real.encode(dialogue, reply=reply)
+        names = ("tokens_T", "labels_T", "modality_T", "image_T")
+        cut = {name: getattr(whole, name)[:-1] for name in names} if reply else {}
+        return replace(whole, **cut, positions_RT=whole.positions_RT[:, : len(whole) - reply])
+
+    def masked(samples: Any, **given: Any) -> Any:
+        batch = collate(samples, **given)
+        return replace(batch, labels_BT=torch.where(batch.labels_BT == batch.labels_BT.max(), -100, batch.labels_BT))
+
+    run.data.codec, run.data.collate = rooms.broken(real, encode=encode), masked
+    said = [finding.said for finding in examine(run, show=1, ranks=2).faults]
+    assert any("does not end with the end token" in each for each in said)
+    assert any("in a batch it has other labels than alone" in each for each in said)
+
+
+def test_a_loss_that_is_not_finite_and_weights_that_the_optimizer_lacks_are_named(made: Callable[..., Run]) -> None:
+    run = made()
+    run.module.configure_model()
+    assert run.module.net is not None
+    name, weight = next(pair for pair in run.module.named_parameters() if pair[1].requires_grad)
+    optimizer = run.module.configure_optimizers()["optimizer"]
+    optimizer.param_groups[0]["params"] = [p for p in optimizer.param_groups[0]["params"] if p is not weight]
+    run.module.configure_optimizers = lambda: {"optimizer": optimizer}  # type: ignore[method-assign]
+    with torch.no_grad():
+        run.module.net.weights.get_submodule("base_model.model.lm_head").weight.fill_(torch.nan)
+    found = faults(examine(run, show=1, ranks=2))
+    assert f"the optimizer does not hold {name.removeprefix('net.')}" in found["weights"]
+    assert "the loss is nan on train-" in found["step"]
+
+
+def test_a_sample_that_does_not_fit_is_a_fault_and_the_others_are_looked_at(made: Callable[..., Run]) -> None:
+    found = examine(made("llava", "model.max_tokens=40"), show=1, ranks=2)
+    assert all("wanted at most model.max_tokens=40" in finding.said for finding in found.faults)
+    assert found.faults
+    assert not found.shares
+
+
+def test_a_gradient_of_zero_counts_when_it_comes_twice() -> None:
+    empty = frozenset[str]()
+    a, b = frozenset({"model.x.lora_A", "model.x.lora_B"}), frozenset({"model.x.lora_B"})
+
+    def judged(first: frozenset[str], second: frozenset[str]) -> list[Level]:
+        model: Any = type("Map", (), {"components": {"llm": ("model",)}})
+        steps = [
+            doctor_weights.Gradients(missing=empty, odd=empty, zero=zero, frozen=empty) for zero in (first, second)
+        ]
+        return [f.level for f in doctor_weights.learning(*steps, model=model, trained=2, pictured=True, rounded=False)]
+
+    assert judged(a, empty) == judged(empty, b) == [Level.GOOD]
+    assert judged(a, b) == [Level.WARNING]
+
+
+def test_activations_are_what_autograd_keeps_each_once() -> None:
+    net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+    given = torch.randn(10, 8)
+    with doctor_memory.kept_for_backward(net) as kept:
+        net(given).sum()
+    assert kept.bytes == 4 * (10 * 8 + 10 * 16)  # the input, and the rectified that both ReLU and Linear keep
+
+
+def test_each_strategy_divides_what_it_shards() -> None:
+    need = doctor_memory.Need(weights=800, gradients=80, states=160, activations=7, block=100)
+    made = {each.strategy: (each.device, each.host) for each in doctor_memory.estimates(need, ranks=8)}
+    assert made == {
+        "one device": (1047, 0),
+        "ddp x 8": (1127, 0),
+        "zero1 x 8": (907, 0),
+        "zero2 x 8": (837, 0),
+        "fsdp2, zero3 x 8": (237, 0),
+        "zero2 offload x 8": (817, 30),
+        "zero3 offload x 8": (107, 130),
+    }
+    levels = [doctor_memory.fitting(doctor_memory.estimates(need, ranks=8), room=n).level for n in (2000, 900, 50)]
+    assert levels == [Level.GOOD, Level.WARNING, Level.FAULT]
+
+
+# -------------------------------------------------------------------------------------------------------- as a command
+
+
+def call(*given: str) -> Any:
+    return CliRunner().invoke(app, ["doctor", f"--conf={CONF}", *given])
+
+
+def test_the_command_shows_tables_and_a_verdict(words: Callable[..., list[str]]) -> None:
+    done = call(*words("projector"), "--samples", "1")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.endswith("verdict: fit to be started\n")
+    for part in ("in the loss:", "[image: ", "projector  trained", "fsdp2, zero3 x 8", "samples/s", "gradients"):
+        assert part in done.stdout
+
+
+def test_a_fault_ends_the_command_with_1_in_json_too(
+    words: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Diagnosis(findings=[doctor.Finding("labels", Level.FAULT, "x: the prompt is in the loss")])
+    monkeypatch.setattr(doctor, "examine", lambda run, **given: found)
+    done = call(*words("projector"), "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["fit"] is False
+    done = call(*words("projector"))
+    assert done.exit_code == 1
+    assert done.stdout.endswith("verdict: not fit: 1 fault\n")
+
+
+def test_missing_weights_and_data_and_wrong_words_end_the_command_with_2(
+    words: Callable[..., list[str]], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(rooms.ROOT)
+    given = [
+        "model=llava_15_7b",
+        "model.weights=/nowhere/llava",
+        "data=cord",
+        "task=extract",
+        "data.cord.root=/nowhere",
+    ]
+    assert call("~experiment", *given).exit_code == 2
+    for part in ("/nowhere/llava", "standin=true looks at this recipe", "data.cord.root=tests/fixtures/cord looks at"):
+        assert part in caplog.text
+    assert call(*words("projector"), "adaptor=lora").exit_code == 2
+
+
+def test_no_control_character_of_a_data_set_reaches_the_terminal() -> None:
+    assert doctor_page.safe("10 Ω\x1b[2J\n") == "10 Ω\\u001b[2J\\n"
+
+
+def test_figures_are_read_without_exponents() -> None:
+    assert [doctor_page.size(n) for n in (0, 999, 999_700, 1.5e9, 4e15)] == [
+        "0 B",
+        "999 B",
+        "1 MB",
+        "1.5 GB",
+        "4,000 TB",
+    ]
+    assert [doctor_page.number(n) for n in (0.0123, 7.374, 999.7, 31370.4)] == ["0.0123", "7.37", "1,000", "31,370"]
+
+
+def test_the_command_explains_itself() -> None:
+    done = CliRunner().invoke(app, ["doctor", "--help"])
+    assert done.exit_code == 0
+    assert "circuitvlm doctor experiment=tiny_circuits" in done.stdout

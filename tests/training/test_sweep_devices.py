@@ -1,0 +1,121 @@
+"""Do parallel trials get GPUs of their own, and do they share the cores?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from circuitvlm.runtime.check import ConfigError
+from circuitvlm.training import sweep_devices
+from circuitvlm.training.sweep_devices import THREADS, VISIBLE, handed_out, share_threads, visible
+
+GPU = {"accelerator": "gpu", "devices": 1}
+
+
+@pytest.fixture
+def four(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Four GPUs, as far as the variables say, on a machine of this test's own."""
+    monkeypatch.setenv(VISIBLE, "0,1,2,GPU-3")
+    monkeypatch.setattr(sweep_devices.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(sweep_devices, "SOME_SECONDS", (0.01, 0.02))
+    monkeypatch.setattr("circuitvlm.runtime.lock._MOMENT", 0.0)
+
+
+@pytest.mark.usefixtures("four")
+def test_no_gpu_is_given_twice_and_each_comes_back() -> None:
+    with handed_out(GPU, processes=1) as one, handed_out(GPU | {"devices": 2}, processes=1) as two:
+        assert (one[VISIBLE], two[VISIBLE]) == ("0", "1,2")
+        with handed_out(GPU, processes=1) as last:
+            assert last[VISIBLE] == "GPU-3"
+    with handed_out(GPU | {"devices": -1}, processes=1) as every:
+        assert every[VISIBLE] == "0,1,2,GPU-3"
+
+
+@pytest.mark.usefixtures("four")
+def test_a_trial_waits_until_enough_are_free() -> None:
+    given: list[str] = []
+
+    def late() -> None:
+        with handed_out(GPU | {"devices": 3}, processes=1) as mine:
+            given.append(mine[VISIBLE])
+
+    with handed_out(GPU | {"devices": 2}, processes=1):
+        waiting = threading.Thread(target=late)
+        waiting.start()
+        time.sleep(0.1)
+        assert not given
+        with handed_out(GPU | {"devices": 2}, processes=1) as rest:
+            assert rest[VISIBLE] == "2,GPU-3", "who waits for three holds none of the two that are free"
+    waiting.join(timeout=10)
+    assert [len(names.split(",")) for names in given] == [3]  # which three depends on which come back first
+
+
+@pytest.mark.usefixtures("four")
+def test_the_cpu_needs_none_and_an_outer_launcher_says_how_many() -> None:
+    with handed_out(GPU | {"accelerator": "cpu"}, processes=2) as nothing:
+        assert nothing == {}
+    with handed_out(GPU, processes=3) as three:
+        assert three[VISIBLE] == "0,1,2"
+    with pytest.raises(ConfigError, match="wants 5 GPUs, and 4 are visible"), handed_out(GPU, processes=5):
+        pass
+
+
+@pytest.mark.usefixtures("four")
+def test_a_killed_trials_gpu_is_free_again(tmp_path: Path) -> None:
+    code = (
+        "import sys, tempfile, time; tempfile.tempdir = sys.argv[1]\n"
+        "from circuitvlm.training.sweep_devices import handed_out\n"
+        "with handed_out({'accelerator': 'gpu', 'devices': 4}, processes=1):\n"
+        "    print('holds', flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "holds\n"
+        holder.kill()
+    with handed_out(GPU, processes=1) as mine:
+        assert mine[VISIBLE] == "0"
+
+
+def test_without_a_gpu_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for hidden in ("", "-1"):
+        monkeypatch.setenv(VISIBLE, hidden)
+        assert visible() == []
+    monkeypatch.delenv(VISIBLE)
+    monkeypatch.setattr(sweep_devices.shutil, "which", lambda name: None)
+    assert visible() == []
+    with handed_out({"accelerator": "auto", "devices": -1}, processes=1) as nothing:
+        assert nothing == {}
+
+
+@pytest.mark.parametrize(
+    ("launcher", "trainer", "trials", "threads"),
+    [
+        ({"n_jobs": 4}, {"devices": 1}, 8, "4"),
+        ({"n_jobs": 4}, {"devices": 2}, 8, "2"),
+        ({"n_jobs": 4}, {"devices": -1}, 2, "8"),
+        ({"n_jobs": -1}, {}, 99, "1"),
+        ({"n_jobs": 1}, {}, 8, None),
+        ({"_target_": "hydra_plugins.x.LocalLauncher"}, {}, 4, "4"),
+        ({"_target_": "hydra_plugins.x.SlurmLauncher"}, {}, 4, None),
+    ],
+)
+def test_parallel_trials_share_the_cores(
+    launcher: dict[str, object],
+    trainer: dict[str, object],
+    trials: int,
+    threads: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sweep_devices, "_cores", lambda: 16)
+    monkeypatch.setenv(THREADS, "7")
+    share_threads(launcher, trainer, trials=trials)
+    assert os.environ[THREADS] == "7", "what the user has set stays"
+    monkeypatch.delenv(THREADS)
+    share_threads(launcher, trainer, trials=trials)
+    assert os.environ.get(THREADS) == threads

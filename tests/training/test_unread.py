@@ -1,0 +1,215 @@
+"""Does an unreadable image stop the run by its name, or teach nothing, be counted, and at last be one too many?"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import distributed
+
+from circuitvlm.core.record import Example, Picture, PictureError
+from circuitvlm.runtime.check import ConfigError, check
+from circuitvlm.runtime.compose import compose
+from circuitvlm.training.assemble import Run
+from circuitvlm.training.data_module import TRAIN, Asked
+from circuitvlm.training.doctor import examine
+from circuitvlm.training.doctor_text import Level
+from circuitvlm.training.unread import UNREAD
+from tests.contract import rooms
+from tests.training.test_doctor import FAMILIES
+
+COUNT = 8
+SMALL = [
+    "~experiment", "standin=true", "trainer=cpu", "workers=0", "data.circuits.workers=0", "micro_batch=1",
+    "global_batch=4", "precision=32-true", "validate_items=1", "logger=csv", "callback=[]", "log_every=1",
+    f"data.circuits.splits.train.count={COUNT}", "data.circuits.splits.validation.count=1",
+    "data.circuits.splits.train.components=[2,3]", "data.circuits.splits.validation.components=[2,2]",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+class Spoilt:
+    """A source with a file of its own in the place of some of its training images."""
+
+    def __init__(self, real: Any, *, folder: Path, names: Sequence[str]) -> None:
+        self.real = real
+        rows = list(real.examples(TRAIN))
+        whole = rows[0].images[0].path.read_bytes()
+        contents = {"cut.png": whole[: len(whole) // 2], "text.png": b"no picture\n", "empty.png": b""}
+        self.bad = {}
+        for place, name in zip((2, 3, 5, 6), names, strict=False):
+            path = folder / name
+            if name in contents:
+                path.write_bytes(contents[name])
+            rows[place] = replace(rows[place], images=(Picture(path),))
+            self.bad[rows[place].id] = str(path)
+        self.rows: list[Example] = rows
+
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self.real.splits())
+
+    def examples(self, split: str) -> Sequence[Example]:
+        return self.rows if split == TRAIN else self.real.examples(split)
+
+
+ALL = ("cut.png", "text.png", "empty.png", "gone.png")
+
+
+@pytest.fixture
+def made(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    """A run over eight pictures, those of `names` bad; where its model is, and the words of its command line."""
+    monkeypatch.setenv("CIRCUITVLM_CACHE", str(cache))
+
+    def make(*words: str, names: Sequence[str] = ALL, family: str = "projector") -> Run:
+        given = sorted([*SMALL, f"model.cache={cache}", *FAMILIES[family]], key=lambda w: not w.startswith("model="))
+        cfg = compose([*given, f"folder={tmp_path / 'run'}", *words], config_dir=rooms.CONF)
+        check(cfg)
+        run = Run(cfg, base=cfg)
+        run.folder.mkdir(exist_ok=True)
+        run.cfg["steps"] = 2
+        run.__dict__["sources"] = {"circuits": Spoilt(run.sources["circuits"], folder=tmp_path, names=names)}
+        return run
+
+    return make
+
+
+def bad(run: Run) -> dict[str, str]:
+    source: Any = run.sources["circuits"]
+    return dict(source.bad)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_bad_images_teach_nothing_and_move_no_other_sample(workers: int, made: Callable[..., Run]) -> None:
+    run, whole = made("bad_images=4", f"workers={workers}"), made(names=())
+    batches, wanted = list(run.data.train_dataloader()), list(whole.data.train_dataloader())
+    assert [b.ids for b in batches] == [b.ids for b in wanted]
+    taught = {b.ids[0]: b.labels_N.tolist() for b in batches}
+    for batch in wanted:
+        assert taught[batch.ids[0]] == ([] if batch.ids[0] in bad(run) else batch.labels_N.tolist())
+    for window in (batches[:4], batches[4:]):
+        assert {b.window_count for b in window} == {sum(b.labels_N.numel() for b in window)}
+    found = json.loads((run.folder / UNREAD).read_text())
+    assert len(found) == 4
+    assert all(any(said.startswith(f"{path}: not a readable image") for said in found) for path in bad(run).values())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_without_a_word_the_first_bad_image_stops_the_run_by_name(name: str, made: Callable[..., Run]) -> None:
+    run = made(names=[name])
+    with pytest.raises(PictureError, match=rf"1, and bad_images=0 allows none\..*{name}: not a readable image"):
+        list(run.data.train_dataloader())
+    assert name in (run.folder / UNREAD).read_text()
+
+
+def test_one_more_than_allowed_stops_the_run_and_none_counts_twice(made: Callable[..., Run]) -> None:
+    run = made("bad_images=3")
+    with pytest.raises(PictureError, match="4, and bad_images=3 allows 3"):
+        list(run.data.train_dataloader())
+    run = made("bad_images=4")
+    run.cfg["steps"] = 6  # three epochs
+    assert len(list(run.data.train_dataloader())) == 24
+    assert len(run.data.unread.found) == 4
+
+
+def test_a_resumed_run_counts_on(made: Callable[..., Run]) -> None:
+    run = made("bad_images=4")
+    list(run.data.train_dataloader())
+    again = made("bad_images=4")
+    again.data.load_state_dict({"trained": 1, "unread": list(run.data.unread.found)})
+    assert len(list(again.data.train_dataloader())) == 4
+    assert again.data.unread.found == run.data.unread.found
+    other = made("bad_images=1")
+    other.data.load_state_dict({"trained": 0, "unread": ["elsewhere.png: not a readable image"]})
+    with pytest.raises(PictureError, match="and bad_images=1 allows 1"):
+        list(other.data.train_dataloader())
+
+
+def test_a_run_trains_over_bad_images_and_says_so_and_resumes_from_its_checkpoint(
+    made: Callable[..., Run], caplog: pytest.LogCaptureFixture
+) -> None:
+    run = made("bad_images=4", "checkpoint_every=1", "validate_every=2")
+    run.train()
+    assert caplog.text.count("what is asked of it is left out of the training") == 4
+    summary = run.summary()
+    assert (summary["steps"], summary["unread_images"]) == (2, 4)
+    assert all(torch.isfinite(p).all() for p in run.module.parameters())
+    again = made("bad_images=4", "checkpoint_every=1", "validate_every=2")
+    again.train()
+    assert len(again.data.unread.found) == 4
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_micro_batch_of_bad_images_alone_has_no_loss_and_moves_no_weight(
+    family: str, made: Callable[..., Run]
+) -> None:
+    run = made("bad_images=4", "quantization=none", family=family)
+    run.module.configure_model()
+    assert run.module.net is not None
+    batch = next(b for b in run.data.train_dataloader() if b.ids[0] in bad(run))
+    tally = run.module.objective.tally(run.module.net(batch), batch)
+    assert (tally.sum.item(), tally.count.item()) == (0, 0)
+    torch.autograd.backward(tally.sum)
+    trained = [p for p in run.module.parameters() if p.requires_grad]
+    assert all(p.grad is None or (torch.isfinite(p.grad).all() and not p.grad.any()) for p in trained)
+
+
+def test_grading_never_leaves_a_question_out(made: Callable[..., Run]) -> None:
+    run = made("bad_images=4")
+    run.data.asked = Asked(TRAIN, None)
+    with pytest.raises(PictureError, match="not a readable image"):
+        list(run.data.predict_dataloader())
+
+
+def _rank(rank: int, folder: Path, make: Callable[..., Run], most: int) -> None:
+    """One of two processes that share the windows; what it was given, or the error, goes to a file."""
+    os.environ["RANK"] = str(rank)
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    run = make(f"bad_images={most}")
+    try:
+        batches = list(run.data.train_dataloader())
+        said: Any = [[*b.ids, b.labels_N.numel(), b.window_count] for b in batches]
+    except PictureError as error:
+        said = str(error)
+    (folder / f"{rank}.json").write_text(json.dumps([said, run.data.unread.found]))
+    distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("most", [4, 1])
+def test_two_processes_count_together_and_stop_together(most: int, made: Callable[..., Run], tmp_path: Path) -> None:
+    alone = [[*b.ids, b.labels_N.numel(), b.window_count] for b in made("bad_images=4").data.train_dataloader()]
+    context = multiprocessing.get_context("fork")
+    ranks = [context.Process(target=_rank, args=(rank, tmp_path, made, most)) for rank in range(2)]
+    for process in ranks:
+        process.start()
+    for process in ranks:
+        process.join(60)
+    (one, found), (two, also) = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
+    assert found == also
+    if most == 4:
+        assert len(found) == 4
+        assert sorted(map(tuple, one + two)) == sorted(map(tuple, alone))
+    else:
+        assert one == two
+        assert "bad_images=1 allows 1" in one
+
+
+def test_the_doctor_warns_of_what_is_left_out_and_else_finds_a_fault(made: Callable[..., Run]) -> None:
+    for allowed, level in ((4, Level.WARNING), (0, Level.FAULT)):
+        found = examine(made(f"bad_images={allowed}"), show=COUNT, ranks=2)
+        assert {f.level for f in found.findings if f.about == "samples"} == {level}
+
+
+def test_fewer_than_none_is_refused(made: Callable[..., Run]) -> None:
+    with pytest.raises(ConfigError, match="bad_images: wanted 0 or more, came -1"):
+        made("bad_images=-1")
