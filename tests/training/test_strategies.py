@@ -41,7 +41,7 @@ for words in json.loads(sys.argv[1]):
 SHARED = [
     "~experiment", "data=[digits,digit_words]", "task=[digit,instruct]", "dropout=constant_none", "precision=32-true",
     "global_batch=8", "steps=2", "workers=0", "logger=csv", "log_every=1", "checkpoint_every=1", "checkpoint_keep=2",
-    "evaluate=[test]", "predict_batch=1", "max_new_tokens=3", "controls={}", "callback={}",
+    "evaluate=[test]", "predict_batch=1", "max_new_tokens=3", "controls={}", "callback=[]",
     "optimizer.lr=0.001", "clip=0.1", "schedule=constant", "~data.digits.splits.validation",
     "data.digits.splits.train.count=8", "data.digits.splits.test.count=8",
     "~data.digit_words.splits.validation", "data.digit_words.splits.train.count=8",
@@ -247,7 +247,7 @@ def test_some_micro_batches_have_an_image_on_one_rank_alone() -> None:
         (["trainer=deepspeed_zero3", "precision=16-mixed"], "wanted 32-true or bf16-mixed"),
         (["trainer=deepspeed_zero3", "quantization=nf4_float32"], "cannot be split"),
         (["trainer=fsdp2", "quantization=nf4_float32"], "cannot be split"),
-        (["trainer=deepspeed_zero2", "trainer.strategy.stage=4"], "wanted 1, 2 or 3"),
+        (["trainer=deepspeed_zero2", "trainer.strategy.stage=4"], "wanted one of 1, 2, 3"),
         (["trainer=deepspeed_zero2", "trainer.strategy.offload_parameters=true"], "stage 2 splits no weights"),
     ],
 )

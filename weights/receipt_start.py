@@ -1,6 +1,6 @@
 """Where do the receipts' models begin? With circuit-tiny's weights, and tokens for what receipts say.
 
-    python weights/receipt-tiny/start.py runs/receipt_start
+    python weights/receipt_start.py runs/receipt_start
 
 A key of the JSON text is one token, and so is each piece of a ware's name that the generator knows; prices are read
 figure by figure. Letters keep the tokens that circuit-tiny knows, so any other text can be written, too.
@@ -20,7 +20,7 @@ from tokenizers import Regex, Tokenizer, pre_tokenizers
 
 from circuitvlm.data._receipt_words import ADDED, NOTES, WARES
 
-BASE = Path(__file__).parents[1] / "circuit-tiny"
+BASE = Path(__file__).parent / "circuit-tiny"
 EMBEDDING = "model.embed_tokens.weight"
 NEW = 0.05
 """The standard deviation of new tokens' weights: a quarter of what learned ones have."""
