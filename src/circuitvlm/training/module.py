@@ -162,7 +162,8 @@ class Module(LightningModule):
     def reply(self, batch: Batch) -> list[Reply]:
         """The net's replies to a left-padded batch of prompts."""
         assert self.net is not None, "configure_model() comes first"
-        synced = self.device_mesh is not None or getattr(self.trainer.strategy, "zero_stage_3", False)
+        trainer = self._trainer  # None where one asks without a Trainer; the property raises then
+        synced = self.device_mesh is not None or getattr(getattr(trainer, "strategy", None), "zero_stage_3", False)
         rows = self.net.generate(batch, max_new_tokens=self.max_new_tokens, synced=synced)
         texts = [self.codec.decode(row) for row in rows]
         return [Reply(id=i, task=t, text=x) for i, t, x in zip(batch.ids, batch.tasks, texts, strict=True)]
