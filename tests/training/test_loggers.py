@@ -98,6 +98,7 @@ def test_a_package_that_is_not_there_is_told_before_anything_starts(
         check(config(tmp_path, f"logger={name}"))
 
 
+@pytest.mark.skipif(find_spec("wandb") is None, reason="wandb is an extra, and not installed here")
 def test_a_misspelt_word_for_a_logger_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"logger\.wandb\.projekt"):
         check(config(tmp_path, "logger=wandb", "+logger.wandb.projekt=mine"))
