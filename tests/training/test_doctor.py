@@ -175,7 +175,7 @@ def test_a_loss_that_is_not_finite_and_weights_that_the_optimizer_lacks_are_name
     name, weight = next(pair for pair in run.module.named_parameters() if pair[1].requires_grad)
     optimizer = run.module.configure_optimizers()["optimizer"]
     optimizer.param_groups[0]["params"] = [p for p in optimizer.param_groups[0]["params"] if p is not weight]
-    run.module.configure_optimizers = lambda: {"optimizer": optimizer}  # type: ignore[method-assign]
+    run.module.configure_optimizers = lambda: {"optimizer": optimizer}  # type: ignore[method-assign]  # an optimizer that lost a weight
     with torch.no_grad():
         run.module.net.weights.get_submodule("base_model.model.lm_head").weight.fill_(torch.nan)
     found = faults(examine(run, show=1, ranks=2))

@@ -30,7 +30,20 @@ class Ddp(DDPStrategy):
         super().__init__(find_unused_parameters=find_unused_parameters, timeout=timedelta(minutes=minutes))
 
 
-class Fsdp2(ModelParallelStrategy):
+class _SavesWhole(Strategy):
+    """What the strategies that split weights have in common: a checkpoint holds them whole, as that of one process."""
+
+    @property
+    def lightning_restore_optimizer(self) -> bool:
+        return True
+
+    def lightning_module_state_dict(self) -> dict[str, Any]:
+        """What is trained, whole, on rank 0. All ranks call it."""
+        assert self.lightning_module is not None, "the trainer has given its module"
+        return dict(trained(self.lightning_module))
+
+
+class Fsdp2(_SavesWhole, ModelParallelStrategy):
     """All weights split over all processes (FSDP2). `minutes` without a word from another process end the run.
 
     Lightning's own gathers frozen weights too for a checkpoint, and names the optimizer's state by other keys than any
@@ -44,15 +57,6 @@ class Fsdp2(ModelParallelStrategy):
         """Lightning would split over the nodes alone, and give every process of a node the same samples."""
         self._data_parallel_size = self.num_nodes * self.num_processes
         super().setup_environment()
-
-    @property
-    def lightning_restore_optimizer(self) -> bool:
-        return True
-
-    def lightning_module_state_dict(self) -> dict[str, Any]:
-        """What is trained, whole, on rank 0. All ranks call it."""
-        assert self.lightning_module is not None, "the trainer has given its module"
-        return dict(trained(self.lightning_module))
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
         """The state as torch's own optimizer has it for whole weights, on rank 0. All ranks call it."""
@@ -90,7 +94,7 @@ def _part(value: Any, *, like: Tensor) -> Any:
     return distribute_tensor(here, like.device_mesh, like.placements, src_data_rank=None)  # every rank has it whole
 
 
-class DeepSpeed(DeepSpeedStrategy):
+class DeepSpeed(_SavesWhole, DeepSpeedStrategy):
     """ZeRO of DeepSpeed (arXiv 1910.02054): over all processes it splits the optimizer's state (`stage` 1), the
     gradients too (2), and all weights, frozen ones as well (3).
 
@@ -210,15 +214,6 @@ class DeepSpeed(DeepSpeedStrategy):
     def restore_checkpoint_after_setup(self) -> bool:
         """Before: the weights are whole then, and DeepSpeed copies them."""
         return False
-
-    @property
-    def lightning_restore_optimizer(self) -> bool:
-        return True
-
-    def lightning_module_state_dict(self) -> dict[str, Any]:
-        """What is trained, whole, on rank 0. All ranks call it."""
-        assert self.lightning_module is not None, "the trainer has given its module"
-        return dict(trained(self.lightning_module))
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
         """The state as torch's own optimizer has it for whole weights, on rank 0. All ranks call it."""
