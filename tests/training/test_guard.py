@@ -122,7 +122,8 @@ def test_a_rank_that_dies_ends_the_job_with_its_traceback(launcher: str, rank: s
 
 @pytest.mark.slow
 def test_torchrun_starts_a_run_again_and_it_goes_on(tmp_path: Path) -> None:
-    again = run("1", "trainer=ddp", *CPU, f"folder={tmp_path / 'again'}", home=tmp_path, torchrun=["--max-restarts=1"])
+    words = ("trainer=ddp", *CPU, f"folder={tmp_path / 'again'}", "fresh=true")  # said again, it means: go on
+    again = run("1", *words, home=tmp_path, torchrun=["--max-restarts=1"])
     assert again.returncode == 0, again.stdout[-3000:] + again.stderr[-3000:]
     assert "going on from step 2" in again.stderr
     well = run("well", "trainer=ddp", *CPU, f"folder={tmp_path / 'well'}", home=tmp_path)  # by Lightning's launcher

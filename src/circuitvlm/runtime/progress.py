@@ -27,6 +27,12 @@ def rank() -> int:
     return int(os.environ.get("NODE_RANK", "0") or 0) * 1000 + int(os.environ.get("LOCAL_RANK", "0") or 0)
 
 
+def restarts() -> int:
+    """How often a launcher has started this process again: torchrun --max-restarts, or SLURM's requeue."""
+    counts = (os.environ.get(name, "") for name in ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT"))
+    return max(int(count) if count.isdigit() else 0 for count in counts)
+
+
 def bar(items: Iterable[T], *, total: int | None = None, label: str, every: float = 10.0) -> Iterator[T]:
     """The items again, with a bar on a terminal, or a log line every so many seconds where there is none."""
     if total is None and isinstance(items, Sized):

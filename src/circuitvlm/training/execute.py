@@ -26,7 +26,7 @@ from circuitvlm.runtime import provenance
 from circuitvlm.runtime.check import ConfigError, check
 from circuitvlm.runtime.lock import HeldError, held
 from circuitvlm.runtime.outcome import forget
-from circuitvlm.runtime.progress import rank, setup_logging
+from circuitvlm.runtime.progress import rank, restarts, setup_logging
 from circuitvlm.training import child, control, trial, unfit
 from circuitvlm.training.assemble import Run, trained_run
 
@@ -64,6 +64,8 @@ def execute(
     `overrides` are what was said on the command line, kept in the run's folder for reports.
     """
     quiet()
+    if restarts():
+        cfg.fresh = False  # its launcher says the same words again, and means: go on
     run = Run(cfg, base=base)
     run.model.codec()  # weights that are missing are told before anything is written or drawn
     run.refuse_unfit()

@@ -15,12 +15,15 @@ from lightning.fabric.utilities.seed import reset_seed
 from lightning.pytorch.plugins.precision import DeepSpeedPrecision, Precision
 from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, ModelParallelStrategy, Strategy
 from lightning.pytorch.trainer.states import TrainerFn
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
 from circuitvlm.adapter._whole import trained, whole_parts
 from circuitvlm.runtime.check import ConfigError
+from circuitvlm.runtime.progress import restarts
 
 
 class Ddp(DDPStrategy):
@@ -28,6 +31,31 @@ class Ddp(DDPStrategy):
 
     def __init__(self, *, find_unused_parameters: bool, minutes: float) -> None:
         super().__init__(find_unused_parameters=find_unused_parameters, timeout=timedelta(minutes=minutes))
+
+    def setup_environment(self) -> None:
+        _meet_again(self)
+        super().setup_environment()
+
+
+def _meet_again(strategy: DDPStrategy | ModelParallelStrategy) -> None:
+    """Let the processes of one machine that torchrun has started again find each other.
+
+    torchrun without a rendezvous backend keeps one store for all its starts, in which the addresses of processes that
+    are dead still stand (torch 2.13: `StaticTCPRendezvous`). Each start gets names of its own in it. Processes of
+    several machines do not agree on how often they were started, and c10d, which they use, makes a new store each time.
+    """
+    here = os.environ.get("LOCAL_WORLD_SIZE") == os.environ.get("WORLD_SIZE")
+    if not here or not restarts() or distributed.is_initialized():
+        return
+    wait = strategy._timeout or distributed.default_pg_timeout
+    store, rank, processes = next(rendezvous("env://", timeout=wait))
+    distributed.init_process_group(
+        strategy._get_process_group_backend(),
+        store=PrefixStore(f"start {restarts()}", store),
+        rank=rank,
+        world_size=processes,
+        timeout=wait,
+    )
 
 
 class _SavesWhole(Strategy):
@@ -56,6 +84,7 @@ class Fsdp2(_SavesWhole, ModelParallelStrategy):
     def setup_environment(self) -> None:
         """Lightning would split over the nodes alone, and give every process of a node the same samples."""
         self._data_parallel_size = self.num_nodes * self.num_processes
+        _meet_again(self)
         super().setup_environment()
 
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
@@ -137,6 +166,7 @@ class DeepSpeed(_SavesWhole, DeepSpeedStrategy):
 
     def setup_environment(self) -> None:
         """As Lightning's, without its refusal of CPUs."""
+        _meet_again(self)
         DDPStrategy.setup_environment(self)
 
     def setup_distributed(self) -> None:
