@@ -21,6 +21,7 @@ import pytest
 import torch
 from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.fabric.plugins.environments import LightningEnvironment
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -113,6 +114,7 @@ def fit(run: Path, *extra: Callback, every: int = 2, keep: int = 2, best: str | 
     def save_adapter(folder: Path) -> None:
         folder.mkdir()
         torch.save(module.trained.state_dict(), folder / "weights.pt")
+        save_file({"as long as a real one's": torch.zeros(1000)}, folder / "more.safetensors")
 
     newest = saved.newest(run)
     state = str(newest.state) if newest else None
@@ -335,6 +337,21 @@ def test_a_full_disk_is_told_and_leaves_the_one_before(full: Callable[[], None],
     assert [path.name for path in (tmp_path / saved.FOLDER).iterdir()] != [saved.WRITING]
     assert not (tmp_path / saved.FOLDER / saved.WRITING).exists(), "what was half written is in the way"
     assert same(fit(tmp_path), whole)
+
+
+def test_a_full_disk_is_told_where_the_best_adapter_is_kept_too(
+    full: Callable[[], None], tmp_path: Path, whole: Small
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    said = r"step 6: no adapter_best can be written into .*\(.*too large\): make room, .* goes on from step 6"
+    values = [torch.tensor(v) for v in (3.0, 3.0, 3.0, 2.0, 2.0, 2.0)]
+    with pytest.raises(CheckpointError, match=said):
+        fit(tmp_path, At("on_validation_start", 2, full), best="validate/loss", values=values)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / f".{BEST}.writing").exists(), "what was half written is in the way"
+    before = torch.load(tmp_path / BEST / "weights.pt", weights_only=True)
+    assert same(fit(tmp_path, best="validate/loss", values=values[3:]), whole)
+    assert any(not torch.equal(before[k], v) for k, v in torch.load(tmp_path / BEST / "weights.pt").items())
 
 
 @pytest.mark.parametrize("moment", ["rename", "fsync", "rmtree"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from circuitvlm.serving.command import app
 from circuitvlm.training import doctor, doctor_memory, doctor_weights
 from circuitvlm.training.assemble import Run
 from circuitvlm.training.doctor import Diagnosis, examine
-from circuitvlm.training.doctor_text import Level
+from circuitvlm.training.doctor_text import Finding, Level
 from tests.contract import rooms
 
 CONF = rooms.CONF
@@ -82,7 +83,7 @@ def test_a_healthy_run_of_each_family_passes_every_check(family: str, made: Call
     dialogue = run.tasks[shown.task].ask(next(iter(run.data.questions("train"))))
     assert shown.taught.startswith(dialogue.reply)
     assert dialogue.prompt[-1].text in shown.prompt
-    assert re.search(r"\[image: \d+ tokens\]", shown.prompt)
+    assert re.search(r"\[image: \d+ tokens?\]", shown.prompt)
     assert found.need is not None
     tensors = sum(p.requires_grad for p in run.module.parameters())
     assert found.need.states == 2 * found.need.gradients + 4 * tensors  # AdamW: two of each, and the number of its step
@@ -183,6 +184,56 @@ def test_a_loss_that_is_not_finite_and_weights_that_the_optimizer_lacks_are_name
     assert "the loss is nan on train-" in found["step"]
 
 
+def test_a_dialogue_that_loses_its_image_is_named(made: Callable[..., Run]) -> None:
+    run = made()
+    real = run.data.codec
+
+    def encode(self: Any, dialogue: Any, *, reply: bool) -> Any:
+        return real.encode(replace(dialogue, prompt=tuple(replace(t, images=()) for t in dialogue.prompt)), reply=reply)
+
+    run.data.codec = rooms.broken(real, encode=encode)
+    found = faults(examine(run, show=1, ranks=2))
+    assert found.keys() == {"template", "image tokens"}
+    assert re.search(r"train-00000\d: 1 images, of which 0 have tokens", found["image tokens"])
+    assert "by the stock template '<image>" in found["template"]
+
+
+def test_a_reply_that_is_nowhere_in_the_loss_is_named(made: Callable[..., Run]) -> None:
+    run = made()
+    real = run.data.codec
+
+    def encode(self: Any, dialogue: Any, *, reply: bool) -> Any:
+        whole = real.encode(dialogue, reply=reply)
+        return replace(whole, labels_T=torch.full_like(whole.labels_T, -100))
+
+    run.data.codec = rooms.broken(real, encode=encode)
+    found = faults(examine(run, show=1, ranks=2))
+    assert found.keys() == {"labels", "gradients"}
+    assert re.search(r"train-00000\d: of its reply is not in the loss: '[RLCV]1 ", found["labels"])
+    assert "llm learns nothing, all that is trained of it has a gradient of zero in 2 steps" in found["gradients"]
+
+
+def test_a_net_that_no_gradient_goes_through_is_named(made: Callable[..., Run]) -> None:
+    run = made()
+    real = run.model
+    run.__dict__["model"] = rooms.broken(real, say=lambda self, *given: real.say(*given).detach())
+    found = faults(examine(run, show=1, ranks=2))
+    assert found.keys() == {"gradients"}
+    assert "comes of no trained weight" in found["gradients"]
+
+
+def test_a_frozen_weight_that_the_optimizer_is_to_train_is_named(made: Callable[..., Run]) -> None:
+    run = made()
+    run.module.configure_model()
+    optimizer = run.module.configure_optimizers()["optimizer"]
+    name, weight = next(pair for pair in run.module.named_parameters() if not pair[1].requires_grad)
+    optimizer.add_param_group({"params": [weight]})
+    run.module.configure_optimizers = lambda: {"optimizer": optimizer}  # type: ignore[method-assign]  # an optimizer with a weight too many
+    found = faults(examine(run, show=1, ranks=2))
+    assert found.keys() == {"weights"}
+    assert f"frozen, so never trained, and yet held by the optimizer: {name.removeprefix('net.')}" in found["weights"]
+
+
 def test_a_sample_that_does_not_fit_is_a_fault_and_the_others_are_looked_at(made: Callable[..., Run]) -> None:
     found = examine(made("llava", "model.max_tokens=40"), show=1, ranks=2)
     assert all("wanted at most model.max_tokens=40" in finding.said for finding in found.faults)
@@ -190,19 +241,24 @@ def test_a_sample_that_does_not_fit_is_a_fault_and_the_others_are_looked_at(made
     assert not found.shares
 
 
-def test_a_gradient_of_zero_counts_when_it_comes_twice() -> None:
+def test_a_gradient_of_zero_counts_when_it_comes_each_time_and_is_a_fault_of_all_that_a_component_trains() -> None:
     empty = frozenset[str]()
     a, b = frozenset({"model.x.lora_A", "model.x.lora_B"}), frozenset({"model.x.lora_B"})
+    model: Any = type("Map", (), {"components": {"llm": ("model",), "vision": ("eye",)}})
 
-    def judged(first: frozenset[str], second: frozenset[str]) -> list[Level]:
-        model: Any = type("Map", (), {"components": {"llm": ("model",)}})
+    def judged(first: frozenset[str], second: frozenset[str], precision: str = "32-true") -> list[Level]:
+        given = {"model": model, "trained": a | {"eye.lora_A"}, "pictured": False, "precision": precision}
         steps = [
             doctor_weights.Gradients(missing=empty, odd=empty, zero=zero, frozen=empty) for zero in (first, second)
         ]
-        return [f.level for f in doctor_weights.learning(*steps, model=model, trained=2, pictured=True, rounded=False)]
+        return [f.level for f in doctor_weights.learning(steps, **given)]
 
     assert judged(a, empty) == judged(empty, b) == [Level.GOOD]
     assert judged(a, b) == [Level.WARNING]
+    assert judged(a, a) == judged(a, a, "bf16-mixed") == [Level.FAULT]
+    assert judged(a, a, "16-mixed") == [Level.WARNING], "the training's loss is scaled up, and this one is not"
+    eye = frozenset({"eye.lora_A"})
+    assert judged(eye, eye) == [Level.WARNING], "no sample has an image"
 
 
 def test_activations_are_what_autograd_keeps_each_once() -> None:
@@ -240,21 +296,29 @@ def test_the_command_shows_tables_and_a_verdict(words: Callable[..., list[str]])
     done = call(*words("projector"), "--samples", "1")
     assert done.exit_code == 0, done.output
     assert done.stdout.endswith("verdict: fit to be started\n")
-    for part in ("in the loss:", "[image: ", "projector  trained", "fsdp2, zero3 x 8", "samples/s", "gradients"):
+    parts = ("in the loss:", "[image: ", "projector  trained", "projector  spare", "fsdp2, zero3 x 8", "samples/s")
+    for part in (*parts, "gradients: all "):
         assert part in done.stdout
 
 
 def test_a_fault_ends_the_command_with_1_in_json_too(
     words: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = Diagnosis(findings=[doctor.Finding("labels", Level.FAULT, "x: the prompt is in the loss")])
-    monkeypatch.setattr(doctor, "examine", lambda run, **given: found)
+    found = Diagnosis(findings=[Finding("labels", Level.FAULT, "x: the prompt is in the loss")])
+    found.findings.append(Finding("trainer", Level.WARNING, "here is no GPU"))
+
+    def examined(run: Run, **given: Any) -> Diagnosis:
+        sys.stdout.write("[WARNING] a library that says so on standard output\n")
+        return found
+
+    monkeypatch.setattr(doctor, "examine", examined)
     done = call(*words("projector"), "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout)["fit"] is False
     done = call(*words("projector"))
     assert done.exit_code == 1
-    assert done.stdout.endswith("verdict: not fit: 1 fault\n")
+    assert done.stdout.endswith("verdict: not fit: 1 fault, with 1 warning\n")
+    assert done.stdout.index("trainer: here is no GPU") < done.stdout.index("labels: x:"), "faults stand last"
 
 
 def test_missing_weights_and_data_and_wrong_words_end_the_command_with_2(
@@ -287,6 +351,13 @@ def test_figures_are_read_without_exponents() -> None:
         "4,000 TB",
     ]
     assert [doctor_page.number(n) for n in (0.0123, 7.374, 999.7, 31370.4)] == ["0.0123", "7.37", "1,000", "31,370"]
+
+
+def test_a_run_of_epochs_is_forecast_too() -> None:
+    step = doctor.Step(device="CPU", seconds=2.0, samples=4, tokens=8, taught_tokens=4, peak=10**9, steps=3600)
+    said = list(doctor_page._step(Diagnosis(step=step), {"standin": False, "global_batch": 2}))
+    assert said[-1] == "  3,600 steps of 2 samples: about 1 h on one such device, without validations"
+    assert [doctor_page.duration(seconds) for seconds in (90, 3600 * 30)] == ["1.5 min", "30 h"]
 
 
 def test_the_command_explains_itself() -> None:

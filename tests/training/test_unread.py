@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 import multiprocessing
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,10 +19,12 @@ import torch
 from torch import distributed
 
 from circuitvlm.core.record import Example, Picture, PictureError
+from circuitvlm.runtime import entry
+from circuitvlm.runtime.blame import ours
 from circuitvlm.runtime.check import ConfigError, check
 from circuitvlm.runtime.compose import compose
 from circuitvlm.training.assemble import Run
-from circuitvlm.training.data_module import TRAIN, Asked
+from circuitvlm.training.data_module import TRAIN, VALIDATION, Asked
 from circuitvlm.training.doctor import examine
 from circuitvlm.training.doctor_text import Level
 from circuitvlm.training.unread import UNREAD
@@ -164,11 +170,45 @@ def test_a_micro_batch_of_bad_images_alone_has_no_loss_and_moves_no_weight(
     assert all(p.grad is None or (torch.isfinite(p.grad).all() and not p.grad.any()) for p in trained)
 
 
-def test_grading_never_leaves_a_question_out(made: Callable[..., Run]) -> None:
-    run = made("bad_images=4")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_grading_and_validation_never_leave_a_question_out(
+    workers: int, made: Callable[..., Run], caplog: pytest.LogCaptureFixture
+) -> None:
+    run = made("bad_images=4", f"workers={workers}", f"validate_items={COUNT}", names=["gone.png"])
     run.data.asked = Asked(TRAIN, None)
-    with pytest.raises(PictureError, match="not a readable image"):
-        list(run.data.predict_dataloader())
+    source: Any = run.sources["circuits"]
+    source.real = SimpleNamespace(splits=source.real.splits, examples=lambda split: source.rows)
+    for split, loader in ((TRAIN, run.data.predict_dataloader()), (VALIDATION, run.data.val_dataloader())):
+        caplog.clear()
+        with pytest.raises(SystemExit, match="2"):
+            entry.run(lambda loader=loader: list(loader), config_dir=rooms.CONF)  # type: ignore[misc]  # mypy and defaults of a lambda
+        assert re.search(rf"{split}: \S*gone\.png: not a readable image .* no question is left out", caplog.text)
+        assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_sample_that_does_not_fit_is_told_by_a_worker_as_without(workers: int, made: Callable[..., Run]) -> None:
+    run = made("model.max_tokens=20", f"workers={workers}", names=())
+    with pytest.raises(ValueError, match=r"^train: dialogue 'train-00000\d'.*model.max_tokens=20") as caught:
+        list(run.data.train_dataloader())
+    assert ours(caught.value), "else the user is shown a traceback"
+
+
+def test_a_bug_in_a_worker_keeps_its_traceback(made: Callable[..., Run]) -> None:
+    run = made("workers=1", names=())
+    run.data.codec = rooms.broken(run.data.codec, encode=lambda self, dialogue, *, reply: int("no number"))
+    with pytest.raises(ValueError, match=r"in DataLoader worker process 0[\s\S]*Traceback"):
+        list(run.data.train_dataloader())
+
+
+def test_steps_over_bad_images_alone_have_no_loss_to_log(made: Callable[..., Run]) -> None:
+    run = made("bad_images=4", "global_batch=1", f"validate_every={COUNT}")
+    run.cfg["steps"] = COUNT
+    run.train()
+    rows = csv.DictReader((run.folder / "csv" / "metrics.csv").open())
+    losses = [float(row["train/loss"]) for row in rows if row.get("train/loss")]
+    assert len(losses) == COUNT - 4
+    assert all(map(math.isfinite, losses))
 
 
 def _rank(rank: int, folder: Path, make: Callable[..., Run], most: int) -> None:

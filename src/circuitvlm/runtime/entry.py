@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from circuitvlm.runtime.allow import near
+from circuitvlm.runtime.blame import full_disk, ours
 from circuitvlm.runtime.check import ConfigError
 from circuitvlm.runtime.compose import compose_base, experiment_of
 from circuitvlm.runtime.folder import FolderError
@@ -25,7 +26,7 @@ from circuitvlm.runtime.schema import Run
 log = logging.getLogger("circuitvlm")
 
 USERS_FAULT = (ConfigError, FolderError, HeldError, FileNotFoundError, HydraException, OmegaConfBaseException)
-"""What the user can mend: told in words, as is a ValueError of our own. Anything else keeps its traceback."""
+"""What the user can mend: told in words, as are a ValueError of our own and a full disk. Else there is a traceback."""
 
 LOCAL_RANK = "--local_rank="
 """What the `deepspeed` launcher says to each process behind its script; Hydra knows no such option."""
@@ -57,20 +58,21 @@ def run(main: Callable[[], object], *, config_dir: Path) -> None:
         setup_logging()
         log.error("%s", error)
         sys.exit(1)
-    except (*USERS_FAULT, ValueError) as error:
-        if not isinstance(error, USERS_FAULT) and not _ours(error):
+    except Exception as error:
+        if (said := _told(error, config_dir)) is None:
             raise
         setup_logging()
-        log.error("%s", _misspelt(error, config_dir) or "\n".join(_chain(error)))
+        log.error("%s", said)
         sys.exit(2)
 
 
-def _ours(error: BaseException) -> bool:
-    """True for an error that this project raised: a library's ValueError is a bug of ours, and needs its traceback."""
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    return last is not None and last.tb_frame.f_globals.get("__name__", "").startswith("circuitvlm.")
+def _told(error: Exception, config_dir: Path) -> str | None:
+    """What is said of an error that the user can mend; None for a bug."""
+    if isinstance(error, USERS_FAULT) or (isinstance(error, ValueError) and ours(error)):
+        return _misspelt(error, config_dir) or "\n".join(_chain(error))
+    if (full := full_disk(error)) is not None:
+        return f"{full}, and give the same command again; a training goes on from its last checkpoint"
+    return None
 
 
 def _misspelt(error: BaseException, config_dir: Path) -> str | None:

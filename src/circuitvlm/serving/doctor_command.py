@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import warnings
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,6 +53,7 @@ def doctor(
     found: list[tuple[Diagnosis, dict[str, Any]]] = []
 
     def look() -> None:
+        _hush()
         cfg = compose(overrides or [], config_dir=conf)
         check(cfg)
         from circuitvlm.training.assemble import Run  # torch and transformers: seconds
@@ -60,10 +65,20 @@ def doctor(
         run.refuse_unfit()
         found.append((examine(run, show=samples, ranks=ranks), run.cfg))
 
-    told(look, config_dir=conf)
+    with redirect_stdout(sys.stderr):  # DeepSpeed logs to standard output, which is the page's or JSON's alone
+        told(look, config_dir=conf)
     made, settings = found[0]
     if json:
         show.as_json({**asdict(made), "fit": not made.faults})
     else:
         page(made, settings)
     raise typer.Exit(1 if made.faults else 0)
+
+
+def _hush() -> None:
+    """Silence what libraries say of themselves while they load and build: it is no finding about the run."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+    from transformers.utils.logging import disable_progress_bar  # transformers: seconds
+
+    disable_progress_bar()

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from circuitvlm.training.doctor import Diagnosis
     from circuitvlm.training.doctor_memory import Estimate
     from circuitvlm.training.doctor_text import Shown
+    from circuitvlm.training.doctor_weights import Share
 
 LONG = 1200
 """Characters of a text, of which the middle is left out where it has more."""
+
+WORSE = ("good", "note", "warning", "fault")
+"""The levels of findings as they are shown: what is wrong stands last, above the verdict."""
 
 
 def page(made: Diagnosis, settings: dict[str, Any]) -> None:
@@ -27,21 +31,26 @@ def page(made: Diagnosis, settings: dict[str, Any]) -> None:
         typer.echo("\n" + "\n".join(_sample(sample)))
     if made.shares:
         _heading("weights")
-        rows = [
-            [s.component, "trained" if s.trained else "frozen", s.kind, f"{s.count:,}", size(s.bytes)]
-            for s in made.shares
-        ]
+        rows = [[s.component, _state(s), s.kind, f"{s.count:,}", size(s.bytes)] for s in made.shares]
         show.table(["component", "state", "kind", "weights", "bytes"], rows)
+        if any(share.spare for share in made.shares):
+            typer.echo("  spare: the originals of modules that are trained whole, kept and not used")
     if made.estimates:
         _memory(made)
     if made.step is not None:
         _heading("one step over these samples")
         typer.echo("\n".join(_step(made, settings)))
     _heading("findings")
-    show.table(["check", "result", "what"], [[f.about, f.level.value, safe(f.said)] for f in made.findings])
-    faults = len(made.faults)
-    verdict = f"not fit: {faults} fault{'s' * (faults != 1)}" if faults else "fit to be started"
-    typer.echo(f"\nverdict: {verdict}")
+    for found in sorted(made.findings, key=lambda finding: WORSE.index(finding.level.value)):
+        typer.echo(f"  {found.level.value:<8} {found.about}: {safe(found.said)}")
+    faults, doubts = len(made.faults), sum(found.level.value == "warning" for found in made.findings)
+    verdict = f"not fit: {_counted(faults, 'fault')}" if faults else "fit to be started"
+    beside = f", with {_counted(doubts, 'warning')}" if doubts else ""
+    typer.echo(f"\nverdict: {verdict}{beside}")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _heading(words: str) -> None:
@@ -52,6 +61,10 @@ def _sample(sample: Shown) -> Iterator[str]:
     yield f"{sample.id} (task {sample.task}, {sample.tokens} tokens, {sample.taught_tokens} of them in the loss)"
     yield f"  prompt:      {safe(_middle(sample.prompt))}"
     yield f"  in the loss: {safe(_middle(sample.taught))}"
+
+
+def _state(share: Share) -> str:
+    return "trained" if share.trained else "spare" if share.spare else "frozen"
 
 
 def _memory(made: Diagnosis) -> None:
@@ -82,9 +95,10 @@ def _step(made: Diagnosis, settings: dict[str, Any]) -> Iterator[str]:
         f"  {number(rate)} samples/s, {number(step.tokens / step.seconds)} tokens/s, "
         f"{number(step.taught_tokens / step.seconds)} answer tokens/s"
     )
-    if settings["steps"] is not None and not settings["standin"]:
-        steps, batch = settings["steps"], settings["global_batch"]
-        yield f"  {steps} steps of {batch} samples: about {number(steps * batch / rate / 3600)} h on one such device"
+    if not settings["standin"]:
+        batch = settings["global_batch"]
+        lasts = duration(step.steps * batch / rate)
+        yield f"  {step.steps:,} steps of {batch} samples: about {lasts} on one such device, without validations"
 
 
 def size(count: float) -> str:
@@ -94,6 +108,11 @@ def size(count: float) -> str:
             return f"{number(count)} {unit}"
         count /= 1000
     return f"{number(count)} TB"
+
+
+def duration(seconds: float) -> str:
+    """Hours, or minutes where it is less than one."""
+    return f"{number(seconds / 3600)} h" if seconds >= 3600 else f"{number(seconds / 60)} min"
 
 
 def number(value: float) -> str:

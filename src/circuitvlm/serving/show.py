@@ -34,7 +34,7 @@ def table(head: Sequence[str], rows: Cells) -> None:
             ruled.add_column(name, justify="right" if index else "left")
         for row in rows:
             ruled.add_row(*row)
-        Console().print(ruled)
+        Console(markup=False, emoji=False).print(ruled)  # cells hold text of data sets
     else:
         widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
         for row in (head, *rows):

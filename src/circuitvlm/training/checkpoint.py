@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from torch import distributed
 
 from circuitvlm.runtime.allow import near
+from circuitvlm.runtime.blame import FULL, system_error
 from circuitvlm.training import rng, saved
 from circuitvlm.training.stop import ASKED, Stop
 
@@ -144,31 +145,32 @@ class Checkpoint(Callback):
         `due`: a validation of this step is still to come.
         """
         self.saved, self.due = trainer.global_step, due
-        state = (
-            saved.begin(self.run) if trainer.is_global_zero else self.run / saved.FOLDER / saved.WRITING / saved.STATE
-        )
-        trainer.strategy.barrier("checkpoint begins")
-        try:
+        writing = self.run / saved.FOLDER / saved.WRITING
+        with self._told("no checkpoint", writing):
+            state = saved.begin(self.run) if trainer.is_global_zero else writing / saved.STATE
+            trainer.strategy.barrier("checkpoint begins")
             trainer.save_checkpoint(state, weights_only=False)
             if trainer.is_global_zero:
                 saved.seal(self.run, step=self.saved)
                 also = [self.top["step"]] if self.top["step"] is not None else []
                 saved.prune(self.run, step=self.saved, keep=self.keep, also=also)
-        except (OSError, RuntimeError) as error:
-            if (why := _of_the_system(error)) is None:
-                raise
-            raise self._not_written(why) from error
         trainer.strategy.barrier("checkpoint")
 
-    def _not_written(self, why: OSError) -> CheckpointError:
-        saved.give_up(self.run)
-        before = saved.all_saved(self.run)
-        on = f"goes on from step {before[0].step}" if before else "begins again"
-        advice = "make room" if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "see to that"
-        return CheckpointError(
-            f"step {self.saved}: no checkpoint can be written into {self.run / saved.FOLDER} ({why}): {advice}, and "
-            f"the same command {on}"
-        )
+    @contextmanager
+    def _told(self, what: str, writing: Path) -> Iterator[None]:
+        """Tell in words why it cannot be written. What is half written goes: on a full disk it is in the way."""
+        try:
+            yield
+        except Exception as error:
+            if (why := system_error(error)) is None:
+                raise
+            shutil.rmtree(writing, ignore_errors=True)
+            before = saved.all_saved(self.run)
+            on = f"goes on from step {before[0].step}" if before else "begins again"
+            raise CheckpointError(
+                f"step {self.saved}: {what} can be written into {writing.parent} ({why}): "
+                f"{'make room' if why.errno in FULL else 'see to that'}, and the same command {on}"
+            ) from error
 
     def _refuse_unknown_best(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.best is None:
@@ -195,10 +197,11 @@ class Checkpoint(Callback):
         if trainer.is_global_zero:
             shutil.rmtree(writing, ignore_errors=True)
         trainer.strategy.barrier("best adapter begins")
-        self.save_adapter(writing)
-        trainer.strategy.barrier("best adapter")
-        if trainer.is_global_zero:
-            saved.swap(writing, self.run / BEST)
+        with self._told(f"no {BEST}", writing):
+            self.save_adapter(writing)
+            trainer.strategy.barrier("best adapter")
+            if trainer.is_global_zero:
+                saved.swap(writing, self.run / BEST)
 
     def _asked(self, trainer: Trainer) -> bool:
         """Whether any rank was asked to end: all have to leave at the same step."""
@@ -207,13 +210,6 @@ class Checkpoint(Callback):
     def _leave(self, step: int) -> None:
         log.warning("asked to end: saved at step %d, ending with status %d; the same command goes on", step, ASKED)
         raise SystemExit(ASKED)
-
-
-def _of_the_system(error: BaseException | None) -> OSError | None:
-    """The OSError behind an error: torch errs once more where it closes what it could not write."""
-    while error is not None and not isinstance(error, OSError):
-        error = error.__context__
-    return error
 
 
 def _gathered(value: Any) -> list[Any]:

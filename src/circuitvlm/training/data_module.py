@@ -18,7 +18,7 @@ from circuitvlm.core.contract import Codec, Collate, Objective, Source, Task
 from circuitvlm.core.record import Example, Picture
 from circuitvlm.core.tensor import Batch
 from circuitvlm.training.fingerprint import fingerprint
-from circuitvlm.training.pack import Lesson, Pack
+from circuitvlm.training.pack import Lesson, Pack, Refused, Telling
 from circuitvlm.training.sampler import Mixed, OnceSampler, Shuffled, Stream, WindowSampler
 from circuitvlm.training.stop import spare_worker
 from circuitvlm.training.unread import Unread
@@ -149,6 +149,16 @@ def _in_turn(asked: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]
     return [question for turn in zip_longest(*parts.values()) for question in turn if question is not None]
 
 
+class Loader(DataLoader[Any]):
+    """A loader that raises what its workers were refused, as it would be without workers."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch wants a class of its own, and uses it as an iterator
+        for made in super().__iter__():
+            if isinstance(made, Refused):
+                raise made.error
+            yield made
+
+
 class WindowLoader:
     """A loader that looks ahead one accumulation window and tells its batches how much all of it teaches.
 
@@ -248,7 +258,7 @@ class Data(LightningDataModule):
                 f"trainer.devices: {world} processes run, but accumulation was derived for another number; "
                 "state the devices as a number"
             )
-        loader = self._loader(questions, sampler, pack=self._pack(told=True, asked=False).lesson)
+        loader = self._loader(questions, sampler, pack=Telling(self._pack(told=True, asked=False).lesson, TRAIN))
         return WindowLoader(loader, sampler, count=self.objective.count, unread=self.unread)
 
     def _stream(self, questions: Questions) -> Stream:
@@ -262,7 +272,8 @@ class Data(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         questions = self.questions(VALIDATION, limit=self.validate_items)
-        return self._loader(questions, self._once(questions), pack=self._pack(told=True, asked=True))
+        pack = Telling(self._pack(told=True, asked=True), VALIDATION)
+        return self._loader(questions, self._once(questions), pack=pack)
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Left-padded prompts of the split that `asked` names, to be answered."""
@@ -274,7 +285,8 @@ class Data(LightningDataModule):
             limit=self.asked.items,
             shuffle_images=self.asked.shuffle_images,
         )
-        return self._loader(questions, self._once(questions), pack=self._pack(told=False, asked=True))
+        pack = Telling(self._pack(told=False, asked=True), self.asked.split)
+        return self._loader(questions, self._once(questions), pack=pack)
 
     def state_dict(self) -> dict[str, Any]:
         assert self.trainer is not None, "Lightning saves a data module's state through its trainer"
@@ -291,8 +303,8 @@ class Data(LightningDataModule):
     def _pack(self, *, told: bool, asked: bool) -> Pack:
         return Pack(self.tasks, self.codec, self.collate, told, asked)
 
-    def _loader(self, questions: Questions, sampler: Any, *, pack: Callable[..., Any]) -> DataLoader[Any]:
-        return DataLoader(
+    def _loader(self, questions: Questions, sampler: Any, *, pack: Telling) -> Loader:
+        return Loader(
             questions,
             batch_sampler=sampler,
             collate_fn=pack,

@@ -28,14 +28,15 @@ from circuitvlm.training.peak import forget_peak, peak
 STEP = "step"
 FIXTURES = Path("tests/fixtures")
 LOOK = 1e-3
-"""The learning rate of the one step: large enough that weights which begin at zero are seen to have left it."""
+"""The learning rate of the steps: large enough that weights which begin at zero are seen to have left it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """What an optimizer step over the samples looked at took on this machine, after one to warm up.
 
-    `peak` is in bytes: of the GPU's memory in this step, or of this process since it began.
+    `peak` is in bytes: of the GPU's memory in this step, or of this process since it began. `steps` are those of the
+    whole run.
     """
 
     device: str
@@ -44,6 +45,7 @@ class Step:
     tokens: int
     taught_tokens: int
     peak: int
+    steps: int
 
 
 @dataclass
@@ -125,10 +127,11 @@ def examine(run: Run, *, show: int, ranks: int) -> Diagnosis:
 
 
 def spread(questions: Questions, *, count: int) -> list[Example]:
-    """The first question of each task about each source, then others evenly over all, `count` in all or one of each."""
-    kinds: dict[tuple[int, int], int] = {}
-    for index, (part, _, task) in enumerate(questions.asked):
-        kinds.setdefault((part, task), index)
+    """The first question of each task about each source, with an image and without, then others evenly over all;
+    `count` in all or one of each."""
+    kinds: dict[tuple[int, int, bool], int] = {}
+    for index, (part, place, task) in enumerate(questions.asked):
+        kinds.setdefault((part, task, bool(questions.parts[part][place].images)), index)
     even = [k * len(questions) // count for k in range(count)]
     chosen = list(dict.fromkeys([*kinds.values(), *even]))[: max(count, len(kinds))]
     return [questions[index] for index in chosen]
@@ -171,7 +174,7 @@ def _weigh(run: Run, samples: Sequence[Sample], optimizer: Any, made: Diagnosis)
     made.shares = weights.census(net, run.model)
     optimized = [p for group in optimizer.param_groups for p in group["params"]]
     trained = sum(share.count for share in made.shares if share.trained)
-    total = sum(share.count for share in made.shares)
+    total = sum(share.count for share in made.shares if not share.spare)
     made.add(
         weights.weights(net, made.shares, optimized),
         about=weights.WEIGHTS,
@@ -202,22 +205,25 @@ def _learn(run: Run, samples: Sequence[Sample], optimizer: Any, made: Diagnosis,
             said = f"the loss is {loss.detach().item()} on {', '.join(batch.ids)}"
             made.findings.append(Finding(STEP, Level.FAULT, said))
             return
+        if not loss.requires_grad:
+            said = f"the loss on {', '.join(batch.ids)} comes of no trained weight, so nothing can be learned from it"
+            made.findings.append(Finding(weights.GRADIENTS, Level.FAULT, said))
+            return
         torch.autograd.backward(loss)
         activations = max(activations, kept.bytes)
-    first = weights.gradients(net)
+    looks = [weights.gradients(net)]
     optimizer.step()
     optimizer.zero_grad()
     made.step = _timed(run, batches, optimizer, device=device)
-    second = weights.gradients(net)
-    trained = [p for p in net.parameters() if p.requires_grad]
+    looks.append(weights.gradients(net))
+    trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
     pictured = any(turn.images for sample in samples for turn in sample.dialogue.prompt)
-    rounded = run.cfg["precision"] != "32-true"
     made.findings += weights.learning(
-        first, second, model=run.model, trained=len(trained), pictured=pictured, rounded=rounded
+        looks, model=run.model, trained=trained, pictured=pictured, precision=run.cfg["precision"]
     )
     made.need = memory.Need(
         weights=sum(share.bytes for share in made.shares),
-        gradients=sum(weights.stored(p) for p in trained),
+        gradients=sum(map(weights.stored, trained.values())),
         states=weights.states(optimizer),
         activations=activations,
         block=memory.largest_block(plain(net.weights), run.model),
@@ -254,6 +260,7 @@ def _timed(run: Run, batches: Sequence[Batch], optimizer: Any, *, device: torch.
         tokens=sum(int((batch.segment_BT >= 0).sum()) for batch in batches),
         taught_tokens=sum(batch.labels_N.numel() for batch in batches),
         peak=peak(device),
+        steps=run.steps,
     )
 
 

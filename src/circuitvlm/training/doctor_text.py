@@ -88,7 +88,7 @@ def _spelled(sample: Encoded, chosen_T: Tensor, codec: Spelled) -> str:
     parts = []
     for image, run in groupby(zip(images, tokens, strict=True), key=lambda pair: pair[0]):
         ids = [token for _, token in run]
-        parts.append(f"[image: {len(ids)} tokens]" if image >= 0 else _decoded(ids, codec))
+        parts.append(f"[image: {len(ids)} token{'s' * (len(ids) > 1)}]" if image >= 0 else _decoded(ids, codec))
     return "".join(parts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from circuitvlm.core.contract import Model
 from circuitvlm.core.tensor import IMAGE, Batch
+from circuitvlm.training.callback._flops import ORIGINAL
 from circuitvlm.training.doctor_text import IMAGES, Finding, Level
 from circuitvlm.training.groups import component_of
 
@@ -21,10 +22,14 @@ VISUAL = ("vision", "projector")
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The weights of a component that are alike: trained or frozen, in one kind of number."""
+    """The weights of a component that are alike: trained, frozen or spare, in one kind of number.
+
+    Spare is the original of a module that is trained whole: PEFT keeps it beside the copy that is used and trained.
+    """
 
     component: str
     trained: bool
+    spare: bool
     kind: str
     count: int
     bytes: int
@@ -32,14 +37,14 @@ class Share:
 
 def census(net: nn.Module, model: Model) -> list[Share]:
     """All weights by component, in the model's order. A 4-bit weight is stored two to a byte, beside its scales."""
-    counts: Counter[tuple[str, bool, str]] = Counter()
-    sizes: Counter[tuple[str, bool, str]] = Counter()
+    counts: Counter[tuple[str, bool, bool, str]] = Counter()
+    sizes: Counter[tuple[str, bool, bool, str]] = Counter()
     for name, weight in net.named_parameters():
-        key = (component_of(name, model), weight.requires_grad, kind_of(weight))
-        counts[key] += weight.numel() * (2 if key[2] == "4-bit" else 1)
+        key = (component_of(name, model), weight.requires_grad, ORIGINAL in name, kind_of(weight))
+        counts[key] += weight.numel() * (2 if key[3] == "4-bit" else 1)
         sizes[key] += stored(weight)
     order = [*model.components, "other"]
-    keys = sorted(counts, key=lambda key: (order.index(key[0]), not key[1], key[2]))
+    keys = sorted(counts, key=lambda key: (order.index(key[0]), not key[1], *key[2:]))
     return [Share(*key, count=counts[key], bytes=sizes[key]) for key in keys]
 
 
@@ -67,8 +72,8 @@ def weights(net: nn.Module, shares: Sequence[Share], optimized: Iterable[Tensor]
     held = {id(p) for p in optimized}
     if lost := [name for key, name in trained.items() if key not in held]:
         yield _fault(WEIGHTS, f"the optimizer does not hold {_named(lost)}")
-    if more := len(held - set(trained)):
-        yield _fault(WEIGHTS, f"the optimizer holds {more} frozen weights")
+    if more := [name for name, p in net.named_parameters() if id(p) in held and not p.requires_grad]:
+        yield _fault(WEIGHTS, f"frozen, so never trained, and yet held by the optimizer: {_named(more)}")
     resting = [
         name
         for name, module in net.named_modules()
@@ -115,27 +120,35 @@ def gradients(net: nn.Module) -> Gradients:
 
 
 def learning(
-    first: Gradients, second: Gradients, *, model: Model, trained: int, pictured: bool, rounded: bool
+    looks: Sequence[Gradients], *, model: Model, trained: Collection[str], pictured: bool, precision: str
 ) -> Iterator[Finding]:
-    """Every trained weight has a finite gradient and no frozen one has any; one of zero twice is no gradient.
+    """Of several steps: every trained weight has a finite gradient and no frozen one has any.
 
     Zero once is as it should be: an adapter that is silent at birth (LoRA's A behind a B of zeros) learns from its
-    second step on. `rounded`: the net computes in 16 bits, where a small one may become zero.
+    second step on. Zero each time is no gradient. A whole component of these is a fault, but where no image was seen,
+    or where a small gradient may become zero: in 16-mixed, whose loss is scaled up in the training alone.
     """
-    if first.missing:
-        yield _fault(GRADIENTS, f"trained, but without a gradient, so nothing uses it: {_named(first.missing)}")
-    if odd := first.odd | second.odd:
+    missing, frozen = looks[0].missing, looks[0].frozen
+    none = frozenset.intersection(*(look.zero for look in looks))
+    if missing:
+        yield _fault(GRADIENTS, f"trained, but without a gradient, so nothing uses it: {_named(missing)}")
+    if odd := frozenset().union(*(look.odd for look in looks)):
         yield _fault(GRADIENTS, f"a gradient that is not finite: {_named(odd)}")
-    if first.frozen:
-        yield _fault(GRADIENTS, f"frozen, but with a gradient: {_named(first.frozen)}")
-    dead = first.zero & second.zero
-    if dead:
-        blind = not pictured and all(component_of(name, model) in VISUAL for name in dead)
-        small = "; 16 bits may be too few to see it, precision=32-true tells" if rounded else ""
+    if frozen:
+        yield _fault(GRADIENTS, f"frozen, but with a gradient: {_named(frozen)}")
+    small = "; 16 bits may be too few to see it, precision=32-true tells" if precision != "32-true" else ""
+    for component in (*model.components, "other"):
+        own = {name for name in trained if component_of(name, model) == component}
+        blind = not pictured and component in VISUAL
         why = "; no sample looked at has an image" if blind else small
-        yield Finding(GRADIENTS, Level.WARNING, f"a gradient of zero in two steps{why}: {_named(dead)}")
-    if not (first.missing or odd or first.frozen or dead):
-        yield Finding(GRADIENTS, Level.GOOD, f"all {trained} trained tensors have a finite gradient, and no frozen one")
+        if lost := none & own:
+            whole = lost == own and not blind and precision != "16-mixed"
+            nothing = f"{component} learns nothing, all that is trained of it has " if whole else ""
+            said = f"{nothing}a gradient of zero in {len(looks)} steps{why}: {_named(lost)}"
+            yield Finding(GRADIENTS, Level.FAULT if whole else Level.WARNING, said)
+    if not (missing or odd or frozen or none):
+        said = f"all {len(trained)} trained tensors have a finite gradient, and no frozen one has any"
+        yield Finding(GRADIENTS, Level.GOOD, said)
 
 
 def states(optimizer: Any) -> int:

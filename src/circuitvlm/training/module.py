@@ -114,11 +114,13 @@ class Module(LightningModule):
         return tally.sum * scale / max(batch.window_count, 1.0)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Every `log_every` optimizer steps: the loss over all tokens since the last time."""
+        """Every `log_every` optimizer steps: the loss over all tokens since the last time, where there were any."""
         if (batch_idx + 1) % (self.log_every * self.trainer.accumulate_grad_batches):
             return
         loss = self.train_loss.compute()  # over all ranks
         self.train_loss.reset()
+        if loss.isnan():  # 0/0: every image was unreadable. The loss of a token that is NaN stops the run before
+            return
         for logger in self.loggers:
             logger.log_metrics({"train/loss": float(loss)}, step=self.global_step)
         self.log("loss", loss, prog_bar=True, logger=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from circuitvlm.core.contract import Codec, Collate, Task
 from circuitvlm.core.record import Example, PictureError
 from circuitvlm.core.tensor import IGNORE, Batch, Encoded
+from circuitvlm.runtime.blame import ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +68,35 @@ class Pack:
 
     def _encoded(self, example: Example, *, reply: bool) -> Encoded:
         return self.codec.encode(self.tasks[example.task].ask(example), reply=reply)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What could not be packed, as an error to raise where the loader is read."""
+
+    error: ValueError
+
+
+@dataclass(frozen=True)
+class Telling:
+    """The work of a `pack` on a split. What the user can mend is told of it: raised in a worker, it would come out
+    below that worker's traceback, for torch knows no better."""
+
+    pack: Callable[[Sequence[Example]], Any]
+    split: str
+
+    def __call__(self, examples: Sequence[Example]) -> Any:
+        try:
+            return self.pack(examples)
+        except PictureError as error:
+            return Refused(
+                PictureError(
+                    f"{self.split}: {error}. Where replies are scored no question is left out, whatever bad_images "
+                    "allows the training: a score of fewer questions is another score. Mend the file, or take what "
+                    "asks about it out of the data"
+                )
+            )
+        except ValueError as error:
+            if not ours(error):
+                raise
+            return Refused(ValueError(f"{self.split}: {error}"))

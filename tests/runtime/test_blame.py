@@ -1,0 +1,80 @@
+"""Is a full disk told in words whoever wrote, a fault of ours left with its traceback, and a user's known from it?"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from circuitvlm.circuit import netlist
+from circuitvlm.runtime import blame, entry
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+@pytest.fixture
+def room() -> Iterator[None]:
+    """Every file ends at 2000 bytes, which errs as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def plainly(path: Path) -> None:
+    with path.open("w") as file:
+        file.write("x" * 5000)
+
+
+def in_rust(path: Path) -> None:
+    save_file({"a": torch.zeros(2000)}, path)
+
+
+def with_torch(path: Path) -> None:
+    with closing(path.open("wb")) as file:
+        torch.save(torch.zeros(2000), file)
+
+
+@pytest.mark.parametrize("write", [plainly, in_rust, with_torch])
+def test_whatever_writes_a_full_disk_is_known(write: Callable[[Path], None], tmp_path: Path, room: None) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # of a class that its library chooses
+        write(tmp_path / "file")
+    assert (why := blame.system_error(caught.value)) is not None
+    assert why.errno == errno.EFBIG
+    assert str(blame.full_disk(caught.value)).endswith("make room")
+
+
+def test_another_error_of_the_system_is_no_full_disk() -> None:
+    assert blame.full_disk(PermissionError(errno.EACCES, "Permission denied")) is None
+    assert blame.full_disk(ValueError("no (os error 13) of this kind")) is None
+    assert blame.full_disk(ZeroDivisionError()) is None
+
+
+def ended(main: Callable[[], object]) -> int:
+    with pytest.raises(SystemExit) as caught:
+        entry.run(main, config_dir=CONF)
+    return int(str(caught.value.code))
+
+
+def test_a_command_on_a_full_disk_ends_with_2_and_says_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
+    def main() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/table.md")
+
+    with caplog.at_level(logging.ERROR):
+        assert ended(main) == 2
+    assert "No space left on device: 'runs/table.md': make room, and give the same command again" in caplog.text
+
+
+def test_an_error_of_ours_is_told_and_one_of_a_library_keeps_its_traceback() -> None:
+    assert ended(lambda: netlist.parse("R1 1")) == 2
+    for wrong in (lambda: json.loads("{"), lambda: Path(__file__).mkdir()):
+        with pytest.raises((ValueError, FileExistsError)):
+            entry.run(wrong, config_dir=CONF)
