@@ -29,7 +29,7 @@ eval: install  ## grade a run: make eval RUN=runs/<name>/<folder>
 	$(BIN)/python eval.py run=$(RUN)
 
 test: install  ## the fast tests, in two processes
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: install  ## the slow tests
 	$(BIN)/python -m pytest -q -m slow

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.runtime.allow import TARGET, instantiate
 from circuitvlm.runtime.compose import compose
@@ -80,11 +80,29 @@ def file_of(said: Mapping[str, Any]) -> str:
     return str(said[TARGET]).split(".")[-2]
 
 
+def targets(path: Path) -> list[str]:
+    """What a YAML builds: its own target, those of its named parts, or those of the YAML that it builds upon."""
+    node = OmegaConf.load(path)
+    assert isinstance(node, DictConfig), f"{path} is no mapping"
+    plain = OmegaConf.to_container(node, resolve=False)
+    assert isinstance(plain, dict)
+    if TARGET in plain:
+        return [str(plain[TARGET])]
+    parts = [part for part in plain.values() if isinstance(part, dict) and TARGET in part]
+    below = [name for name in plain.get("defaults", []) if isinstance(name, str) and name != "_self_"]
+    found = [str(part[TARGET]) for part in parts]
+    return found or [target for name in below for target in targets(path.parent / f"{name}.yaml")]
+
+
 def families(room: str) -> list[str]:
-    """One YAML for each class of a room: enough where the YAMLs differ in size only."""
+    """One YAML for each class of a room: enough where the YAMLs differ in size only.
+
+    Read from the files alone: tests are listed by it, and to compose each would take longer than many of them.
+    """
     first: dict[str, str] = {}
     for name in names(room):
-        first.setdefault(section(room, name)[TARGET], name)
+        (target,) = targets(CONF / room / f"{name}.yaml")
+        first.setdefault(target, name)
     return list(first.values())
 
 

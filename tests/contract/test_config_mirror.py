@@ -9,6 +9,7 @@ import importlib.util
 import re
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -17,9 +18,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from circuitvlm.runtime.allow import DOORS, EXTRAS, TARGET
+from circuitvlm.runtime.allow import DOORS, EXTRAS
 from circuitvlm.runtime.check import ConfigError, check, check_evaluation
 from circuitvlm.runtime.compose import compose
+from tests.contract.rooms import targets
 
 ROOT = Path(__file__).parents[2]
 CONF, SRC, GOLDEN, RECORDS = ROOT / "conf", ROOT / "src/circuitvlm", ROOT / "tests/golden", ROOT / "experiments"
@@ -54,18 +56,14 @@ def doors(src: Path, room: str) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
 
 
-def targets(path: Path) -> list[str]:
-    """What a YAML builds: its own target, those of its named parts, or those of the YAML that it builds upon."""
-    node = OmegaConf.load(path)
-    assert isinstance(node, DictConfig), f"{path} is no mapping"
-    plain = OmegaConf.to_container(node, resolve=False)
-    assert isinstance(plain, dict)
-    if TARGET in plain:
-        return [str(plain[TARGET])]
-    parts = [part for part in plain.values() if isinstance(part, dict) and TARGET in part]
-    below = [name for name in plain.get("defaults", []) if isinstance(name, str) and name != "_self_"]
-    found = [str(part[TARGET]) for part in parts]
-    return found or [target for name in below for target in targets(path.parent / f"{name}.yaml")]
+def composed(conf: Path, overrides: list[str]) -> DictConfig:
+    """What these overrides become; of the house's own conf once for all rules: to compose is what takes long here."""
+    return _house(*overrides) if conf == CONF else compose(overrides, config_dir=conf)
+
+
+@cache
+def _house(*overrides: str) -> DictConfig:
+    return compose(overrides, config_dir=CONF)
 
 
 # the rules ------------------------------------------------------------------------------------------------------------
@@ -131,7 +129,7 @@ def _meddles(path: Path) -> bool:
 def composition_faults(conf: Path, overrides: list[str]) -> list[str]:
     """Rule 3: what stands between these overrides and a run."""
     try:
-        check(compose(overrides, config_dir=conf))
+        check(composed(conf, overrides))
     except ConfigError as error:
         return error.faults
     except (HydraException, OmegaConfBaseException) as error:
@@ -145,7 +143,7 @@ def choosing(conf: Path, group: str, name: str) -> list[str]:
         return ["~experiment", f"{group}={name}"]
     if group != "metric":
         return [f"{group}={name}"]
-    task = next(iter(compose(config_dir=conf).tasks))
+    task = next(iter(composed(conf, []).tasks))
     return [f"+metric@tasks.{task}.metrics.probe={name}"]
 
 
@@ -158,7 +156,7 @@ def golden_complaints(conf: Path, golden: Path) -> list[str]:
         path = golden / f"{name}.yaml"
         if not path.is_file():
             complaints.append(f"tests/golden/{name}.yaml is missing: make golden")
-        elif path.read_text(encoding="utf-8") != renew.resolved(conf, name):
+        elif path.read_text(encoding="utf-8") != renew.resolved(composed(conf, [f"experiment={name}"])):
             complaints.append(f"tests/golden/{name}.yaml differs: look at what moved, then make golden")
     return complaints
 

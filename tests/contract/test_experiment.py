@@ -36,11 +36,8 @@ CHANGED = (
 ITEMS = 3
 
 
-def promise_step(run: Run) -> None:
+def promise_step(run: Run, watch: Watch) -> None:
     """One optimizer step with a finite loss moves what is trained and nothing else, and leaves a checkpoint."""
-    watch = Watch()
-    run.trainer.callbacks.append(watch)
-    run.train()
     assert run.trainer.global_step == 1, f"{run.trainer.global_step} steps"
     assert watch.losses, "no training batch was seen"
     assert all(map(math.isfinite, watch.losses)), f"losses {watch.losses}"
@@ -61,9 +58,8 @@ def promise_step(run: Run) -> None:
     assert any((run.folder / "adapter").glob("*.safetensors")), "no adapter was saved"
 
 
-def promise_graded(run: Run) -> None:
+def promise_graded(run: Run, watch: Watch) -> None:
     """Every question of every split that the experiment evaluates gets a reply and a score."""
-    run.train()
     grades = run.evaluate(run.cfg["evaluate"], items=ITEMS, out=run.folder / "replies")
     assert set(grades) == set(run.cfg["evaluate"]), f"graded are {sorted(grades)}"
     for split, found in grades.items():
@@ -103,6 +99,14 @@ def small_run(name: str, cache: Path, runs: Path, *more: str) -> Run:
     return run
 
 
+def trained(run: Run) -> Watch:
+    """The run, trained and watched."""
+    watch = Watch()
+    run.trainer.callbacks.append(watch)
+    run.train()
+    return watch
+
+
 def _few(plain: Any, cache: Path) -> dict[str, Any]:
     made = dict(plain)
     for room in ("data", "model"):
@@ -114,10 +118,17 @@ def _few(plain: Any, cache: Path) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------------- what is there
 
 
-@pytest.mark.parametrize("name", rooms.names("experiment"))
+@pytest.fixture(scope="module")
+def done(request: pytest.FixtureRequest, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Watch]:
+    """An experiment's run, trained once for all promises; pytest asks them of it one after the other."""
+    run = small_run(request.param, cache, tmp_path_factory.mktemp("runs"))
+    return run, trained(run)
+
+
+@pytest.mark.parametrize("done", rooms.names("experiment"), indirect=True)
 @rooms.promises(globals())
-def test_experiment_keeps(promise: rooms.Promise, name: str, cache: Path, tmp_path: Path) -> None:
-    promise(small_run(name, cache, tmp_path))
+def test_experiment_keeps(promise: rooms.Promise, done: tuple[Run, Watch]) -> None:
+    promise(*done)
 
 
 # -------------------------------------------------------------------------------------- and we would notice if it broke
@@ -125,8 +136,9 @@ def test_experiment_keeps(promise: rooms.Promise, name: str, cache: Path, tmp_pa
 
 def test_an_experiment_that_learns_nothing_is_noticed(cache: Path, tmp_path: Path) -> None:
     run = small_run(rooms.names("experiment")[0], cache, tmp_path, "optimizer.lr=0.0", "optimizer.weight_decay=0.0")
+    watch = trained(run)
     with pytest.raises(AssertionError, match="trainable weights moved"):
-        promise_step(run)
+        promise_step(run, watch)
 
 
 def test_a_reply_that_is_graded_twice_is_noticed(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,5 +150,6 @@ def test_a_reply_that_is_graded_twice_is_noticed(cache: Path, tmp_path: Path, mo
         return type(found)(found.items * 2)
 
     monkeypatch.setattr(run, "regrade", doubled)
+    watch = trained(run)
     with pytest.raises(AssertionError, match="graded are"):
-        promise_graded(run)
+        promise_graded(run, watch)

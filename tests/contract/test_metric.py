@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,20 @@ def truths_for(name: str, folder: Path) -> list[tuple[Any, Any]]:
     """
     said = rooms.section("metric", name)
     found = {True: [], False: []}  # type: dict[bool, list[tuple[Any, Any]]]
+    for metrics, pairs in _read(folder):
+        found[said in metrics] += pairs
+    return found[True] or [(read, truth) for read, truth in found[False] if type(read) is type(truth)]
+
+
+@cache
+def _read(folder: Path) -> list[tuple[list[dict[str, Any]], list[tuple[Any, Any]]]]:
+    """The metrics of each task, and what it reads out of perfect replies beside the truths; once for all metrics."""
+    found = []
     for key, section in tasks():
         task = instantiate(section)
         pairs = [(task.read(task.ask(e).reply), task.truth(e)) for e in fitting(key, task, folder)]
-        found[said in section["metrics"].values()] += pairs
-    return found[True] or [(read, truth) for read, truth in found[False] if type(read) is type(truth)]
+        found.append((list(section["metrics"].values()), pairs))
+    return found
 
 
 # ------------------------------------------------------------------------------------------------------- what is there

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from unittest import mock
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.runtime.compose import compose
 
@@ -21,16 +21,16 @@ def experiments(conf: Path) -> list[str]:
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
 
 
-def resolved(conf: Path, name: str) -> str:
-    """The experiment's whole config as text, keys in alphabetical order."""
+def resolved(composed: DictConfig) -> str:
+    """An experiment's whole config as text, keys in alphabetical order."""
     with mock.patch.dict(os.environ):
         os.environ.pop("CIRCUITVLM_CACHE", None)  # the user's own place is no part of an experiment
-        return OmegaConf.to_yaml(compose([f"experiment={name}"], config_dir=conf), resolve=True, sort_keys=True)
+        return OmegaConf.to_yaml(composed, resolve=True, sort_keys=True)
 
 
 def renew(conf: Path, golden: Path) -> list[str]:
     """Write what has changed, delete what has no experiment any more; returns the names that were touched."""
-    texts = {name: resolved(conf, name) for name in experiments(conf)}
+    texts = {name: resolved(compose([f"experiment={name}"], config_dir=conf)) for name in experiments(conf)}
     touched = []
     for path in sorted(golden.rglob("*.yaml")):
         name = path.relative_to(golden).with_suffix("").as_posix()

@@ -18,7 +18,7 @@ from circuitvlm.report.grade import Grades
 from tests.training.stopping import ROOT
 
 BASE = ROOT / "weights" / "circuit-tiny"
-COUNT = 50
+COUNT = 16
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("artefact") / "run"
     words = [
         "steps=6", "validate_every=6", "validate_items=4", "evaluate=[test_style]", f"evaluate_items={COUNT}",
-        "controls=null", "workers=0", "data.circuits.workers=0", "data.circuits.splits.train.count=192",
+        "controls=null", "workers=0", "data.circuits.workers=0", "data.circuits.splits.train.count=64",
         f"data.circuits.splits.test_style.count={COUNT}", "data.circuits.splits.validation.count=4",
         f"data.circuits.cache={folder.parent / 'cache'}", f"folder={folder}", "quantization=none", "precision=32-true",
     ]  # fmt: skip
