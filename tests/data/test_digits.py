@@ -123,12 +123,13 @@ def test_splits_never_share_an_image_and_take_what_they_state(counts: list[int],
 
 
 def test_another_count_of_a_later_split_moves_no_earlier_one_and_another_seed_moves_all(tmp_path: Path) -> None:
-    def ids(count: int, seed: int) -> list[str]:
+    def ids(count: int, seed: int | None) -> list[str]:
         splits = {"test": {"part": "all", "count": 50}, "train": {"part": "all", "count": count}}
         return [e.id for e in embedded(tmp_path, splits=splits, seed=seed).examples("test")]
 
     assert ids(10, 0) == ids(700, 0)
     assert len(set(ids(10, 0)) & set(ids(10, 1))) < 10
+    assert ids(10, None) == [f"all-{k:05d}" for k in range(len(ids(10, None)))], "as the file has them"
     assert ids(10, 0)[:3] == ["all-00429", "all-00341", "all-00468"], "the order is one of the seed alone, for ever"
 
 

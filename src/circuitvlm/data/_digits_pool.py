@@ -81,11 +81,11 @@ def splits_of(settings: Mapping[str, Mapping[str, object] | None], *, parts: Seq
     return found
 
 
-def dealt(name: str, *, splits: Mapping[str, Split], size: int, seed: int) -> list[int]:
+def dealt(name: str, *, splits: Mapping[str, Split], size: int, seed: int | None) -> list[int]:
     """The places in its part that a split takes; no two splits take the same one.
 
-    A part of `size` images stands in an order that the seed gives, the same on every machine, and its splits take
-    theirs from there one after the other. Raises ValueError where there are too few.
+    A part of `size` images stands in an order that the seed gives, the same on every machine, or where it is None in
+    its own, and its splits take theirs from there one after the other. Raises ValueError where there are too few.
     """
     own = splits[name]
     before = 0
@@ -99,7 +99,9 @@ def dealt(name: str, *, splits: Mapping[str, Split], size: int, seed: int) -> li
             f"digits: split {name!r} wants {own.count or 'what is left'} of the part {own.part!r}, which has {size} "
             f"images, and the splits stated before it take {before}"
         )
-    order = sorted(range(size), key=lambda k: hashlib.sha256(f"{seed} {own.part} {k}".encode()).digest())
+    order = list(range(size))
+    if seed is not None:
+        order.sort(key=lambda k: hashlib.sha256(f"{seed} {own.part} {k}".encode()).digest())
     return order[before : before + (left if own.count is None else own.count)]
 
 

@@ -23,7 +23,7 @@ class _Dealing(ABC):
     """What both sources share: splits that take images of a part."""
 
     def __init__(
-        self, *, splits: Mapping[str, Mapping[str, object] | None], parts: Sequence[str], seed: int, cache: str
+        self, *, splits: Mapping[str, Mapping[str, object] | None], parts: Sequence[str], seed: int | None, cache: str
     ) -> None:
         self.seed = seed
         self.cache = Path(cache).expanduser()
@@ -54,14 +54,14 @@ class _Dealing(ABC):
 class Digits(_Dealing):
     """scikit-learn's digits, white on black: the test set of the UCI's "Optical Recognition of Handwritten Digits".
 
-    They stand in an order that `seed` gives, and each of `splits` takes the next of them, in the order in which the
-    splits are stated: its `count`, or all that are left; its `part` is "all". Their 17 greys are spread over 0 to 255.
-    `cache` is where their images are written.
+    They stand in an order that `seed` gives, or with null in that of their file, and each of `splits` takes the
+    next of them, in the order in which the splits are stated: its `count`, or all that are left; its `part` is
+    "all". Their 17 greys are spread over 0 to 255. `cache` is where their images are written.
 
     Facts: `kind` (digit) and `label`, a number. Tags: kind, label. An id names the image, whatever split it is in.
     """
 
-    def __init__(self, *, splits: Mapping[str, Mapping[str, object] | None], seed: int, cache: str) -> None:
+    def __init__(self, *, splits: Mapping[str, Mapping[str, object] | None], seed: int | None, cache: str) -> None:
         super().__init__(splits=splits, parts=(ALL,), seed=seed, cache=cache)
 
     def _read(self, part: str) -> Pool:
@@ -86,7 +86,7 @@ class Mnist(_Dealing):
         root: str,
         revision: str,
         splits: Mapping[str, Mapping[str, object] | None],
-        seed: int,
+        seed: int | None,
         cache: str,
     ) -> None:
         super().__init__(splits=splits, parts=files.PARTS, seed=seed, cache=cache)
