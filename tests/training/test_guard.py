@@ -18,7 +18,8 @@ from circuitvlm.objective.reply import Reply
 from circuitvlm.runtime import spread
 from circuitvlm.runtime.check import check
 from circuitvlm.runtime.compose import compose
-from circuitvlm.training import saved
+from circuitvlm.runtime.progress import restarts
+from circuitvlm.training import saved, strategy
 from circuitvlm.training.execute import execute
 from circuitvlm.training.guard import NON_FINITE, advice, ran_out
 from circuitvlm.training.module import NonFiniteLossError
@@ -71,6 +72,16 @@ def test_the_advice_names_what_can_still_be_lowered() -> None:
     assert not any(key in least for key in ("micro_batch", "checkpointing", "max_pixels", "nf4", "trainer="))
     split = {"strategy": {"_target_": spread.FSDP2[0]}}
     assert "nf4" not in advice({"model": model, "micro_batch": 4, "quantization": None, "trainer": split})
+
+
+def test_slurm_starts_a_job_again_and_its_ranks_meet_as_the_first_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gives each start an address of its own, and no LOCAL_WORLD_SIZE: nothing is to be done for it."""
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "2")
+    assert restarts() == 2
+    strategy._meet_again(strategy.Ddp(find_unused_parameters=False, minutes=1))
+    assert not torch.distributed.is_initialized()
 
 
 PROGRAM = """

@@ -44,7 +44,8 @@ def _meet_again(strategy: DDPStrategy | ModelParallelStrategy) -> None:
     are dead still stand (torch 2.13: `StaticTCPRendezvous`). Each start gets names of its own in it. Processes of
     several machines do not agree on how often they were started, and c10d, which they use, makes a new store each time.
     """
-    here = os.environ.get("LOCAL_WORLD_SIZE") == os.environ.get("WORLD_SIZE")
+    told = os.environ
+    here = "TORCHELASTIC_RUN_ID" in told and told.get("LOCAL_WORLD_SIZE") == told.get("WORLD_SIZE")  # no SLURM's
     if not here or not restarts() or distributed.is_initialized():
         return
     wait = strategy._timeout or distributed.default_pg_timeout
