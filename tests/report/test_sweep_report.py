@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from circuitvlm.report.grade import Grades, Item
 from circuitvlm.report.study import StudyError
 from circuitvlm.report.sweep import UNCHANGED, gather_sweep, number
-from circuitvlm.report.sweep_figure import importance, parallel
+from circuitvlm.report.sweep_figure import _of_key, _of_metric, importance, parallel
 from circuitvlm.report.sweep_page import page_of_sweep
 from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime.outcome import PRUNED, note_validated
@@ -127,6 +128,18 @@ def test_importance_finds_what_decided_and_is_silent_where_it_cannot_tell(runs: 
     write_trial(tmp_path, "rate=1", loss=1.0)
     write_trial(tmp_path, "rate=2", loss=2.0)
     assert importance(gather_sweep([tmp_path])) is None
+
+
+def test_one_value_far_off_does_not_squeeze_the_others_and_marks_can_be_read(tmp_path: Path) -> None:
+    for rate, loss in (("1e-3", 0.223), ("3e-3", 0.2231), ("1e-2", 0.35)):
+        write_trial(tmp_path, f"rate={rate}", loss=loss)
+    write_trial(tmp_path, "rate=1e30", ended=folders.FAILED)
+    sweep = gather_sweep([tmp_path])
+    for axis in (_of_key(sweep, "rate"), _of_metric(sweep)):
+        heights = sorted(height for height, _ in axis.marks)
+        assert all(after - before > 0.03 for before, after in pairwise(heights)), axis.marks
+    assert [text for _, text in _of_key(sweep, "rate").marks] == ["0.001", "0.003", "0.01", "1e+30"]
+    assert len(_of_metric(sweep).marks) == 2
 
 
 def test_a_word_with_a_dollar_and_a_very_long_one_are_drawn(tmp_path: Path) -> None:

@@ -29,27 +29,36 @@ with folders.begun(where, cfg, base=base, fresh=False) as found:
         worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
         worker.start()
         folders.write_atomic(where / "pids", f"{os.getpid()} {worker.pid}")
-        time.sleep(60)
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            (where / "interrupted").touch()
     folders.finish(where, {"found": found})
 """
 """In the place of a trial: it waits for its death with a worker beside it, and where it is begun again it finishes."""
 
 SWEEP = """
-import signal, sys
+import functools, multiprocessing, signal, sys
 from omegaconf import OmegaConf
 from circuitvlm.training import child, trial
 signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in a shell's background have it ignored
 child.PROGRAM = (sys.executable, sys.argv[2])
 base = OmegaConf.create({"folder": "", "fresh": False, "name": "x", "runs": sys.argv[1], "rate": 1})
-trial.run_trial(base, base=base, overrides=[])
+run = functools.partial(trial.run_trial, base, base=base, overrides=[])
+if sys.argv[3] == "worker":  # as joblib's launcher runs it
+    worker = multiprocessing.get_context("fork").Process(target=run)
+    worker.start()
+    worker.join()
+    sys.exit(worker.exitcode)
+run()
 """
 
 
 @pytest.fixture
-def sweep(tmp_path: Path) -> list[str]:
-    """The command of a sweep of one trial."""
+def sweep(tmp_path: Path, where: str) -> list[str]:
+    """The command of a sweep of one trial, which it runs itself, or a worker of its."""
     (tmp_path / "standin.py").write_text(STANDIN)
-    return [sys.executable, "-c", SWEEP, str(tmp_path / "runs"), str(tmp_path / "standin.py")]
+    return [sys.executable, "-c", SWEEP, str(tmp_path / "runs"), str(tmp_path / "standin.py"), where]
 
 
 def wait_for(condition: object, *, seconds: float = 20.0) -> bool:
@@ -70,19 +79,32 @@ def runs(pid: int) -> bool:
     return not (status.is_file() and status.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("number", "where"),
+    [
+        (signal.SIGTERM, "here"),
+        (signal.SIGINT, "here"),
+        (signal.SIGINT, "group"),
+        (signal.SIGKILL, "here"),
+        (signal.SIGKILL, "worker"),
+    ],
+)
 def test_a_killed_sweep_leaves_no_trial_alive_and_goes_on(
-    number: signal.Signals, sweep: list[str], tmp_path: Path
+    number: signal.Signals, where: str, sweep: list[str], tmp_path: Path
 ) -> None:
     process = subprocess.Popen(sweep, stderr=subprocess.DEVNULL, start_new_session=True)
     assert wait_for(lambda: any((tmp_path / "runs").glob("x/*/pids")))
     (noted,) = (tmp_path / "runs").glob("x/*/pids")
     pids = [int(word) for word in noted.read_text().split()]
     assert all(map(runs, pids))
-    process.send_signal(number)  # to the sweep alone, not to its group
+    if where == "group":  # as a terminal sends it
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
     assert process.wait(timeout=10) != 0
     assert wait_for(lambda: not any(map(runs, pids)), seconds=5), "a trial, or its worker, outlives its sweep"
     assert folders.state(noted.parent) == "started"
+    assert not (noted.parent / "interrupted").exists()
     again = subprocess.run(sweep, capture_output=True, text=True, timeout=60, check=False)
     assert again.returncode == 0, again.stderr
     assert '"found": "started"' in (noted.parent / folders.FINISHED).read_text()

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,12 +19,25 @@ from circuitvlm.training.sweep_devices import THREADS, VISIBLE, handed_out, shar
 GPU = {"accelerator": "gpu", "devices": 1}
 
 
+class Patience:
+    """In the place of sleep: a trial that waits for ever fails its test."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def __call__(self, seconds: float) -> None:
+        self.looks -= 1
+        assert self.looks > 0, "it waits for ever"
+        time.sleep(seconds)
+
+
 @pytest.fixture
 def four(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Four GPUs, as far as the variables say, on a machine of this test's own."""
     monkeypatch.setenv(VISIBLE, "0,1,2,GPU-3")
     monkeypatch.setattr(sweep_devices.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(sweep_devices, "SOME_SECONDS", (0.01, 0.02))
+    monkeypatch.setattr(sweep_devices, "time", SimpleNamespace(sleep=Patience(looks=400)))
     monkeypatch.setattr("circuitvlm.runtime.lock._MOMENT", 0.0)
 
 

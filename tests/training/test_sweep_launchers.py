@@ -73,6 +73,8 @@ def test_of_eight_trials_two_fail_and_six_finish(
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-3000:]
     assert states(tmp_path) == 2 * ["failed"] + 6 * ["finished"]
     assert done.stderr.count("6 of 8 trials finished, 2 failed") == 1, "rank 0 alone sweeps"
+    if words:
+        return  # what the same command does is the sweeper's, whatever launches its trials
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("tiny_circuits/*/finished.json")}
     swept(tmp_path, *words, *EIGHT, python=python)
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("tiny_circuits/*/finished.json")}

@@ -125,6 +125,9 @@ def test_a_trial_that_another_process_is_at_work_on_is_left_alone(
         with pytest.raises(HeldError, match=f"process {os.getpid()} on "):
             trial.run_trial(small(tmp_path, rate=2), base=small(tmp_path, rate=1), overrides=[])
         trial.note_failure(started, "not mine")
+        monkeypatch.setattr(trial, "check", lambda cfg: None)
+        with pytest.raises(trial.StoppedError, match=f"process {os.getpid()} on "):  # no failure, which a study counts
+            trial.attempt(small(tmp_path, rate=2), base=small(tmp_path, rate=1), overrides=[], sweeper={})
     assert (started / folders.FAILED).read_text() == "its own"
 
 

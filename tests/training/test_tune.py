@@ -49,8 +49,8 @@ def parsed(*words: str) -> list[Override]:
     return OverridesParser.create().parse_overrides(list(words))
 
 
-def study(root: Path, *, space: tuple[str, ...] = SPACE, rate: float = 0.0, **told: Any) -> Study:
-    fixed = OmegaConf.create({"name": "x", "runs": str(root), "depth": 2, "rate": rate})
+def study(root: Path, *, space: tuple[str, ...] = SPACE, rate: float = 0.0, fresh: bool = False, **told: Any) -> Study:
+    fixed = OmegaConf.create({"name": "x", "runs": str(root), "depth": 2, "rate": rate, "fresh": fresh})
     return Study(fixed, space=parsed(*space), settings=Settings(**{**TOLD, **told}))
 
 
@@ -119,6 +119,15 @@ def test_a_study_ends_after_its_trials_and_goes_on_when_more_are_wanted(tmp_path
     with study(tmp_path, n_trials=8) as more:
         assert more.ask() == [6]
         assert more.study.best_value == best
+
+
+def test_a_fresh_study_begins_anew(tmp_path: Path) -> None:
+    with study(tmp_path, n_trials=1) as found:
+        found.tell(found.ask()[0], TrialError("out of memory"))
+        assert found.ask() == []
+    with study(tmp_path, n_trials=1, fresh=True) as again:
+        assert again.folder == found.folder
+        assert again.ask() == [0]
 
 
 def test_another_question_is_another_study(tmp_path: Path) -> None:
@@ -221,7 +230,7 @@ def test_a_trial_that_was_asked_to_stop_waits_for_the_next_start(tmp_path: Path)
         found.tell(1, trained(tmp_path, found, 1))
         assert found.ask() == []
         with pytest.raises(
-            ToldError, match=r"(?s)1 of 2 trials finished, 1 stopped \(the same command.*0: it was asked"
+            ToldError, match=r"(?s)1 of 2 trials finished, 1 not finished \(the same command.*0: it was asked"
         ):
             finished(found.outcomes(), then="-")
     with study(tmp_path, n_trials=2) as again:
@@ -321,6 +330,50 @@ def test_a_grid_runs_every_combination_and_tells_of_all_that_failed(tmp_path: Pa
         grid.sweep(["kind=bug,a", "rate=1"])
     grid = ready(Grid(max_batch_size=None, params=None), tmp_path)
     assert grid.sweep(["kind=a", "rate=range(1,4)"]) == [tmp_path / f"{rate}-a" for rate in (1, 2, 3)]
+
+
+def test_a_launcher_that_loses_a_job_ends_no_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Launcher.launch
+
+    def lost(self: Launcher, jobs: list[list[str]], initial_job_idx: int) -> list[JobReturn]:
+        if initial_job_idx == 0:
+            raise RuntimeError("job 7 was killed\nits log: ..")
+        return whole(self, jobs, initial_job_idx)
+
+    monkeypatch.setattr(Launcher, "launch", lost)
+    grid = ready(Grid(max_batch_size=2, params=None), tmp_path)
+    with pytest.raises(ToldError) as told:
+        grid.sweep(["kind=a", "rate=1,2,3,4"])
+    assert "2 of 4 trials finished, 2 not finished (the same command goes on with them)" in str(told.value)
+    assert str(told.value).count("RuntimeError: job 7 was killed)") == 2
+    tuner = ready(Tuner(params=None, folder=None, trial=None, **{**TOLD, "n_trials": 3}), tmp_path)
+    with pytest.raises(ToldError, match="2 of 3 trials finished, 1 not finished"):
+        tuner.sweep(["kind=a", "rate=interval(1,2)"])
+    monkeypatch.setattr(Launcher, "launch", whole)
+    again = ready(Tuner(params=None, folder=None, trial=None, **{**TOLD, "n_trials": 3}), tmp_path)
+    assert len(again.sweep(["kind=a", "rate=interval(1,2)"])) == 3
+    assert len(again.launcher.jobs) == 1, "what was lost goes on, under its number"
+
+
+def test_an_interrupted_sweep_says_what_the_same_command_does_and_ends_by_the_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[object] = []
+
+    def interrupted(self: Launcher, jobs: list[list[str]], initial_job_idx: int) -> list[JobReturn]:
+        raise KeyboardInterrupt
+
+    def end(number: int) -> None:
+        told.append(number)
+        raise SystemExit
+
+    monkeypatch.setattr(Launcher, "launch", interrupted)
+    monkeypatch.setattr(signal, "signal", lambda *words: told.append(words))
+    monkeypatch.setattr(signal, "raise_signal", end)
+    with pytest.raises(SystemExit):
+        ready(Grid(max_batch_size=None, params=None), tmp_path).sweep(["kind=a", "rate=1"])
+    assert told == [(signal.SIGINT, signal.SIG_DFL), signal.SIGINT]
+    assert "the same command goes on" in caplog.text
 
 
 def test_a_tuner_goes_on_after_a_trial_that_fails_and_trains_twins_once(tmp_path: Path) -> None:

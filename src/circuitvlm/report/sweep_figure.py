@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,9 @@ ENOUGH = 4
 
 _WIDE, _LONGEST = 30.0, 22
 """Numbers whose ends are so far apart are drawn by their logarithm; a longer word loses its middle."""
+
+_FEW, _APART = 6, 0.04
+"""A key of so few numbers, as a grid has, is drawn evenly: none far off squeezes the others. Nearer marks overlap."""
 
 _BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}
 _LOOKS = {"pruned": ("--", "0.55"), "failed": (":", COLOURS[1]), "not finished": (":", "0.75")}
@@ -47,7 +50,7 @@ def parallel(sweep: Sweep) -> bytes:
     axes = figure.subplots()
     best = [trial.value for trial in sweep.finished if trial.value is not None]
     norm = Normalize(min(best, default=0.0), max(best, default=1.0))
-    colours = colormaps["viridis_r" if sweep.minimize else "viridis"]
+    colours = colormaps["viridis" if sweep.minimize else "viridis_r"]  # the best dark: yellow is hardly seen on white
     for place, trial in reversed(list(enumerate(sweep.trials))):  # the best on top
         shift = 0.012 * math.sin(2.4 * place)  # lines over the same words stay apart
         heights = [axis.places[place] + (shift if axis is not axes_[-1] else 0) for axis in axes_]
@@ -116,10 +119,18 @@ def _logarithmic(numbers: Sequence[float]) -> bool:
 def _of_key(sweep: Sweep, key: str) -> _Axis:
     texts = [trial.values[key] for trial in sweep.trials]
     if sweep.numbers(key):
-        return _of_numbers(key, [number(text) for text in texts])
-    words = sorted(set(texts))
-    heights = {word: (place + 0.5) / len(words) for place, word in enumerate(words)}
-    return _Axis(key, np.array([heights[text] for text in texts]), [(heights[word], _short(word)) for word in words])
+        numbers = [value for text in texts if (value := number(text)) is not None]
+        if len(set(numbers)) > _FEW:
+            return _of_numbers(key, numbers)
+        words = {value: f"{value:.3g}" for value in sorted(set(numbers))}
+        return _evenly(key, numbers, words)
+    return _evenly(key, texts, {text: _short(text) for text in sorted(set(texts))})
+
+
+def _evenly(name: str, found: Sequence[float | str], words: Mapping[Any, str]) -> _Axis:
+    """One place for each of a few values, in the order of `words`, which says what stands there."""
+    heights = {value: (place + 0.5) / len(words) for place, value in enumerate(words)}
+    return _Axis(name, np.array([heights[value] for value in found]), [(heights[v], word) for v, word in words.items()])
 
 
 def _of_metric(sweep: Sweep) -> _Axis:
@@ -147,7 +158,16 @@ def _of_numbers(name: str, found: Sequence[float | None]) -> _Axis:
     if len(set(there)) <= 5:
         ends = np.unique(scaled[np.isfinite(scaled)])
     marks = [((e - low) / (high - low) if high > low else 0.5, f"{math.exp(e) if log else e:.3g}") for e in ends]
-    return _Axis(name, places, marks)
+    return _Axis(name, places, _readable(marks))
+
+
+def _readable(marks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Those of rising marks that do not lie over the one before."""
+    kept: list[tuple[float, str]] = []
+    for mark in marks:
+        if not kept or mark[0] - kept[-1][0] >= _APART:
+            kept.append(mark)
+    return kept
 
 
 def _upright(axes: Any, found: Sequence[_Axis]) -> None:

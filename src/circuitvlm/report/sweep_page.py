@@ -21,7 +21,8 @@ def page_of_sweep(sweep: Sweep, *, title: str) -> Page:
         parts += ["## All trials", "![A line for each trial over all that was swept](parallel.png)"]
     if (made := sweep_figure.importance(sweep)) is not None:
         pictures["importance.png"] = made
-        parts += ["## What decided", "![The share of each key in the variance of the metric](importance.png)"]
+        noise = f"Of the {len(sweep.finished)} finished trials alone: from few, the shares are noise."
+        parts += ["## What decided", noise, "![The share of each key in the variance of the metric](importance.png)"]
     return Page(title, "\n\n".join(parts) + "\n", pictures)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 
 from circuitvlm.training.stop import ASKED
 
@@ -24,6 +27,9 @@ WATCHES = "CIRCUITVLM_WATCHES_ITS_STARTER"
 
 GRACE = 5.0
 """Seconds in which an interrupted program may end by itself."""
+
+_MOMENT = 0.5
+"""Seconds between two looks for whether a launcher is still there."""
 
 
 def alone() -> dict[str, str]:
@@ -45,8 +51,10 @@ def run(words: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     """Start a program, wait for it, and return its status: minus the signal where it was killed.
 
     `env` takes the place of this process's variables. However this process ends, the kernel then closes its end of the
-    pipe, and a program that has called `end_with_starter` ends too.
+    pipe, and a program that has called `end_with_starter` ends too. Where this process is a worker of a launcher
+    (joblib's), it ends with that one.
     """
+    _end_with_launcher()
     variables = {**(os.environ if env is None else env), WATCHES: "1"}
     with subprocess.Popen(words, stdin=subprocess.PIPE, env=variables) as process:
         try:
@@ -66,9 +74,27 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
+@cache  # once in a worker, which may run many programs
+def _end_with_launcher() -> None:
+    """A worker would train to the end, and then wait for more, without the sweep that it belongs to."""
+    launcher = multiprocessing.parent_process()
+    if launcher is not None:
+        threading.Thread(target=_watch_parent, args=(launcher.pid,), name="launcher", daemon=True).start()
+
+
+def _watch_parent(number: int) -> None:
+    while os.getppid() == number:
+        time.sleep(_MOMENT)
+    os._exit(ASKED)
+
+
 def end_with_starter() -> None:
-    """From now on this process ends as soon as the one that started it by `run` does; one started otherwise stays."""
+    """From now on this process ends as soon as the one that started it by `run` does; one started otherwise stays.
+
+    Ctrl-C is for the starter: what a terminal says to both would end this one in the middle of a file, as a failure.
+    """
     if WATCHES in os.environ:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=_watch, name="starter", daemon=True).start()
 
 

@@ -10,11 +10,12 @@ import importlib
 import importlib.util
 import itertools
 import logging
+import signal
 import sys
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -26,7 +27,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.runtime.check import ConfigError
-from circuitvlm.runtime.entry import ToldError
+from circuitvlm.runtime.entry import USERS_FAULT, ToldError
 from circuitvlm.runtime.outcome import outcome
 from circuitvlm.training.sweep_devices import share_threads
 from circuitvlm.training.trial import StoppedError, TrialError
@@ -63,11 +64,28 @@ class _Sweep(Sweeper):
         return list({override.get_key_element(): override for override in told}.values())
 
     def launched(self, jobs: Sequence[Sequence[str]], *, first: int) -> list[Path | TrialError]:
-        """The folder of each trial, or why it failed."""
+        """The folder of each trial, or why it failed. Where a launcher loses one, it tells of no other that it had."""
         assert self.config is not None, "setup() comes first"
         share_threads(self.config.hydra.launcher, self.config.get("trainer") or {}, trials=len(jobs))
-        returned = self.launcher.launch([list(job) for job in jobs], initial_job_idx=first)
+        try:
+            returned = self.launcher.launch([list(job) for job in jobs], initial_job_idx=first)
+        except KeyboardInterrupt:
+            _end_interrupted()
+        except USERS_FAULT:
+            raise
+        except Exception as error:  # a job of submitit, or a worker of joblib, that was killed: each has its own class
+            log.error("the launcher broke off", exc_info=error)
+            said = f"{type(error).__name__}: {error}".splitlines()[0]
+            return [StoppedError(f"{' '.join(job)}: perhaps not run, the launcher broke off ({said})") for job in jobs]
         return [_outcome(each) for each in returned]
+
+
+def _end_interrupted() -> NoReturn:
+    """In words, and by the signal itself, which ends a loop of the shell around the command too."""
+    log.warning("interrupted; the same command goes on with what is not finished")
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGINT)
+    raise AssertionError("a process outlived its SIGINT")
 
 
 def _outcome(returned: JobReturn) -> Path | TrialError:
@@ -145,14 +163,14 @@ def _values(override: Override) -> list[str]:
 
 
 def finished(found: Sequence[Path | TrialError], *, then: str) -> list[Path]:
-    """The folders; raises ToldError, which names each that failed, what happens `then`, and each that was stopped."""
+    """The folders; raises ToldError, which names each that failed, what happens `then`, and each that is not done."""
     folders = [each for each in found if isinstance(each, Path)]
     stopped = [each for each in found if isinstance(each, StoppedError)]
     failed = [each for each in found if isinstance(each, TrialError) and each not in stopped]
     pruned = sum(outcome(folder).state == "pruned" for folder in folders)
     said = f"{len(folders) - pruned} of {len(found)} trials finished" + f", {pruned} pruned" * bool(pruned)
     said += f", {len(failed)} failed ({then})" * bool(failed)
-    said += f", {len(stopped)} stopped (the same command goes on with them)" * bool(stopped)
+    said += f", {len(stopped)} not finished (the same command goes on with them)" * bool(stopped)
     if failed or stopped:
         raise ToldError("\n  ".join([f"{said}:", *map(str, [*failed, *stopped])]))
     log.info("%s", said)

@@ -29,7 +29,7 @@ class TrialError(ToldError):
 
 
 class StoppedError(TrialError):
-    """A trial that was asked to stop: it has not failed, and the same command goes on with it."""
+    """A trial that was asked to stop, or that another process is at work on: it has not failed."""
 
 
 def attempt(cfg: DictConfig, *, base: DictConfig, overrides: Sequence[str], sweeper: Mapping[str, Any]) -> Path:
@@ -43,8 +43,11 @@ def attempt(cfg: DictConfig, *, base: DictConfig, overrides: Sequence[str], swee
         where = folders.run_folder(cfg, base)
         pruning = pruned_by(sweeper) if sweeper.get("trial") is not None else None
         return run_trial(cfg, base=base, overrides=overrides, pruning=pruning)
+    except HeldError as error:
+        log.warning("trial %s: %s", " ".join(overrides), error)
+        raise StoppedError(f"{where}: {error}") from None
     except (*USERS_FAULT, ValueError) as error:
-        if not isinstance(error, (HeldError, folders.FolderError)):  # which are about what others have done there
+        if not isinstance(error, folders.FolderError):  # which is about what others have done there
             with suppress(*USERS_FAULT, ValueError):  # of a config that cannot be resolved no folder can be told
                 where = folders.run_folder(cfg, base)
                 note_failure(where, f"{error}\n", cfg=cfg, base=base, overrides=overrides)

@@ -23,7 +23,7 @@ from circuitvlm.runtime.lock import held
 from circuitvlm.runtime.outcome import outcome, read_validated
 from circuitvlm.runtime.seed import stream
 from circuitvlm.training.trial import StoppedError, TrialError
-from circuitvlm.training.tune_journal import mend, study_in, trial_of
+from circuitvlm.training.tune_journal import JOURNAL, mend, study_in, trial_of
 from circuitvlm.training.tune_space import Choice, Settings, Span, space_of
 
 SWEEP = "sweep.json"
@@ -34,8 +34,8 @@ class Study:
     """The trials of one question: what is fixed, what is searched, by which metric. Used as a context, it is held.
 
     Its folder is named by that question, so that the same command finds it: runs/<name>/sweep-<keys>-<hash>. How many
-    trials there are to be, and when one is pruned, may be said otherwise the next time. Raises HeldError where another
-    sweep is at work on it.
+    trials there are to be, and when one is pruned, may be said otherwise the next time; with `fresh` it begins anew.
+    Raises HeldError where another sweep is at work on it.
     """
 
     def __init__(self, fixed: DictConfig, *, space: Iterable[Override], settings: Settings) -> None:
@@ -51,12 +51,14 @@ class Study:
         keys = "-".join(re.sub(r"\W+", "_", key.rpartition(".")[2]) for key in self.space)[:60]
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         self.folder = Path(str(fixed.runs), str(fixed.name), f"sweep-{keys}-{digest}")
-        self._question = question
+        self._question, self._fresh = question, bool(fixed.get("fresh"))
         self._stopped: dict[int, StoppedError] = {}
         self._open = ExitStack()
 
     def __enter__(self) -> Study:
         self._open.enter_context(held(self.folder))
+        if self._fresh:
+            (self.folder / JOURNAL).unlink(missing_ok=True)
         mend(self.folder)
         folders.write_atomic(
             self.folder / SWEEP, json.dumps(self._question, indent=1, sort_keys=True, default=str) + "\n"
