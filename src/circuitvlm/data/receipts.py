@@ -26,7 +26,7 @@ from circuitvlm.data._receipt_photo import photograph
 from circuitvlm.data._receipt_sale import Sale, sale
 from circuitvlm.runtime.allow import near
 
-VERSION = 3
+VERSION = 4
 """Raise this whenever the same settings would give other receipts or other pixels: old caches are then left alone."""
 
 SHOPS, PARTS = ("own", "mixed"), ("whole", "strip")
@@ -66,11 +66,11 @@ class Receipts:
 
     `width` and `height` are the size of the pictures, `noise` how they are taken: from 0 (a clean sheet, grey on white)
     to 1 (crumpled, on a table, in bad light; each picture has between 0.3 and 1 of it). With `shops` own, a layout is
-    used by its own kind of shop; with mixed, by any: what is sold, the fonts, and how often a field of the layout is
-    printed are then the shop's. `part` is whole, or strip: items or sums alone. `cache` is the folder they are kept in,
-    `workers` the number of processes that draw them (0: this one). Each split states `count`, `items` (least
-    and most), `layouts` (names; one given twice is drawn twice as often) and `receipts` (train, validation or test: the
-    share of all receipts that it draws from); one that is null is left out.
+    used by its own kind of shop; with mixed, by any: what is sold, for how much and in which money, the fonts, and how
+    often a field of the layout is printed are then the shop's. `part` is whole, or strip: items or sums alone. `cache`
+    is the folder they are kept in, `workers` the number of processes that draw them (0: this one). Each split states
+    `count`, `items` (least and most), `layouts` (names; one given twice is drawn twice as often) and `receipts` (train,
+    validation or test: the share of all receipts that it draws from); one that is null is left out.
 
     Facts: `kind` (extract) and `answer`, the compact JSON text of the parse. Tags: kind, layout, money (currency and
     number style) and items.
@@ -177,8 +177,9 @@ def _sold(split: Split, layout: str, *, items: tuple[int, int], rng: random.Rand
     shop, kind = layout, LAYOUTS[layout].shop
     if split.shops == "mixed":
         shop = rng.choice(list(LAYOUTS))
-        odds = LAYOUTS[shop].shop.odds
-        kind = replace(kind, odds={field: odds.get(field, chance) for field, chance in kind.odds.items()})
+        own = LAYOUTS[shop].shop
+        odds = {field: own.odds.get(field, chance) for field, chance in kind.odds.items()}
+        kind = replace(own, most=kind.most, odds=odds)
     sold = sale(shop, kind, items=items, rng=rng)
     return sold.strip(rng) if split.part == "strip" else sold
 
