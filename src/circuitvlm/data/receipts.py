@@ -31,7 +31,7 @@ VERSION = 4
 
 SHOPS, PARTS = ("own", "mixed"), ("whole", "strip")
 ATTEMPTS = 4000
-_TRIALS = 8
+_TRIALS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
