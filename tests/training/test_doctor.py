@@ -169,14 +169,16 @@ def test_a_reply_without_its_end_token_and_labels_lost_in_a_batch_are_named(made
     assert any("in a batch it has other labels than alone" in each for each in said)
 
 
-def test_a_loss_that_is_not_finite_and_weights_that_the_optimizer_lacks_are_named(made: Callable[..., Run]) -> None:
+def test_a_loss_that_is_not_finite_and_weights_that_the_optimizer_lacks_are_named(
+    made: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = made()
     run.module.configure_model()
     assert run.module.net is not None
     name, weight = next(pair for pair in run.module.named_parameters() if pair[1].requires_grad)
     optimizer = run.module.configure_optimizers()["optimizer"]
     optimizer.param_groups[0]["params"] = [p for p in optimizer.param_groups[0]["params"] if p is not weight]
-    run.module.configure_optimizers = lambda: {"optimizer": optimizer}  # type: ignore[method-assign]  # an optimizer that lost a weight
+    monkeypatch.setattr(run.module, "configure_optimizers", lambda: {"optimizer": optimizer})
     with torch.no_grad():
         run.module.net.weights.get_submodule("base_model.model.lm_head").weight.fill_(torch.nan)
     found = faults(examine(run, show=1, ranks=2))
@@ -184,14 +186,19 @@ def test_a_loss_that_is_not_finite_and_weights_that_the_optimizer_lacks_are_name
     assert "the loss is nan on train-" in found["step"]
 
 
+def spoil(
+    run: Run, *, before: Callable[[Any], Any] = lambda it: it, after: Callable[[Any], Any] = lambda it: it
+) -> None:
+    """Change each dialogue before the run's codec encodes it, or what comes out."""
+    real = run.data.codec
+    run.data.codec = rooms.broken(
+        real, encode=lambda self, dialogue, *, reply: after(real.encode(before(dialogue), reply=reply))
+    )
+
+
 def test_a_dialogue_that_loses_its_image_is_named(made: Callable[..., Run]) -> None:
     run = made()
-    real = run.data.codec
-
-    def encode(self: Any, dialogue: Any, *, reply: bool) -> Any:
-        return real.encode(replace(dialogue, prompt=tuple(replace(t, images=()) for t in dialogue.prompt)), reply=reply)
-
-    run.data.codec = rooms.broken(real, encode=encode)
+    spoil(run, before=lambda it: replace(it, prompt=tuple(replace(turn, images=()) for turn in it.prompt)))
     found = faults(examine(run, show=1, ranks=2))
     assert found.keys() == {"template", "image tokens"}
     assert re.search(r"train-00000\d: 1 images, of which 0 have tokens", found["image tokens"])
@@ -200,13 +207,7 @@ def test_a_dialogue_that_loses_its_image_is_named(made: Callable[..., Run]) -> N
 
 def test_a_reply_that_is_nowhere_in_the_loss_is_named(made: Callable[..., Run]) -> None:
     run = made()
-    real = run.data.codec
-
-    def encode(self: Any, dialogue: Any, *, reply: bool) -> Any:
-        whole = real.encode(dialogue, reply=reply)
-        return replace(whole, labels_T=torch.full_like(whole.labels_T, -100))
-
-    run.data.codec = rooms.broken(real, encode=encode)
+    spoil(run, after=lambda it: replace(it, labels_T=torch.full_like(it.labels_T, -100)))
     found = faults(examine(run, show=1, ranks=2))
     assert found.keys() == {"labels", "gradients"}
     assert re.search(r"train-00000\d: of its reply is not in the loss: '[RLCV]1 ", found["labels"])
@@ -222,13 +223,15 @@ def test_a_net_that_no_gradient_goes_through_is_named(made: Callable[..., Run]) 
     assert "comes of no trained weight" in found["gradients"]
 
 
-def test_a_frozen_weight_that_the_optimizer_is_to_train_is_named(made: Callable[..., Run]) -> None:
+def test_a_frozen_weight_that_the_optimizer_is_to_train_is_named(
+    made: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = made()
     run.module.configure_model()
     optimizer = run.module.configure_optimizers()["optimizer"]
     name, weight = next(pair for pair in run.module.named_parameters() if not pair[1].requires_grad)
     optimizer.add_param_group({"params": [weight]})
-    run.module.configure_optimizers = lambda: {"optimizer": optimizer}  # type: ignore[method-assign]  # an optimizer with a weight too many
+    monkeypatch.setattr(run.module, "configure_optimizers", lambda: {"optimizer": optimizer})
     found = faults(examine(run, show=1, ranks=2))
     assert found.keys() == {"weights"}
     assert f"frozen, so never trained, and yet held by the optimizer: {name.removeprefix('net.')}" in found["weights"]

@@ -152,7 +152,8 @@ def _in_turn(asked: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]
 class Loader(DataLoader[Any]):
     """A loader that raises what its workers were refused, as it would be without workers."""
 
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch wants a class of its own, and uses it as an iterator
+    def __iter__(self) -> Any:
+        """An iterator; torch names a class of its own for it, of which nobody uses more than that."""
         for made in super().__iter__():
             if isinstance(made, Refused):
                 raise made.error

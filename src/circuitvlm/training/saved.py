@@ -94,14 +94,9 @@ def damage(one: Saved) -> str | None:
 def begin(run: Path) -> Path:
     """An empty place to write the next state into; what a killed run left there is gone."""
     writing = run / FOLDER / WRITING
-    give_up(run)
+    shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir(parents=True)
     return writing / STATE
-
-
-def give_up(run: Path) -> None:
-    """Remove a half-written checkpoint: on a full disk it is in the way."""
-    shutil.rmtree(run / FOLDER / WRITING, ignore_errors=True)
 
 
 def seal(run: Path, *, step: int) -> Saved:
