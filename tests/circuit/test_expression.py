@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from fractions import Fraction
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from circuitvlm.circuit import _field
 from circuitvlm.circuit.expression import MAX_CHARACTERS, Expression, ExpressionError, canonical, parse
+from tests.within import within
 
 SAME = [
     (r"\frac{1}{1+sR_1C_1}", "1/(1+s*R1*C1)"),
@@ -245,10 +245,8 @@ def test_canonical_takes_off_what_only_typesets() -> None:
     ],
 )
 def test_what_is_no_formula_is_refused_at_once(text: str) -> None:
-    began = time.process_time()
-    with pytest.raises(ExpressionError):
+    with within(0.5), pytest.raises(ExpressionError):
         parse(text)
-    assert time.process_time() - began < 0.5
 
 
 def test_an_error_says_what_was_wrong() -> None:
@@ -333,13 +331,9 @@ def test_a_printed_formula_is_read_back(tree: Expression) -> None:
     | st.text(max_size=60)
 )
 def test_no_text_does_more_than_be_refused(text: str) -> None:
-    began = time.process_time()
-    try:
+    with within(0.5), contextlib.suppress(ExpressionError):
         parse(text)
         parse(text, NAMES)
-    except ExpressionError:
-        pass
-    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(
@@ -365,7 +359,5 @@ def test_no_text_does_more_than_be_refused(text: str) -> None:
     ],
 )
 def test_long_texts_take_time_in_proportion(text: str) -> None:
-    began = time.process_time()
-    with contextlib.suppress(ExpressionError):
+    with within(1.0), contextlib.suppress(ExpressionError):
         parse(text)
-    assert time.process_time() - began < 1.0

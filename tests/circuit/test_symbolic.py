@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cmath
 import math
-import time
 
 import pytest
 import sympy
@@ -13,6 +12,7 @@ from circuitvlm.circuit import netlist
 from circuitvlm.circuit.numeric import SingularCircuitError, solve, sweep
 from circuitvlm.circuit.symbolic import TooLargeError, node_equations, transfer_function
 from circuitvlm.circuit.verdict import Verdict, equal_expressions, matches_circuit
+from tests.within import within
 
 TEXTBOOK = [
     ("V1 1 0 V1\nR1 1 2 R1\nR2 2 0 R2", "R2", "R2/(R1 + R2)"),
@@ -100,12 +100,10 @@ def test_a_mesh_too_large_to_be_written_is_refused_at_once() -> None:
         for y in range(6):
             lines += [f"Ra{x}{y} n{x}_{y} n{x + 1}_{y} Ra{x}{y}", f"Rb{x}{y} n{x}_{y} n{x}_{y + 1} Rb{x}{y}"]
     circuit = netlist.parse("\n".join([*lines, "R99 n6_6 0 R99", "R98 n5_6 n6_6 R98"]))
-    began = time.process_time()
-    with pytest.raises(TooLargeError):
+    with within(1), pytest.raises(TooLargeError):
         transfer_function(circuit, source="V1", output="R99")
-    assert time.process_time() - began < 1
-    assert matches_circuit("1", circuit, "V1", "R99") is Verdict.DIFFERENT  # judging needs no formula
-    assert time.process_time() - began < 2
+    with within(1):
+        assert matches_circuit("1", circuit, "V1", "R99") is Verdict.DIFFERENT  # judging needs no formula
 
 
 def test_an_ideal_op_amp_is_solved_in_numbers_too() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from circuitvlm.core.record import Dialogue, Example, Score, Turn
 from circuitvlm.runtime.allow import instantiate
 from tests.contract import rooms
 from tests.contract.sources import GARBAGE, fitting
+from tests.within import within
 
 SECONDS = 5.0
 """Longest time to read one reply: grading must not hang on what a model says."""
@@ -43,14 +43,12 @@ def promise_reading(task: Any, examples: Sequence[Example]) -> None:
     """Whatever a model says is read without an exception, in bounded time, and scored."""
     truth = task.truth(examples[0])
     for text in (*GARBAGE, *_cut(task.ask(examples[0]).reply)):
-        began = time.process_time()
-        try:
-            read = task.read(text)
-            scores = [metric.score(read, truth).value for metric in task.metrics.values()]
-        except Exception as error:  # that there is none is the promise
-            raise AssertionError(f"reading {text[:40]!r} raised {error!r}") from error
-        seconds = time.process_time() - began
-        assert seconds < SECONDS, f"reading {text[:40]!r} took {seconds:.1f} s"
+        with within(SECONDS, f"reading {text[:40]!r}"):
+            try:
+                read = task.read(text)
+                scores = [metric.score(read, truth).value for metric in task.metrics.values()]
+            except Exception as error:  # that there is none is the promise
+                raise AssertionError(f"reading {text[:40]!r} raised {error!r}") from error
         assert all(0 <= score <= 1 for score in scores), f"{text[:40]!r} has the scores {scores}"
 
 

@@ -7,7 +7,6 @@ import json
 import logging
 import shutil
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import combinations
@@ -37,6 +36,7 @@ from circuitvlm.data._circuitsense_write import Measurement, Written, write
 from circuitvlm.data.circuitsense import CircuitSense, share_of
 from circuitvlm.runtime import fetch
 from circuitvlm.runtime.fetch import FetchError
+from tests.within import within
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "circuitsense"
 
@@ -388,10 +388,9 @@ def test_any_text_has_a_kind_or_a_reason(question: str, answer: str, options: st
     "text", ["1" * 200_000, "$" * 200_000, "V1 " * 60_000, "_{" * 90_000, ".control\n" * 20_000, "a " * 99_999]
 )
 def test_hostile_lengths_are_read_at_once(text: str) -> None:
-    began = time.process_time()
-    kinds.facts_of(Draft(question=f"What is the current {text}", answer=text, images=(), netlist=text), None)
-    kinds.options_of(text)
-    assert time.process_time() - began < 2
+    with within(2):
+        kinds.facts_of(Draft(question=f"What is the current {text}", answer=text, images=(), netlist=text), None)
+        kinds.options_of(text)
 
 
 # --------------------------------------------------------------------------------------------------------------- files
@@ -569,17 +568,13 @@ USES = "".join(
     ],
 )
 def test_a_hostile_svg_is_refused_at_once(svg: str, reason: str) -> None:
-    began = time.process_time()
-    with pytest.raises(UnusableError, match=reason):
+    with within(2), pytest.raises(UnusableError, match=reason):
         images.rasterised(svg.encode())
-    assert time.process_time() - began < 2
 
 
 def test_copies_within_copies_of_themselves_are_refused_at_once() -> None:
-    began = time.process_time()
-    with pytest.raises(UnusableError, match="unreadable image"):
+    with within(2), pytest.raises(UnusableError, match="unreadable image"):
         drawn('<g id="a"><use href="#b"/></g><g id="b"><use href="#a"/></g><use href="#a"/>')
-    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
