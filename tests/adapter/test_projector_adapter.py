@@ -36,7 +36,7 @@ def batch_of(
     """Real digits, asked about."""
     splits = {"train": {"part": "all", "count": count}}
     task = Digit(prompt=prompt, answer=answer, reading="first", metrics={})
-    source = Digits(splits=splits, seed=0, cache=str(tmp_path))
+    source = Digits(splits=splits, seed=0, begin=0, cache=str(tmp_path))
     codec = model.codec()
     samples = [codec.encode(task.ask(example), reply=True) for example in source.examples("train")]
     return desk.together(samples, pad=codec.pad, side="right")

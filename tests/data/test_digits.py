@@ -28,13 +28,13 @@ ALL = {"train": {"part": "train"}, "test": {"part": "test"}}
 
 
 def mnist(root: Path | str, cache: Path, **changes: Any) -> Mnist:
-    usual: dict[str, Any] = {"revision": "main", "splits": ALL, "seed": 0, "cache": str(cache)}
+    usual: dict[str, Any] = {"revision": "main", "splits": ALL, "seed": 0, "begin": 0, "cache": str(cache)}
     return Mnist(root=str(root), **{**usual, **changes})
 
 
 def embedded(cache: Path, **changes: Any) -> Digits:
-    usual: dict[str, Any] = {"splits": {"test": {"part": "all", "count": 597}, "train": {"part": "all"}}, "seed": 0}
-    return Digits(cache=str(cache), **{**usual, **changes})
+    splits = {"test": {"part": "all", "count": 597}, "train": {"part": "all"}}
+    return Digits(cache=str(cache), **{"splits": splits, "seed": 0, "begin": 0, **changes})
 
 
 def pixels(example: Any) -> np.ndarray:
@@ -109,13 +109,20 @@ def test_examples_travel_to_a_loaders_worker(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------------------------------------------- the dealing
 
 
-@given(counts=st.lists(st.integers(1, 30), min_size=1, max_size=5), rest=st.booleans(), seed=st.integers(0, 9))
+@given(
+    counts=st.lists(st.integers(1, 30), min_size=1, max_size=5),
+    rest=st.booleans(),
+    seed=st.integers(0, 9),
+    begin=st.integers(0, 400),
+)
 @settings(max_examples=60, deadline=None)
-def test_splits_never_share_an_image_and_take_what_they_state(counts: list[int], rest: bool, seed: int) -> None:
+def test_splits_never_share_an_image_and_take_what_they_state(
+    counts: list[int], rest: bool, seed: int, begin: int
+) -> None:
     stated: dict[str, Any] = {f"s{k}": {"part": "all", "count": count} for k, count in enumerate(counts)}
     stated |= {"rest": {"part": "all"}} if rest else {}
     splits = splits_of(stated, parts=("all",))
-    taken = [dealt(name, splits=splits, size=200, seed=seed) for name in splits]
+    taken = [dealt(name, splits=splits, size=200, seed=seed, begin=begin) for name in splits]
     assert [len(places) for places in taken] == counts + ([200 - sum(counts)] if rest else [])
     together = [place for places in taken for place in places]
     assert len(set(together)) == len(together)
@@ -131,6 +138,15 @@ def test_another_count_of_a_later_split_moves_no_earlier_one_and_another_seed_mo
     assert len(set(ids(10, 0)) & set(ids(10, 1))) < 10
     assert ids(10, None) == [f"all-{k:05d}" for k in range(len(ids(10, None)))], "as the file has them"
     assert ids(10, 0)[:3] == ["all-00429", "all-00341", "all-00468"], "the order is one of the seed alone, for ever"
+
+
+def test_tests_that_begin_one_behind_the_other_share_no_image(tmp_path: Path) -> None:
+    folds = [{e.id for e in embedded(tmp_path, begin=597 * k).examples("test")} for k in range(3)]
+    assert [len(fold) for fold in folds] == 3 * [597]
+    assert len(set.union(*folds)) == 3 * 597
+    train = {e.id for e in embedded(tmp_path, begin=1194).examples("train")}
+    assert len(train) == 1200
+    assert not train & folds[2]
 
 
 @pytest.mark.parametrize(

@@ -81,11 +81,12 @@ def splits_of(settings: Mapping[str, Mapping[str, object] | None], *, parts: Seq
     return found
 
 
-def dealt(name: str, *, splits: Mapping[str, Split], size: int, seed: int | None) -> list[int]:
+def dealt(name: str, *, splits: Mapping[str, Split], size: int, seed: int | None, begin: int) -> list[int]:
     """The places in its part that a split takes; no two splits take the same one.
 
-    A part of `size` images stands in an order that the seed gives, the same on every machine, or where it is None in
-    its own, and its splits take theirs from there one after the other. Raises ValueError where there are too few.
+    A part of `size` images stands in a circle whose order the seed gives, the same on every machine, or where it is
+    None in its own, and its splits take theirs one after the other from number `begin` on. Raises ValueError where
+    there are too few.
     """
     own = splits[name]
     before = 0
@@ -102,7 +103,8 @@ def dealt(name: str, *, splits: Mapping[str, Split], size: int, seed: int | None
     order = list(range(size))
     if seed is not None:
         order.sort(key=lambda k: hashlib.sha256(f"{seed} {own.part} {k}".encode()).digest())
-    return order[before : before + (left if own.count is None else own.count)]
+    first = (begin + before) % size
+    return [*order[first:], *order[:first]][: left if own.count is None else own.count]
 
 
 def drawn(pixels: np.ndarray, labels: Sequence[int], *, cache: Path) -> Pool:

@@ -23,9 +23,15 @@ class _Dealing(ABC):
     """What both sources share: splits that take images of a part."""
 
     def __init__(
-        self, *, splits: Mapping[str, Mapping[str, object] | None], parts: Sequence[str], seed: int | None, cache: str
+        self,
+        *,
+        splits: Mapping[str, Mapping[str, object] | None],
+        parts: Sequence[str],
+        seed: int | None,
+        begin: int,
+        cache: str,
     ) -> None:
-        self.seed = seed
+        self.seed, self.begin = seed, begin
         self.cache = Path(cache).expanduser()
         self._splits = splits_of(splits, parts=parts)
         self._pools: dict[str, Pool] = {}
@@ -45,7 +51,8 @@ class _Dealing(ABC):
         if part not in self._pools:
             self._pools[part] = self._read(part)
         pool = self._pools[part]
-        return Dealt(pool, dealt(split, splits=self._splits, size=len(pool.labels), seed=self.seed), part=part)
+        places = dealt(split, splits=self._splits, size=len(pool.labels), seed=self.seed, begin=self.begin)
+        return Dealt(pool, places, part=part)
 
     @abstractmethod
     def _read(self, part: str) -> Pool: ...
@@ -54,15 +61,18 @@ class _Dealing(ABC):
 class Digits(_Dealing):
     """scikit-learn's digits, white on black: the test set of the UCI's "Optical Recognition of Handwritten Digits".
 
-    They stand in an order that `seed` gives, or with null in that of their file, and each of `splits` takes the
-    next of them, in the order in which the splits are stated: its `count`, or all that are left; its `part` is
-    "all". Their 17 greys are spread over 0 to 255. `cache` is where their images are written.
+    They stand in a circle whose order `seed` gives, or with null that of their file, and each of `splits` takes the
+    next of them from number `begin` on, in the order in which the splits are stated: its `count`, or all that are left;
+    its `part` is "all". A test of n images begins at 0, n, 2 n .. for folds that share none. Their 17 greys are spread
+    over 0 to 255. `cache` is where their images are written.
 
     Facts: `kind` (digit) and `label`, a number. Tags: kind, label. An id names the image, whatever split it is in.
     """
 
-    def __init__(self, *, splits: Mapping[str, Mapping[str, object] | None], seed: int | None, cache: str) -> None:
-        super().__init__(splits=splits, parts=(ALL,), seed=seed, cache=cache)
+    def __init__(
+        self, *, splits: Mapping[str, Mapping[str, object] | None], seed: int | None, begin: int, cache: str
+    ) -> None:
+        super().__init__(splits=splits, parts=(ALL,), seed=seed, begin=begin, cache=cache)
 
     def _read(self, part: str) -> Pool:
         held = load_digits()
@@ -87,9 +97,10 @@ class Mnist(_Dealing):
         revision: str,
         splits: Mapping[str, Mapping[str, object] | None],
         seed: int | None,
+        begin: int,
         cache: str,
     ) -> None:
-        super().__init__(splits=splits, parts=files.PARTS, seed=seed, cache=cache)
+        super().__init__(splits=splits, parts=files.PARTS, seed=seed, begin=begin, cache=cache)
         self.root, self.revision = root, revision
 
     def _read(self, part: str) -> Pool:

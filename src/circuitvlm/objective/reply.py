@@ -26,11 +26,13 @@ class Reply:
         if mean not in _WEIGHTS:
             raise ValueError(f"objective.mean: came {mean!r}, wanted one of {', '.join(_WEIGHTS)}")
         self.mean = mean
+        self.smoothing = 0.0
 
     def tally(self, logits_NV: Tensor, batch: Batch) -> Tally:
         """Sum over the labelled tokens by their weights, and the weights' sum; 0 / 0 where there are none."""
         weights_N = _WEIGHTS[self.mean](batch)
-        return Tally(cross_entropy(logits_NV.float(), batch.labels_N, reduction="none") @ weights_N, weights_N.sum())
+        loss_N = cross_entropy(logits_NV.float(), batch.labels_N, reduction="none", label_smoothing=self.smoothing)
+        return Tally(loss_N @ weights_N, weights_N.sum())
 
     def count(self, batch: Batch) -> float:
         """How many things to learn a batch holds, tokens or samples, known before the net has run."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from circuitvlm.report.grade import Grades
 from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime.check import check
 from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.entry import ToldError
 from circuitvlm.training import child
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,10 @@ def compose_controls(cfg: DictConfig, *, overrides: Sequence[str], config_dir: P
 
 
 def run_control(name: str, cfg: DictConfig, *, run: Path, minutes: float) -> Path:
-    """Train and evaluate a control, given the same minutes at most, unless that is done; returns its folder."""
+    """Train and evaluate a control, given the same minutes at most, unless that is done; returns its folder.
+
+    Raises ToldError where its process failed.
+    """
     where = run / "controls" / name
     if folders.state(where) != "finished":
         cfg.update(minutes=max(minutes, 0.1), folder=str(where))
@@ -41,9 +44,11 @@ def run_control(name: str, cfg: DictConfig, *, run: Path, minutes: float) -> Pat
         path = where.with_name(f"{name}.yaml")
         folders.write_atomic(path, folders.as_yaml(cfg))
         log.info("control %s: its config is %s", name, path)
-        words = [*child.PROGRAM, str(path)]
-        if status := child.run(words, env=child.alone()):
-            raise subprocess.CalledProcessError(status, words)
+        if status := child.run([*child.PROGRAM, str(path)], env=child.alone()):
+            raise ToldError(
+                f"control {name} ended with status {status}, and says above why. The run itself is trained and graded; "
+                f"the same command goes on with the control, whose config is {path}"
+            )
     return where
 
 
