@@ -20,6 +20,7 @@ from circuitvlm.training.pack import Pack
 Make = Callable[..., Run]
 
 FAMILIES = {
+    "idefics3": ("model=idefics3_smolvlm_256m", "adapter=lora", "task=[extract]"),
     "lavin": (
         "model=lavin_7b",
         "adapter=mixture_of_modality_embedding",
@@ -31,7 +32,7 @@ FAMILIES = {
     "projector": ("model=projector_llama_8b", "adapter=projector", "task=[digit]"),
     "qwen2_vl": ("model=qwen2_vl_7b", "adapter=lora", "task=[netlist]"),
 }
-MERGED = ("llava", "llava_next", "qwen2_vl")
+MERGED = (pytest.param("idefics3", marks=pytest.mark.slow), "llava", "llava_next", "qwen2_vl")
 
 
 @pytest.fixture

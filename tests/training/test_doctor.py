@@ -30,6 +30,7 @@ CONF = rooms.CONF
 FAMILIES = {
     "qwen2_vl": ["model=qwen2_vl_tiny", "adapter=lora_everywhere", "quantization=nf4_float32"],
     "llava": ["model=llava_tiny", "adapter=lora"],
+    "idefics3": ["model=idefics3_tiny", "adapter=lora"],
     "lavin": ["model=lavin_tiny", "adapter=mixture_of_modality"],
     "projector": ["model=projector_tiny", "adapter=projector", "dropout=constant_none"],
 }

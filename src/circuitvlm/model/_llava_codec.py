@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import AutoConfig, AutoImageProcessor, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoImageProcessor
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 
 from circuitvlm.core.record import Dialogue
 from circuitvlm.core.tensor import Encoded
 from circuitvlm.model._llava_eye import Eye
-from circuitvlm.model._loading import tokenizer
+from circuitvlm.model._loading import chat_template, tokenizer
 from circuitvlm.model._words import OwnWords
 
 LARGE = 4096
@@ -31,7 +30,7 @@ class LlavaCodec(OwnWords):
 
     def __init__(self, *, folder: Path, resize: Literal["own", "pad", "square"], max_tokens: int) -> None:
         words = tokenizer(folder, chat=False)
-        words.chat_template = chat_template(folder, words)
+        words.chat_template = chat_template(folder, words, like="llava-hf/llava-1.5-7b-hf")
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         super().__init__(words, vocabulary=config.text_config.vocab_size, max_tokens=max_tokens)
         self.eye = Eye.of(config)
@@ -93,27 +92,6 @@ class LlavaCodec(OwnWords):
             squares = zip(made["pixel_values"], sizes, strict=True)
             made["pixel_values"] = torch.cat([each[: self.eye.squares(size)] for each, size in squares])
         return made, [self.eye.tokens(size) for size in sizes]
-
-
-def chat_template(folder: Path, words: PreTrainedTokenizerBase) -> str:
-    """The processor's chat template, which knows images, where its file or the tokenizer's own is.
-
-    Older checkpoints hold it in chat_template.json or processor_config.json, where a tokenizer does not look; the
-    tokenizer's may then be the LLM's, for text alone. Raises ValueError where there is none.
-    """
-    if (folder / "chat_template.jinja").is_file():  # the tokenizer has read it
-        return str(words.chat_template)
-    for name in ("chat_template.json", "processor_config.json"):
-        path = folder / name
-        stated = json.loads(path.read_text(encoding="utf-8")).get("chat_template") if path.is_file() else None
-        if isinstance(stated, str):
-            return stated
-    if not words.chat_template:
-        raise ValueError(
-            f"{folder}: neither the processor nor the tokenizer has a chat template (chat_template.jinja, "
-            "chat_template.json, processor_config.json); the hub's folders such as llava-hf/llava-1.5-7b-hf have one"
-        )
-    return str(words.chat_template)
 
 
 def images(folder: Path, *, resize: Literal["own", "pad", "square"], eye: Eye) -> Any:

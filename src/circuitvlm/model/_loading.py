@@ -87,6 +87,28 @@ def tokenizer(folder: Path, *, chat: bool = True) -> PreTrainedTokenizerBase:
     return made
 
 
+def chat_template(folder: Path, words: PreTrainedTokenizerBase, *, like: str) -> str:
+    """The processor's chat template, which knows images, where its file or the tokenizer's own is.
+
+    Older checkpoints hold it in chat_template.json or processor_config.json, where a tokenizer does not look; the
+    tokenizer's may then be the LLM's, for text alone. `like`: a folder that has one. Raises ValueError where there is
+    none.
+    """
+    if (folder / "chat_template.jinja").is_file():  # the tokenizer has read it
+        return str(words.chat_template)
+    for name in ("chat_template.json", "processor_config.json"):
+        path = folder / name
+        stated = json.loads(path.read_text(encoding="utf-8")).get("chat_template") if path.is_file() else None
+        if isinstance(stated, str):
+            return stated
+    if not words.chat_template:
+        raise ValueError(
+            f"{folder}: neither the processor nor the tokenizer has a chat template (chat_template.jinja, "
+            f"chat_template.json, processor_config.json); the hub's folders such as {like} have one"
+        )
+    return str(words.chat_template)
+
+
 def image_processor(folder: Path, *, min_pixels: int | None, max_pixels: int | None) -> Qwen2VLImageProcessorPil:
     """The checkpoint's image processor in its PIL form, which needs no torchvision."""
     stated: dict[str, Any] = json.loads((folder / "preprocessor_config.json").read_text())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jinja2 import TemplateError
@@ -54,6 +54,9 @@ class OwnWords(Words):
 
     `vocabulary`: how many tokens the LLM has an embedding of. A dialogue of more than `max_tokens` is refused.
     """
+
+    otherwise: ClassVar[str] = "or leave this dialogue out"
+    """What else to do about a dialogue that is too long."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, vocabulary: int, max_tokens: int) -> None:
         self.tokenizer = tokenizer
@@ -114,7 +117,7 @@ class OwnWords(Words):
         if len(image_T) > self.max_tokens:
             raise ValueError(
                 f"dialogue {dialogue.id!r}: {len(image_T)} tokens, {int((image_T >= 0).sum())} of them its images', "
-                f"wanted at most model.max_tokens={self.max_tokens}; raise it, or leave this dialogue out"
+                f"wanted at most model.max_tokens={self.max_tokens}; raise it, {self.otherwise}"
             )
         return Encoded(
             id=dialogue.id,

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from circuitvlm.core.contract import Task
+from circuitvlm.model.idefics3 import Idefics3
 from circuitvlm.model.llava import Llava, LlavaNext
 from circuitvlm.model.qwen2_vl import Qwen2VL
 from circuitvlm.task.digit import Digit
 from circuitvlm.task.extract import FORMS, Extract
 from circuitvlm.task.netlist import Netlist
 
-Checkpoint = Qwen2VL | Llava
+Checkpoint = Qwen2VL | Llava | Idefics3
 
 PROMPTS: Mapping[str, str] = {
     "netlist": "Write the SPICE netlist of this circuit, one device per line.",
@@ -22,11 +23,11 @@ PROMPTS: Mapping[str, str] = {
 }
 """The tasks that a model can be asked which does not say what it was trained with, as conf/task has them."""
 
-MAX_TOKENS: Mapping[str, int] = {"qwen2_vl": 1024, "llava": 4096, "llava_next": 4096}
+MAX_TOKENS: Mapping[str, int] = {"qwen2_vl": 1024, "llava": 4096, "llava_next": 4096, "idefics3": 8192, "smolvlm": 8192}
 """By `model_type`. A Qwen2-VL's image is shrunk to fit: 1,024 are some 600,000 pixels and a question. A LLaVA's is not:
-4,096 are what its LLM can hold."""
+4,096 are what its LLM can hold. Nor is a SmolVLM's: 8,192 are what the LLM of its small ones can hold."""
 
-RESIZE: Mapping[str, str] = {"qwen2_vl": "own", "llava": "pad", "llava_next": "own"}
+RESIZE: Mapping[str, str] = {**dict.fromkeys(MAX_TOKENS, "own"), "llava": "pad"}
 """How a picture is brought to its tower's size, by `model_type`, where a folder does not say otherwise."""
 
 
@@ -58,5 +59,7 @@ def checkpoint(family: str, weights: str, *, max_tokens: int, resize: Any) -> Ch
     }
     if family == "qwen2_vl":
         return Qwen2VL(weights=weights, shape=None, min_pixels=None, max_pixels=None, **usual)
+    if family in ("idefics3", "smolvlm"):
+        return Idefics3(weights=weights, shape=None, split=None, longest_edge=None, **usual)
     kind = LlavaNext if family == "llava_next" else Llava
     return kind(weights=weights, shape=None, resize=resize, **usual)

@@ -208,7 +208,8 @@ def _prompts(sample: Sample, codec: Any, stock: Any) -> tuple[list[int], list[in
     text = str(stock.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **dated))
     begins = bool(tokenizer.bos_token) and text.startswith(tokenizer.bos_token)
     theirs: list[int] = tokenizer(text, add_special_tokens=knows_images and not begins)["input_ids"]
-    return _folded(encoded), theirs
+    fold = getattr(codec, "folded", _folded)  # a family of its own where an image has words too
+    return fold(encoded), theirs
 
 
 def _folded(sample: Encoded) -> list[int]:
