@@ -22,7 +22,7 @@ SPECIAL = ("<|endoftext|>", "<|im_end|>", "<|user|>", "<|assistant|>", "<|system
 def blank(root: Path, shape: Mapping[str, Any], *, images: CLIPImageProcessorPil) -> Path:
     """The folder under `root` of an untrained LLM of this shape, written on first use.
 
-    `shape`: hidden, layers, heads, kv_heads, intermediate.
+    `shape`: hidden, layers, heads, kv_heads, intermediate, initializer_range (standard deviation of its first weights).
     """
 
     def write(made: Path) -> None:
@@ -30,7 +30,12 @@ def blank(root: Path, shape: Mapping[str, Any], *, images: CLIPImageProcessorPil
         tokenizer.save_pretrained(made)
         images.save_pretrained(made)
         config = llama(
-            shape, tokenizer, length=2048, architectures=["LlamaForCausalLM"], pad_token_id=tokenizer.pad_token_id
+            shape,
+            tokenizer,
+            length=2048,
+            initializer_range=shape["initializer_range"],
+            architectures=["LlamaForCausalLM"],
+            pad_token_id=tokenizer.pad_token_id,
         )
         (made / "config.json").write_text(config.to_json_string())
 

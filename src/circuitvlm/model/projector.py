@@ -24,7 +24,14 @@ from circuitvlm.model._projector_blank import blank
 from circuitvlm.model._projector_layout import Layout, layout
 from circuitvlm.model._projector_net import Encoder, pictures
 
-STANDIN_SHAPE: Mapping[str, Any] = {"hidden": 64, "layers": 2, "heads": 2, "kv_heads": 1, "intermediate": 128}
+STANDIN_SHAPE: Mapping[str, Any] = {
+    "hidden": 64,
+    "layers": 2,
+    "heads": 2,
+    "kv_heads": 1,
+    "intermediate": 128,
+    "initializer_range": 0.02,
+}
 
 
 class Projector:
