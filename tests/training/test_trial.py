@@ -263,3 +263,16 @@ def test_a_sweep_with_failed_trials_ends_with_status_1_and_in_words(
         entry.run(failed, config_dir=ROOT / "conf")
     assert ended.value.code == 1
     assert "2 failed" in capsys.readouterr().err
+
+
+def test_an_interrupted_command_says_what_the_same_one_does_and_ends_by_the_signal() -> None:
+    code = (
+        "import os, pathlib, signal\n"
+        "from circuitvlm.runtime import entry\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "entry.run(lambda: os.kill(os.getpid(), signal.SIGINT), config_dir=pathlib.Path('conf'))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == -signal.SIGINT
+    assert "interrupted; the same command goes on" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from circuitvlm.core.record import Example, Picture
+from circuitvlm.runtime import worker
 from circuitvlm.runtime.progress import bar
 
 if TYPE_CHECKING:
@@ -144,8 +144,7 @@ def _make_chunks(folder: Path, make: Make, *, chunks: int, size: int, workers: i
         for k in bar(missing, label=label):
             _make_chunk(folder, make, k, size)
         return
-    # spawn: the threads that torch has in this process do not survive a fork
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with worker.pool(workers) as pool:
         waiting = [pool.submit(_make_chunk, folder, make, k, size) for k in missing]
         try:
             for done in bar(as_completed(waiting), total=len(waiting), label=label):

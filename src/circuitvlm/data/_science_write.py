@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +22,7 @@ from circuitvlm.data import _science_picture as picture
 from circuitvlm.data import _science_quiz as quiz
 from circuitvlm.data._science_problem import Problem, Template, problem
 from circuitvlm.data._scienceqa_files import CAPTIONS, PROBLEMS, SPLITS
+from circuitvlm.runtime import worker
 from circuitvlm.runtime.progress import bar
 
 VERSION = 2
@@ -130,8 +129,7 @@ def _draw(wanted: Sequence[tuple[str, Path]], settings: Settings, *, workers: in
         for one in bar(wanted, label="drawing science_circuits"):
             work(one)
         return
-    # spawn: the threads that torch has in this process do not survive a fork
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with worker.pool(workers) as pool:
         for _ in bar(pool.map(work, wanted, chunksize=_CHUNK), total=len(wanted), label="drawing science_circuits"):
             pass
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
@@ -43,7 +45,8 @@ def sweeps(words: Sequence[str]) -> bool:
 
 
 def run(main: Callable[[], object], *, config_dir: Path) -> None:
-    """Run a Hydra application; a fault of the user's ends it with status 2 and without a traceback.
+    """Run a Hydra application; a fault of the user's ends it with status 2, Ctrl-C by its signal, and both without a
+    traceback.
 
     Under a launcher of several processes a sweep is rank 0's alone, which gives each trial as many of its own: the
     others end at once, and the launcher with the status of rank 0.
@@ -54,6 +57,9 @@ def run(main: Callable[[], object], *, config_dir: Path) -> None:
         return
     try:
         main()
+    except KeyboardInterrupt:
+        setup_logging()
+        end_interrupted()
     except ToldError as error:
         setup_logging()
         log.error("%s", error)
@@ -64,6 +70,14 @@ def run(main: Callable[[], object], *, config_dir: Path) -> None:
         setup_logging()
         log.error("%s", said)
         sys.exit(2)
+
+
+def end_interrupted() -> NoReturn:
+    """In words, and by the signal itself, which ends a loop of the shell around the command too."""
+    log.warning("interrupted; the same command goes on with what is not finished")
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGINT)
+    raise AssertionError("a process outlived its SIGINT")
 
 
 def _told(error: Exception, config_dir: Path) -> str | None:

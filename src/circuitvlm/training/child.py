@@ -8,11 +8,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cache
 
+from circuitvlm.runtime.worker import end_with_parent
 from circuitvlm.training.stop import ASKED
 
 PROGRAM = (sys.executable, "-m", "circuitvlm.training.execute")
@@ -27,9 +26,6 @@ WATCHES = "CIRCUITVLM_WATCHES_ITS_STARTER"
 
 GRACE = 5.0
 """Seconds in which an interrupted program may end by itself."""
-
-_MOMENT = 0.5
-"""Seconds between two looks for whether a launcher is still there."""
 
 
 def alone() -> dict[str, str]:
@@ -54,7 +50,7 @@ def run(words: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     pipe, and a program that has called `end_with_starter` ends too. Where this process is a worker of a launcher
     (joblib's), it ends with that one.
     """
-    _end_with_launcher()
+    end_with_parent()  # a launcher's worker would train on without the sweep that it belongs to
     variables = {**(os.environ if env is None else env), WATCHES: "1"}
     with subprocess.Popen(words, stdin=subprocess.PIPE, env=variables) as process:
         try:
@@ -72,20 +68,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait(timeout=GRACE)
     finally:
         process.kill()
-
-
-@cache  # once in a worker, which may run many programs
-def _end_with_launcher() -> None:
-    """A worker would train to the end, and then wait for more, without the sweep that it belongs to."""
-    launcher = multiprocessing.parent_process()
-    if launcher is not None:
-        threading.Thread(target=_watch_parent, args=(launcher.pid,), name="launcher", daemon=True).start()
-
-
-def _watch_parent(number: int) -> None:
-    while os.getppid() == number:
-        time.sleep(_MOMENT)
-    os._exit(ASKED)
 
 
 def end_with_starter() -> None:

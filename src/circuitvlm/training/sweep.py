@@ -10,12 +10,11 @@ import importlib
 import importlib.util
 import itertools
 import logging
-import signal
 import sys
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -27,7 +26,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.runtime.check import ConfigError
-from circuitvlm.runtime.entry import USERS_FAULT, ToldError
+from circuitvlm.runtime.entry import USERS_FAULT, ToldError, end_interrupted
 from circuitvlm.runtime.outcome import outcome
 from circuitvlm.training.sweep_devices import share_threads
 from circuitvlm.training.trial import StoppedError, TrialError
@@ -70,7 +69,7 @@ class _Sweep(Sweeper):
         try:
             returned = self.launcher.launch([list(job) for job in jobs], initial_job_idx=first)
         except KeyboardInterrupt:
-            _end_interrupted()
+            end_interrupted()
         except USERS_FAULT:
             raise
         except Exception as error:  # a job of submitit, or a worker of joblib, that was killed: each has its own class
@@ -78,14 +77,6 @@ class _Sweep(Sweeper):
             said = f"{type(error).__name__}: {error}".splitlines()[0]
             return [StoppedError(f"{' '.join(job)}: perhaps not run, the launcher broke off ({said})") for job in jobs]
         return [_outcome(each) for each in returned]
-
-
-def _end_interrupted() -> NoReturn:
-    """In words, and by the signal itself, which ends a loop of the shell around the command too."""
-    log.warning("interrupted; the same command goes on with what is not finished")
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.raise_signal(signal.SIGINT)
-    raise AssertionError("a process outlived its SIGINT")
 
 
 def _outcome(returned: JobReturn) -> Path | TrialError:
