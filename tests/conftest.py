@@ -1,6 +1,6 @@
 """What holds for every test? One thread, for small models' threads wait longer for each other than they work; the same
 random examples each time, however long one takes on a busy machine; what takes long is begun first. Garbage is looked
-for more seldom than by itself: among the half a million objects of torch and its kin that took 8 % of the time.
+for more seldom than by itself: among the half a million objects of torch and its kin that took 8 % of a file's time.
 
 And what a command that ran in this process did to the logging is undone: the next test counts the lines that it hears.
 """

@@ -1,5 +1,5 @@
 """Does a piece of work take less time than it may? This thread's time alone is counted, and no collection of garbage:
-a process that ran other tests before has millions of objects, and looking through them takes a second by itself.
+a process that ran other tests before has very many objects, and looking through them may take a second by itself.
 """
 
 import gc

@@ -61,6 +61,8 @@ def saved(tmp_path: Path, kind: str) -> Idefics3:
     folder = tmp_path / "checkpoint"
     shutil.copytree(made(tmp_path).folder, folder)
     restate(folder / "config.json", model_type=kind, architectures=[KINDS[kind].__name__])
+    if kind == "smolvlm":
+        restate(folder / "preprocessor_config.json", image_processor_type="SmolVLMImageProcessor")
     torch.manual_seed(1)
     KINDS[kind]._from_config(AutoConfig.from_pretrained(folder)).save_pretrained(folder)
     return made(tmp_path, shape=None, weights=str(folder))

@@ -19,15 +19,18 @@ def work(folder):
 """
 
 MAIN = """
-import signal, sys
-sys.path.insert(0, sys.argv[1])
-from circuitvlm.runtime import worker
+import pathlib, signal, sys
+from circuitvlm.runtime import entry, worker
 from task import work
 
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests in a shell's background have it ignored
+def drawn(folder):
     with worker.pool(2) as pool:
-        list(pool.map(work, 2 * [sys.argv[2]]))
+        list(pool.map(work, 6 * [folder]))
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in a shell's background have it ignored
+    sys.argv[1:], folder = [], sys.argv[1]
+    entry.run(lambda: drawn(folder), config_dir=pathlib.Path("conf"))
 """
 
 
@@ -37,7 +40,7 @@ def test_workers_end_with_the_process_that_began_them(number: signal.Signals, tm
     pids.mkdir()
     (tmp_path / "task.py").write_text(TASK)
     (tmp_path / "main.py").write_text(MAIN)
-    words = [sys.executable, str(tmp_path / "main.py"), str(tmp_path), str(pids)]
+    words = [sys.executable, str(tmp_path / "main.py"), str(pids)]
     with subprocess.Popen(words, stderr=subprocess.PIPE, start_new_session=True, text=True) as process:
         assert wait_for(lambda: len(list(pids.iterdir())) == 2)
         if number is signal.SIGINT:

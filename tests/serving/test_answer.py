@@ -333,6 +333,8 @@ def test_what_is_usual_is_what_the_configs_say() -> None:
     for family, model in (("llava", "llava_15_7b"), ("llava_next", "llava_next_vicuna_7b")):
         said = yaml.safe_load((ROOT / f"conf/model/{model}.yaml").read_text())
         assert (said["max_tokens"], said["resize"]) == (families.MAX_TOKENS[family], families.RESIZE[family])
+    for path in (ROOT / "conf/model").glob("idefics3_smolvlm_*.yaml"):
+        assert yaml.safe_load(path.read_text())["max_tokens"] == families.MAX_TOKENS["idefics3"]
     nf4 = yaml.safe_load((ROOT / "conf/quantization/nf4.yaml").read_text())
     assert {key: nf4[key] for key in loading.NF4} == loading.NF4
     assert len(nf4) == len(loading.NF4) + 2  # its target, and what it computes in

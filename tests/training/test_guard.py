@@ -68,6 +68,9 @@ def test_the_advice_names_what_can_still_be_lowered() -> None:
     assert "model.gradient_checkpointing=true" in said
     assert "now 200704" in said
     assert "quantization=nf4" in said
+    assert "model.longest_edge lower (now 1024" in advice(
+        {"model": {"longest_edge": 1024}, "micro_batch": 1, "quantization": 1}
+    )
     least = advice({"model": {"gradient_checkpointing": True}, "micro_batch": 1, "quantization": {"load_in_4bit": 1}})
     assert not any(key in least for key in ("micro_batch", "checkpointing", "max_pixels", "nf4", "trainer="))
     split = {"strategy": {"_target_": spread.FSDP2[0]}}

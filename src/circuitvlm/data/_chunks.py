@@ -146,12 +146,8 @@ def _make_chunks(folder: Path, make: Make, *, chunks: int, size: int, workers: i
         return
     with worker.pool(workers) as pool:
         waiting = [pool.submit(_make_chunk, folder, make, k, size) for k in missing]
-        try:
-            for done in bar(as_completed(waiting), total=len(waiting), label=label):
-                done.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for done in bar(as_completed(waiting), total=len(waiting), label=label):
+            done.result()
 
 
 def _make_chunk(folder: Path, make: Make, k: int, size: int) -> None:

@@ -45,8 +45,8 @@ def sweeps(words: Sequence[str]) -> bool:
 
 
 def run(main: Callable[[], object], *, config_dir: Path) -> None:
-    """Run a Hydra application; a fault of the user's ends it with status 2, Ctrl-C by its signal, and both without a
-    traceback.
+    """Run a Hydra application; a fault of the user's ends it with status 2, Ctrl-C by its signal (where Lightning
+    trains, with its status 1), and both without a traceback.
 
     Under a launcher of several processes a sweep is rank 0's alone, which gives each trial as many of its own: the
     others end at once, and the launcher with the status of rank 0.

@@ -7,19 +7,33 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 
 _MOMENT = 0.5
 """Seconds between two looks for whether the parent is still there."""
 
 
-def pool(workers: int) -> ProcessPoolExecutor:
+@contextmanager
+def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Spawned workers: the threads that torch has in this process do not survive a fork.
 
-    Ctrl-C, which a terminal says to all of them, is for this process.
+    An error within, or Ctrl-C, which a terminal says to all of them and is for this process, ends them at once: what
+    they have begun is left half done.
     """
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_serve)
+    others = multiprocessing.active_children()
+    made = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_serve)
+    try:
+        yield made
+    except BaseException:
+        for process in multiprocessing.active_children():
+            if process not in others:
+                process.terminate()
+        raise
+    finally:
+        made.shutdown(cancel_futures=True)
 
 
 @cache  # one look is enough in a worker that is told so for each of its tasks

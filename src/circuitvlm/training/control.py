@@ -46,8 +46,8 @@ def run_control(name: str, cfg: DictConfig, *, run: Path, minutes: float) -> Pat
         log.info("control %s: its config is %s", name, path)
         if status := child.run([*child.PROGRAM, str(path)], env=child.alone()):
             raise ToldError(
-                f"control {name} ended with status {status}, and says above why. The run itself is trained and graded; "
-                f"the same command goes on with the control, whose config is {path}"
+                f"control {name} ended with status {status}; what it had to say stands above. The run itself is "
+                f"trained and graded; the same command goes on with the control, whose config is {path}"
             )
     return where
 

@@ -63,6 +63,10 @@ class Guard(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         if ran_out(exception):
             exception.add_note(advice(self.settings))
+        if isinstance(exception, KeyboardInterrupt):
+            log.warning(
+                "interrupted at step %d; the same command goes on from the last checkpoint", trainer.global_step
+            )
         launcher = trainer.strategy.launcher
         if isinstance(launcher, _SubprocessScriptLauncher):  # they would wait for this rank until their time is over
             launcher.kill(signal.SIGKILL)
@@ -88,6 +92,9 @@ def advice(settings: Mapping[str, Any]) -> str:
     if "max_pixels" in model:
         now = model["max_pixels"] or "the processor's own"
         ways.append(f"model.max_pixels lower (now {now}; images have fewer tokens)")
+    if "longest_edge" in model:
+        now = model["longest_edge"] or "the processor's own"
+        ways.append(f"model.longest_edge lower (now {now}; images have fewer tiles), or model.split=false")
     ways.append("predict_batch lower, if it was while validating or answering")
     if not settings["quantization"]:  # quantized weights cannot be split, nor split ones quantized
         if not spread.splits(settings):
