@@ -5,13 +5,12 @@ Two worker processes, nothing cached, 224 x 168 pixels, 3 to 8 components, all s
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from concurrent.futures import ProcessPoolExecutor
 
 from rich.console import Console
 
 from circuitvlm.circuit import draw, generate
+from circuitvlm.runtime import worker
 
 WORKERS, CHUNK, CHUNKS = 2, 100, 12
 
@@ -28,7 +27,7 @@ def chunk(number: int) -> int:
 
 def main() -> None:
     """Warms both workers up, then measures."""
-    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with worker.pool(WORKERS) as pool:
         list(pool.map(chunk, range(2 * WORKERS)))
         start = time.perf_counter()
         size = sum(pool.map(chunk, range(100, 100 + CHUNKS)))

@@ -6,7 +6,6 @@ questions, 4 to 10 components, circuits on a grid with names and with numbers.
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,6 +20,7 @@ from circuitvlm.circuit import draw, grid, netlist, question
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.circuit.numeric import SingularCircuitError
 from circuitvlm.circuit.symbolic import TooLargeError, transfer_function
+from circuitvlm.runtime import worker
 
 Form = Literal["symbolic", "numeric"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -93,7 +93,7 @@ def chunk(form: Form, number: int) -> list[Steps]:
 
 def speeds(*, chunks: int = CHUNKS, warm: int = WARM) -> list[Speed]:
     """Both forms, after a warm-up of both workers."""
-    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with worker.pool(WORKERS) as pool:
         return [_speed(pool, form, chunks=chunks, warm=warm) for form in FORMS]
 
 

@@ -17,6 +17,7 @@ from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
+from circuitvlm.runtime import entry
 from circuitvlm.runtime import folder as folders
 from circuitvlm.runtime.check import ConfigError
 from circuitvlm.runtime.entry import ToldError
@@ -356,7 +357,7 @@ def test_a_launcher_that_loses_a_job_ends_no_sweep(tmp_path: Path, monkeypatch: 
 
 
 def test_an_interrupted_sweep_says_what_the_same_command_does_and_ends_by_the_signal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told: list[object] = []
 
@@ -368,12 +369,16 @@ def test_an_interrupted_sweep_says_what_the_same_command_does_and_ends_by_the_si
         raise SystemExit
 
     monkeypatch.setattr(Launcher, "launch", interrupted)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
     monkeypatch.setattr(signal, "signal", lambda *words: told.append(words))
     monkeypatch.setattr(signal, "raise_signal", end)
     with pytest.raises(SystemExit):
-        ready(Grid(max_batch_size=None, params=None), tmp_path).sweep(["kind=a", "rate=1"])
+        entry.run(
+            lambda: ready(Grid(max_batch_size=None, params=None), tmp_path).sweep(["kind=a", "rate=1"]),
+            config_dir=tmp_path,
+        )
     assert told == [(signal.SIGINT, signal.SIG_DFL), signal.SIGINT]
-    assert "the same command goes on" in caplog.text
+    assert "the same command goes on" in capsys.readouterr().err
 
 
 def test_a_tuner_goes_on_after_a_trial_that_fails_and_trains_twins_once(tmp_path: Path) -> None:

@@ -129,15 +129,19 @@ def llama(shape: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, *, lengt
 
 def clip_tower(shape: Mapping[str, Any], **stated: Any) -> CLIPVisionConfig:
     """A vision tower of this shape."""
-    return CLIPVisionConfig(
-        hidden_size=shape["vision_hidden"],
-        intermediate_size=4 * shape["vision_hidden"],
-        num_hidden_layers=shape["vision_layers"],
-        num_attention_heads=shape["vision_heads"],
-        image_size=shape["image"],
-        patch_size=shape["patch"],
-        **stated,
-    )
+    return CLIPVisionConfig(**tower_sizes(shape), **stated)
+
+
+def tower_sizes(shape: Mapping[str, Any]) -> dict[str, Any]:
+    """A vision tower's, by transformers' names."""
+    return {
+        "hidden_size": shape["vision_hidden"],
+        "intermediate_size": 4 * shape["vision_hidden"],
+        "num_hidden_layers": shape["vision_layers"],
+        "num_attention_heads": shape["vision_heads"],
+        "image_size": shape["image"],
+        "patch_size": shape["patch"],
+    }
 
 
 def _sizes(shape: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:

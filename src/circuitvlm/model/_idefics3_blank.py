@@ -12,7 +12,7 @@ from typing import Any
 
 from transformers import Idefics3Config, Idefics3VisionConfig, PreTrainedTokenizerFast
 
-from circuitvlm.model._blank import INK, character_tokenizer, llama, written_once
+from circuitvlm.model._blank import INK, character_tokenizer, llama, tower_sizes, written_once
 
 VERSION = 1
 """Raise this whenever the same shape would give other files: old folders are then left alone."""
@@ -55,18 +55,10 @@ def blank(root: Path, shape: Mapping[str, Any]) -> Path:
 
 def _config(shape: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast) -> Idefics3Config:
     llm = llama(shape, tokenizer, length=4096, pad_token_id=tokenizer.pad_token_id)
-    tower = Idefics3VisionConfig(
-        hidden_size=shape["vision_hidden"],
-        intermediate_size=4 * shape["vision_hidden"],
-        num_hidden_layers=shape["vision_layers"],
-        num_attention_heads=shape["vision_heads"],
-        image_size=shape["image"],
-        patch_size=shape["patch"],
-    )
     return Idefics3Config(
         architectures=["Idefics3ForConditionalGeneration"],
         text_config=llm,
-        vision_config=tower,
+        vision_config=Idefics3VisionConfig(**tower_sizes(shape)),
         scale_factor=shape["scale"],
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
     )

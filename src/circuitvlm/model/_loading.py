@@ -87,6 +87,11 @@ def tokenizer(folder: Path, *, chat: bool = True) -> PreTrainedTokenizerBase:
     return made
 
 
+def model_type(folder: Path) -> str:
+    """Of which family a folder's model is, by its config.json."""
+    return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type"))
+
+
 def chat_template(folder: Path, words: PreTrainedTokenizerBase, *, like: str) -> str:
     """The processor's chat template, which knows images, where its file or the tokenizer's own is.
 

@@ -6,7 +6,6 @@ Shape suffixes: N labelled tokens, V vocabulary, D width.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -20,7 +19,7 @@ from circuitvlm.model._generation import plain
 from circuitvlm.model._idefics3_blank import blank
 from circuitvlm.model._idefics3_codec import Idefics3Codec
 from circuitvlm.model._llm import ending, replies, said
-from circuitvlm.model._loading import attention_available, begun, frozen, locate, one_given
+from circuitvlm.model._loading import attention_available, begun, frozen, locate, model_type, one_given
 
 STANDIN_SHAPE: Mapping[str, Any] = {
     "hidden": 64,
@@ -101,7 +100,7 @@ class Idefics3:
             return blank(Path(self.cache), self.shape)
         assert self.weights is not None, "the constructor asks for weights or shape"
         folder = locate(self.weights, like=HUB)
-        if (kind := _kind(folder)) not in KINDS:
+        if (kind := model_type(folder)) not in KINDS:
             raise ValueError(
                 f"model.weights: {self.weights} is of the type {kind!r}, wanted {' or '.join(map(repr, KINDS))}, as "
                 f"{HUB} is"
@@ -125,7 +124,7 @@ class Idefics3:
         """
         folder = self.folder
         net = begun(
-            KINDS[_kind(folder)],
+            KINDS[model_type(folder)],
             folder,
             untrained=self.shape is not None,
             dtype=dtype,
@@ -162,7 +161,3 @@ class Idefics3:
         with torch.no_grad():
             features = self.see(net, batch)
         return replies(plain(net), features, batch, max_new_tokens=max_new_tokens, synced=synced)
-
-
-def _kind(folder: Path) -> str:
-    return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type"))

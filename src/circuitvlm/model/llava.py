@@ -6,7 +6,6 @@ Shape suffixes: N labelled tokens, V vocabulary, D width.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -21,7 +20,7 @@ from circuitvlm.model._llava_blank import blank
 from circuitvlm.model._llava_codec import LlavaCodec
 from circuitvlm.model._llava_eye import Eye
 from circuitvlm.model._llm import ending, replies, said
-from circuitvlm.model._loading import attention_available, begun, frozen, locate, one_given
+from circuitvlm.model._loading import attention_available, begun, frozen, locate, model_type, one_given
 
 STANDIN_SHAPE: Mapping[str, Any] = {
     "hidden": 64,
@@ -92,7 +91,7 @@ class Llava:
             return blank(Path(self.cache), self.shape)
         assert self.weights is not None, "the constructor asks for weights or shape"
         folder = locate(self.weights, like=self.hub)
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+        kind = model_type(folder)
         wanted = self.kind.config_class.model_type
         if kind != wanted:
             raise ValueError(

@@ -59,7 +59,7 @@ def run(main: Callable[[], object], *, config_dir: Path) -> None:
         main()
     except KeyboardInterrupt:
         setup_logging()
-        end_interrupted()
+        _end_interrupted()
     except ToldError as error:
         setup_logging()
         log.error("%s", error)
@@ -72,7 +72,7 @@ def run(main: Callable[[], object], *, config_dir: Path) -> None:
         sys.exit(2)
 
 
-def end_interrupted() -> NoReturn:
+def _end_interrupted() -> NoReturn:
     """In words, and by the signal itself, which ends a loop of the shell around the command too."""
     log.warning("interrupted; the same command goes on with what is not finished")
     signal.signal(signal.SIGINT, signal.SIG_DFL)

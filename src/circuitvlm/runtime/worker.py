@@ -20,20 +20,16 @@ _MOMENT = 0.5
 def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Spawned workers: the threads that torch has in this process do not survive a fork.
 
-    An error within, or Ctrl-C, which a terminal says to all of them and is for this process, ends them at once: what
-    they have begun is left half done.
+    Ctrl-C, which a terminal says to all of them, is for this process. It does not wait for them then, nor at an error:
+    they end with it, or with what they have begun.
     """
-    others = multiprocessing.active_children()
-    made = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_serve)
-    try:
-        yield made
-    except BaseException:
-        for process in multiprocessing.active_children():
-            if process not in others:
-                process.terminate()
-        raise
-    finally:
-        made.shutdown(cancel_futures=True)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_serve) as made:
+        try:
+            yield made
+        except BaseException:
+            made.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 @cache  # one look is enough in a worker that is told so for each of its tasks

@@ -26,7 +26,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.runtime.check import ConfigError
-from circuitvlm.runtime.entry import USERS_FAULT, ToldError, end_interrupted
+from circuitvlm.runtime.entry import USERS_FAULT, ToldError
 from circuitvlm.runtime.outcome import outcome
 from circuitvlm.training.sweep_devices import share_threads
 from circuitvlm.training.trial import StoppedError, TrialError
@@ -68,8 +68,6 @@ class _Sweep(Sweeper):
         share_threads(self.config.hydra.launcher, self.config.get("trainer") or {}, trials=len(jobs))
         try:
             returned = self.launcher.launch([list(job) for job in jobs], initial_job_idx=first)
-        except KeyboardInterrupt:
-            end_interrupted()
         except USERS_FAULT:
             raise
         except Exception as error:  # a job of submitit, or a worker of joblib, that was killed: each has its own class
