@@ -7,10 +7,10 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from circuitvlm.runtime.check import check_evaluation
+from circuitvlm.runtime.config.check import check_evaluation
+from circuitvlm.runtime.config.schema import register
 from circuitvlm.runtime.entry import run
 from circuitvlm.runtime.progress import setup_logging
-from circuitvlm.runtime.schema import register
 
 CONF = Path(__file__).resolve().parent / "conf"
 register()

@@ -8,11 +8,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from circuitvlm.runtime.check import check
-from circuitvlm.runtime.compose import compose_base, experiment_of
+from circuitvlm.runtime.config.check import check
+from circuitvlm.runtime.config.compose import compose_base, experiment_of
+from circuitvlm.runtime.config.schema import register
 from circuitvlm.runtime.entry import run, sweeps
 from circuitvlm.runtime.progress import setup_logging
-from circuitvlm.runtime.schema import register
 
 CONF = Path(__file__).resolve().parent / "conf"
 register()
@@ -25,20 +25,20 @@ def main(cfg: DictConfig) -> Path | None:
     overrides = list(HydraConfig.get().overrides.task)
     base = compose_base(CONF, experiment_of(overrides))
     if HydraConfig.get().mode is RunMode.MULTIRUN:
-        from circuitvlm.training import trial
+        from circuitvlm.training.sweep import trial
 
         return trial.attempt(cfg, base=base, overrides=overrides, sweeper=HydraConfig.get().sweeper)
     check(cfg)
-    from circuitvlm.training import control, execute  # after the check: a wrong key must not wait for torch
+    from circuitvlm.training import baselines, execute  # after the check: a wrong key must not wait for torch
 
-    controls = control.compose_controls(cfg, overrides=overrides, config_dir=CONF)
+    controls = baselines.compose_controls(cfg, overrides=overrides, config_dir=CONF)
     execute.execute(cfg, base=base, controls=controls, overrides=overrides)
     return None
 
 
 if __name__ == "__main__":
     if sweeps(sys.argv[1:]):
-        from circuitvlm.training import sweep
+        from circuitvlm.training.sweep import sweep
 
         sweep.register()
     run(main, config_dir=CONF)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from circuitvlm.runtime import provenance
+from circuitvlm.runtime.folders import provenance
 
 TURNS = 2000
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,7 @@ from typing import Any
 import sympy
 from _pairs import Asked, Pair
 
-from circuitvlm.circuit.verdict import Verdict, equal_expressions, matches_circuit
+from circuitvlm.circuit.judge.verdict import Verdict, equal_expressions, matches_circuit
 
 FAILURES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 LATE = "out of time"

@@ -10,10 +10,11 @@ from functools import cached_property
 import sympy
 from sympy import Expr, Symbol
 
-from circuitvlm.circuit import generate, grid, netlist
+from circuitvlm.circuit import generate, netlist
+from circuitvlm.circuit.generate import grid
 from circuitvlm.circuit.graph import Circuit, Device
-from circuitvlm.circuit.symbolic import TooLargeError, TransferFunction, transfer_function
-from circuitvlm.circuit.verdict import Verdict
+from circuitvlm.circuit.judge.verdict import Verdict
+from circuitvlm.circuit.solve.symbolic import TooLargeError, TransferFunction, transfer_function
 
 SEED = 20
 COMPONENTS = (3, 8)

@@ -22,7 +22,7 @@ from circuitvlm.report.grade import Grades, grade
 from circuitvlm.report.significance import paired
 from circuitvlm.report.table import comparison, percent
 from circuitvlm.training.assemble import Run, trained_run
-from circuitvlm.training.data_module import Questions
+from circuitvlm.training.batches.data_module import Questions
 
 RUN, SOFTMAX = "frozen LLM", "linear softmax"
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)

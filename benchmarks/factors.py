@@ -1,8 +1,8 @@
 """What do the factors of a circuit's polynomial cost, ours and SymPy's? Run as `python benchmarks/factors.py`.
 
 The numerators and denominators of generated circuits' transfer functions, which are determinants with what they share
-divided out: each is factored by classes of symbols (`circuit/_factors.py`) and by `sympy.factor`, in turn, in one run.
-Factors that differ end in exit 1.
+divided out: each is factored by classes of symbols (`circuit/solve/factors.py`) and by `sympy.factor`, in turn, in one
+run. Factors that differ end in exit 1.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from _pairs import COMPONENTS, asked
 from rich.console import Console
 from sympy import Expr, Mul, Poly
 
-from circuitvlm.circuit._factors import factored
+from circuitvlm.circuit.solve.factors import factored
 
 CIRCUITS = 100
 TURNS = 3

@@ -16,10 +16,11 @@ import numpy as np
 from _figures import Estimate, estimate, ground, seconds, table, within
 from rich.console import Console
 
-from circuitvlm.circuit import draw, grid, netlist, question
+from circuitvlm.circuit import draw, netlist
+from circuitvlm.circuit.generate import grid, question
 from circuitvlm.circuit.graph import Circuit
-from circuitvlm.circuit.numeric import SingularCircuitError
-from circuitvlm.circuit.symbolic import TooLargeError, transfer_function
+from circuitvlm.circuit.solve.numeric import SingularCircuitError
+from circuitvlm.circuit.solve.symbolic import TooLargeError, transfer_function
 from circuitvlm.runtime import worker
 
 Form = Literal["symbolic", "numeric"]

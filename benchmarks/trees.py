@@ -19,8 +19,8 @@ import zss
 from _figures import Estimate, estimate, ground, seconds, table, times, within
 from rich.console import Console
 
-from circuitvlm.metric._json_distance import ITEM, ROOT
-from circuitvlm.metric._json_fields import Fields, normalise, paths
+from circuitvlm.metric._fields.distance import ITEM, ROOT
+from circuitvlm.metric._fields.fields import Fields, normalise, paths
 from circuitvlm.metric.field_f1 import FieldF1
 from circuitvlm.metric.item_f1 import ItemF1
 from circuitvlm.metric.json_tree import JsonTree

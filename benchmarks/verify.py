@@ -22,7 +22,7 @@ from _judges import LATE, Answer, Worker
 from _pairs import COMPONENTS, Asked, Pair, asked, pairs
 from rich.console import Console
 
-from circuitvlm.circuit.verdict import Verdict, equal_expressions
+from circuitvlm.circuit.judge.verdict import Verdict, equal_expressions
 
 CIRCUITS = 20
 BUDGET_S = 130.0

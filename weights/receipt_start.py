@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Regex, Tokenizer, pre_tokenizers
 
-from circuitvlm.data._receipt_words import ADDED, NOTES, WARES
+from circuitvlm.data.receipts.words import ADDED, NOTES, WARES
 
 BASE = Path(__file__).parent / "circuit-tiny"
 EMBEDDING = "model.embed_tokens.weight"

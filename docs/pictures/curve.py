@@ -11,7 +11,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from circuitvlm.runtime.folder import read_config
+from circuitvlm.runtime.folders.run_folder import read_config
 
 SHARES = {"validate/netlist/topology": "topology", "validate/netlist/values": "values"}
 

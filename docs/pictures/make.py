@@ -16,7 +16,7 @@ from PIL import Image
 
 from circuitvlm.circuit import draw
 from circuitvlm.circuit.netlist import parse
-from circuitvlm.circuit.numeric import solve
+from circuitvlm.circuit.solve.numeric import solve
 from circuitvlm.report.grade import Grades, Item
 from circuitvlm.training.assemble import trained_run
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig, CLIPVisionModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from circuitvlm.adapter._mixture_layer import MixtureLayer
 from circuitvlm.adapter.mixture_of_modality import MixtureOfModality
-from circuitvlm.runtime.allow import instantiate
+from circuitvlm.adapter.mixture_of_modality.layer import MixtureLayer
+from circuitvlm.runtime.config.allow_list import instantiate
 from tests.contract import rooms
 
 SMALL = {

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig, CLIPVisionModel, LlamaConfig, LlamaModel
 
-from circuitvlm.adapter._mixture_config import MixtureConfig
-from circuitvlm.adapter._mixture_layer import Mixture, MixtureLayer, Told
+from circuitvlm.adapter.mixture_of_modality.config import MixtureConfig
+from circuitvlm.adapter.mixture_of_modality.layer import Mixture, MixtureLayer, Told
 from tests.adapter.mixture_nets import Place, adapter, shaken, trained
 
 WIDTH, RANK, GROUPS, SCALE, TEMPERATURE = 8, 4, 2, 0.7, 3.0

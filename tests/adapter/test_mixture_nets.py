@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from circuitvlm.adapter._mixture_layer import MixtureLayer
+from circuitvlm.adapter.mixture_of_modality.layer import MixtureLayer
 from circuitvlm.core.contract import Routed
-from circuitvlm.runtime.allow import instantiate
-from circuitvlm.training.net import Net
+from circuitvlm.runtime.config.allow_list import instantiate
+from circuitvlm.training.network import Net
 from tests.adapter.mixture_nets import (
     BOTH,
     LLM,

@@ -13,8 +13,8 @@ from peft import PeftConfig, PeftModel
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING, PEFT_TYPE_TO_PREFIX_MAPPING, PEFT_TYPE_TO_TUNER_MAPPING
 from torch import Tensor
 
-from circuitvlm.adapter._mixture_config import KIND, MixtureConfig
-from circuitvlm.adapter._mixture_model import MixtureModel, register
+from circuitvlm.adapter.mixture_of_modality.config import KIND, MixtureConfig
+from circuitvlm.adapter.mixture_of_modality.tuner import MixtureModel, register
 from tests.adapter.mixture_nets import BOTH, LLM, Pair, adapter, attached, layers, llama, pixels, shaken, trained
 
 TOKENS = torch.tensor([[3, 4, 5, 6], [7, 8, 9, 10]])

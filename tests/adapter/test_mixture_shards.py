@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor, distributed
 from torch.distributed.device_mesh import init_device_mesh
 
-from circuitvlm.training.net import Net
-from circuitvlm.training.shard import shard
+from circuitvlm.training.network import Net
+from circuitvlm.training.strategy.shard import shard
 from tests.adapter.mixture_nets import adapter, shaken, trained
 from tests.contract import desk as desks
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuitvlm.circuit import generate, grid, netlist
-from circuitvlm.circuit.behaviour import same_behaviour
+from circuitvlm.circuit import generate, netlist
+from circuitvlm.circuit.generate import grid
 from circuitvlm.circuit.graph import GROUND, SYMMETRIC, Circuit, Device
+from circuitvlm.circuit.judge.behaviour import same_behaviour
 from tests.within import within
 
 

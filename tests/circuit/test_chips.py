@@ -3,7 +3,7 @@
 import pytest
 
 from circuitvlm.circuit import netlist
-from circuitvlm.circuit.equivalence import Comparison, compare
+from circuitvlm.circuit.judge.equivalence import Comparison, compare
 
 OTA = """.subckt mirror a b ss w=1u
 .param len=0.18u

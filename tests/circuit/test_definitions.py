@@ -10,10 +10,11 @@ import sympy
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from circuitvlm.circuit import _field, netlist
-from circuitvlm.circuit._mathdefinitions import definition
-from circuitvlm.circuit.expression import Expression, ExpressionError, parse
-from circuitvlm.circuit.verdict import Verdict, equal_expressions, matches_circuit
+from circuitvlm.circuit import netlist
+from circuitvlm.circuit.formula.definitions import definition
+from circuitvlm.circuit.formula.expression import Expression, ExpressionError, parse
+from circuitvlm.circuit.judge import field
+from circuitvlm.circuit.judge.verdict import Verdict, equal_expressions, matches_circuit
 from tests.within import within
 
 LOW_PASS = ("1/(1+s*tau)", "tau=R*C")
@@ -352,12 +353,12 @@ def test_a_chain_of_definitions_in_any_order_has_the_value_that_it_has_by_hand(d
     said = data.draw(st.permutations([*said, f"{names[-1]} = C1"]))
     separator = data.draw(st.sampled_from([", ", " and ", "; ", "\n- "]))
     text = f"H(s) = 3*k0, where {separator.join(said)}"
-    at = _field.point(0)
+    at = field.point(0)
     value = at("C1")
     for link in reversed(chosen):
         try:
-            value = _field.evaluate(parse(link.format("x"), ["x", "R1", "C1"]), _field.point(0, {"x": value}))
+            value = field.evaluate(parse(link.format("x"), ["x", "R1", "C1"]), field.point(0, {"x": value}))
         except ZeroDivisionError:
             reject()
     made: Expression = parse(text, ["R1", "C1"])
-    assert _field.evaluate(made, at) == 3 * value % _field.PRIME
+    assert field.evaluate(made, at) == 3 * value % field.PRIME

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from circuitvlm.circuit import draw, generate
-from circuitvlm.circuit._labels import Rect, label_lines
-from circuitvlm.circuit._sketch import SMALLER, sketch
+from circuitvlm.circuit.draw import draw as draw_module
+from circuitvlm.circuit.draw.labels import Rect, label_lines
+from circuitvlm.circuit.draw.layout import Mark, nets, nets_of, place
+from circuitvlm.circuit.draw.plain.sketch import SMALLER, sketch
 from circuitvlm.circuit.graph import PIN_NAMES, Circuit, Device
-from circuitvlm.circuit.layout import Mark, nets, nets_of, place
 from circuitvlm.circuit.netlist import parse
 
 STYLES = tuple(name for name, style in draw.STYLES.items() if style.look == "schemdraw")
@@ -68,7 +69,7 @@ def test_a_generated_circuit_is_placed_anew_with_its_own_connections() -> None:
 def test_labels_touch_nothing(style: str) -> None:
     for i in range(200):
         item = generate.item(8, i, components=(3, 8))
-        page = draw._sketch(item.circuit, item.placement, style=style, width=224, height=168, seed=i, marks=())
+        page = draw_module._sketch(item.circuit, item.placement, style=style, width=224, height=168, seed=i, marks=())
         labels = [line.rect(page.style) for line in page.labels]
         if draw.crowding(item.circuit, item.placement, style=style, width=224, height=168, seed=i) < 1:
             ink = page.taken[: len(page.taken) - len(labels)] if not page.style.nodes else page.taken

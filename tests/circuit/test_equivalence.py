@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuitvlm.circuit import netlist
-from circuitvlm.circuit.equivalence import compare, same_devices, topology_key
 from circuitvlm.circuit.graph import GROUND, SYMMETRIC, Circuit, Device
+from circuitvlm.circuit.judge.equivalence import compare, same_devices, topology_key
 from tests.within import within
 
 VALUES = (1.0, 10.0, 4700.0)
@@ -287,7 +287,7 @@ def test_what_is_too_large_is_given_up_and_says_so() -> None:
 def test_the_key_is_the_same_in_another_process() -> None:
     text = "V1 1 0 5\nR1 1 2 1k\nQ1 2 1 0 N\nF1 1 0 V1 2"
     code = (
-        "from circuitvlm.circuit import netlist, equivalence as e;"
+        "from circuitvlm.circuit import netlist; from circuitvlm.circuit.judge import equivalence as e;"
         f"print(e.topology_key(netlist.parse({text!r})), end='')"
     )
     other = {**os.environ, "PYTHONHASHSEED": "7"}

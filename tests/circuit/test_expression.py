@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuitvlm.circuit import _field
-from circuitvlm.circuit.expression import MAX_CHARACTERS, Expression, ExpressionError, canonical, parse
+from circuitvlm.circuit.formula.expression import MAX_CHARACTERS, Expression, ExpressionError, canonical, parse
+from circuitvlm.circuit.judge import field
 from tests.within import within
 
 SAME = [
@@ -155,8 +155,8 @@ SAME = [
 def test_a_spelling_is_read_as_the_plain_formula(text: str, plain: str) -> None:
     words = re.findall(r"[A-Za-z]\w*", plain)  # in the plain spelling every word is one symbol
     for turn in range(3):
-        at = _field.point(turn)
-        assert _field.evaluate(parse(text), at) == _field.evaluate(parse(plain, {*words} - {"jw", "j", "w"}), at)
+        at = field.point(turn)
+        assert field.evaluate(parse(text), at) == field.evaluate(parse(plain, {*words} - {"jw", "j", "w"}), at)
 
 
 @pytest.mark.parametrize(
@@ -180,8 +180,8 @@ def test_a_spelling_is_read_as_the_plain_formula(text: str, plain: str) -> None:
     ],
 )
 def test_known_symbols_decide_how_letters_are_cut(text: str, symbols: list[str], plain: str) -> None:
-    at = _field.point(0)
-    assert _field.evaluate(parse(text, symbols), at) == _field.evaluate(parse(plain, [*symbols, "s"]), at)
+    at = field.point(0)
+    assert field.evaluate(parse(text, symbols), at) == field.evaluate(parse(plain, [*symbols, "s"]), at)
 
 
 @pytest.mark.parametrize("spelling", ["R1", "R_1", "R_{1}", r"R_{\text{1}}", "R₁", r"R_\mathrm{1}"])
@@ -313,14 +313,14 @@ def latex(node: Expression) -> str:
 @settings(max_examples=300, deadline=None)
 @given(trees())
 def test_a_printed_formula_is_read_back(tree: Expression) -> None:
-    at = _field.point(1)
+    at = field.point(1)
     try:
-        value = _field.evaluate(tree, at)
+        value = field.evaluate(tree, at)
     except ZeroDivisionError:
         return
     for text in (plain(tree), latex(tree), f"H(s) = {latex(tree)}", f"${latex(tree)}$"):
-        assert _field.evaluate(parse(text), at) == value
-        assert _field.evaluate(parse(text, NAMES), at) == value
+        assert field.evaluate(parse(text), at) == value
+        assert field.evaluate(parse(text, NAMES), at) == value
 
 
 @settings(max_examples=2000, deadline=None)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Poly, Symbol, symbols
 
-from circuitvlm.circuit._factors import factored
+from circuitvlm.circuit.solve.factors import factored
 
 S = Symbol("s")
 NAMES = symbols("C1 C2 L1 R1 R2 R3 x1 x2")

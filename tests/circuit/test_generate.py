@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from circuitvlm.circuit import generate, netlist
-from circuitvlm.circuit.equivalence import topology_key
+from circuitvlm.circuit.draw.layout import Placement, edge_symbol, nets, nets_of, reading_order
 from circuitvlm.circuit.generate import Item
 from circuitvlm.circuit.graph import GROUND, Circuit
-from circuitvlm.circuit.layout import Placement, edge_symbol, nets, nets_of, reading_order
-from circuitvlm.circuit.numeric import solve
+from circuitvlm.circuit.judge.equivalence import topology_key
+from circuitvlm.circuit.solve.numeric import solve
 
 
 @pytest.fixture(scope="module")

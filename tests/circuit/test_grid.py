@@ -18,18 +18,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from circuitvlm.circuit import _grid_notes as notes
-from circuitvlm.circuit import draw, grid, netlist
-from circuitvlm.circuit._grid_notes import Spot
-from circuitvlm.circuit._grid_page import scale
-from circuitvlm.circuit._grid_place import on_grid
-from circuitvlm.circuit._labels import Rect
-from circuitvlm.circuit.equivalence import topology_key
-from circuitvlm.circuit.generate import Item
+from circuitvlm.circuit import draw, netlist
+from circuitvlm.circuit.draw import draw as draw_module
+from circuitvlm.circuit.draw.circuitikz import notes
+from circuitvlm.circuit.draw.circuitikz.notes import Spot
+from circuitvlm.circuit.draw.circuitikz.page import scale
+from circuitvlm.circuit.draw.circuitikz.place import on_grid
+from circuitvlm.circuit.draw.labels import Rect
+from circuitvlm.circuit.draw.layout import Mark, Placement, nets, nets_of, reading_order
+from circuitvlm.circuit.generate import Item, grid
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
-from circuitvlm.circuit.layout import Mark, Placement, nets, nets_of, reading_order
+from circuitvlm.circuit.judge.equivalence import topology_key
 from circuitvlm.circuit.netlist import parse
-from circuitvlm.circuit.numeric import solve
+from circuitvlm.circuit.solve.numeric import solve
 
 Form = Literal["symbolic", "numeric"]
 FORMS: tuple[Form, ...] = ("symbolic", "numeric")
@@ -64,7 +65,7 @@ def test_an_item_is_the_same_alone_and_in_any_order(form: Form) -> None:
 
 def test_an_item_and_its_picture_are_the_same_in_another_process() -> None:
     code = (
-        "import hashlib; from circuitvlm.circuit import draw, grid;"
+        "import hashlib; from circuitvlm.circuit import draw; from circuitvlm.circuit.generate import grid;"
         "i = grid.item(3, 9, components=(9, 9), form='symbolic');"
         "png = draw.image(i.circuit, i.placement, style='circuitsense', seed=5);"
         "print(repr(i), hashlib.sha256(png).hexdigest())"
@@ -248,7 +249,9 @@ def shared(a: Rect, b: Rect) -> float:
 def test_labels_touch_nothing(items: list[Item]) -> None:
     legible = 0
     for i, item in enumerate(items):
-        page = draw._sketch(item.circuit, item.placement, style="circuitsense", width=448, height=336, seed=i, marks=())
+        page = draw_module._sketch(
+            item.circuit, item.placement, style="circuitsense", width=448, height=336, seed=i, marks=()
+        )
         if page.touched < 1:
             legible += 1
             ink = page.taken[: -len(page.captions)]

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuitvlm.circuit import expression, netlist, probe, quantity
-from circuitvlm.circuit.answer import read_executable
-from circuitvlm.circuit.verdict import Verdict, equal_expressions
+from circuitvlm.circuit import netlist, quantity
+from circuitvlm.circuit.formula import expression
+from circuitvlm.circuit.judge.answer import read_executable
+from circuitvlm.circuit.judge.verdict import Verdict, equal_expressions
+from circuitvlm.circuit.solve import probe
 from tests.within import within
 
 PAYLOADS = (
@@ -76,7 +78,9 @@ def test_ten_megabytes_of_brackets_are_refused_at_once() -> None:
 def test_no_reader_loads_what_could_run_a_model_text() -> None:
     """The readers of text work without SymPy, whose own reader executes what it is given."""
     code = (
-        "import sys; from circuitvlm.circuit import expression, netlist, quantity, verdict;"
+        "import sys; from circuitvlm.circuit import netlist, quantity;"
+        "from circuitvlm.circuit.formula import expression;"
+        "from circuitvlm.circuit.judge import verdict;"
         "verdict.equal_expressions('R1/(R1+R2)', 'R2'); sys.exit('sympy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuitvlm.circuit import netlist
-from circuitvlm.circuit.equivalence import compare
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
+from circuitvlm.circuit.judge.equivalence import compare
 from tests.within import within
 
 # Texts by name, each with the canonical form it must be read as, nodes renumbered.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from circuitvlm.circuit import netlist
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
-from circuitvlm.circuit.numeric import SingularCircuitError, UnsolvableDeviceError, solve
+from circuitvlm.circuit.solve.numeric import SingularCircuitError, UnsolvableDeviceError, solve
 
 FREQUENCIES = (0.0, 50.0, 12_345.0)
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuitvlm.circuit import generate, netlist
-from circuitvlm.circuit.numeric import SingularCircuitError, solve
-from circuitvlm.circuit.probe import Probe, ProbeError, measure, parse, probes_of, write
+from circuitvlm.circuit.solve.numeric import SingularCircuitError, solve
+from circuitvlm.circuit.solve.probe import Probe, ProbeError, measure, parse, probes_of, write
 
 BRIDGE = netlist.parse("V1 in 0 10\nVI1 in a 0\nR1 a b 1k\nR2 b 0 3k\nC1 b 0 1u")
 

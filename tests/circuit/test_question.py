@@ -7,11 +7,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from circuitvlm.circuit import draw, generate, grid, netlist, quantity
+from circuitvlm.circuit import draw, generate, netlist, quantity
+from circuitvlm.circuit.generate import grid
+from circuitvlm.circuit.generate.question import LETTERS, NONE_OF_THEM, Question, questions
 from circuitvlm.circuit.graph import Circuit
-from circuitvlm.circuit.probe import measure, parse
-from circuitvlm.circuit.question import LETTERS, NONE_OF_THEM, Question, questions
-from circuitvlm.circuit.verdict import Verdict, matches_circuit
+from circuitvlm.circuit.judge.verdict import Verdict, matches_circuit
+from circuitvlm.circuit.solve.probe import measure, parse
 
 KINDS = ("measurement", "transfer_function", "impedance", "perception", "choice")
 

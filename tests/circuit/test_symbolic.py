@@ -9,9 +9,9 @@ import pytest
 import sympy
 
 from circuitvlm.circuit import netlist
-from circuitvlm.circuit.numeric import SingularCircuitError, solve, sweep
-from circuitvlm.circuit.symbolic import TooLargeError, node_equations, transfer_function
-from circuitvlm.circuit.verdict import Verdict, equal_expressions, matches_circuit
+from circuitvlm.circuit.judge.verdict import Verdict, equal_expressions, matches_circuit
+from circuitvlm.circuit.solve.numeric import SingularCircuitError, solve, sweep
+from circuitvlm.circuit.solve.symbolic import TooLargeError, node_equations, transfer_function
 from tests.within import within
 
 TEXTBOOK = [

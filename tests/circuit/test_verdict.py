@@ -11,13 +11,14 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuitvlm.circuit import generate, netlist, numeric
+from circuitvlm.circuit import generate, netlist
 from circuitvlm.circuit.dialect import is_lcapy, to_spice
 from circuitvlm.circuit.graph import Circuit
-from circuitvlm.circuit.numeric import SingularCircuitError, UnsolvableDeviceError
-from circuitvlm.circuit.probe import parse as probe
-from circuitvlm.circuit.symbolic import transfer_function
-from circuitvlm.circuit.verdict import Verdict, equal_expressions, matches_circuit, matches_unknown
+from circuitvlm.circuit.judge.verdict import Verdict, equal_expressions, matches_circuit, matches_unknown
+from circuitvlm.circuit.solve import numeric
+from circuitvlm.circuit.solve.numeric import SingularCircuitError, UnsolvableDeviceError
+from circuitvlm.circuit.solve.probe import parse as probe
+from circuitvlm.circuit.solve.symbolic import transfer_function
 from tests.within import within
 
 EQUAL, OPPOSITE, DIFFERENT, UNREADABLE = "equal", "opposite sign", "different", "unreadable"

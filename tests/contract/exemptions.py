@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from circuitvlm.runtime.allow import DOORS, door_files
+from circuitvlm.runtime.config.allow_list import DOORS, door_files
 
 HERE = Path(__file__).parent
 log = logging.getLogger("exemptions")

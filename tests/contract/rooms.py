@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from circuitvlm.runtime.allow import TARGET, instantiate
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.allow_list import TARGET, instantiate
+from circuitvlm.runtime.config.compose import compose
 
 ROOT = Path(__file__).parents[2]
 CONF, FIXTURES = ROOT / "conf", ROOT / "tests" / "fixtures"

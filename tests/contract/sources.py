@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from circuitvlm.core.record import Example
-from circuitvlm.runtime.allow import instantiate
+from circuitvlm.runtime.config.allow_list import instantiate
 from tests.contract import rooms
 
 

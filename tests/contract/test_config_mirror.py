@@ -18,9 +18,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from circuitvlm.runtime.allow import DOORS, EXTRAS
-from circuitvlm.runtime.check import ConfigError, check, check_evaluation
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.allow_list import DOORS, EXTRAS, exported_names
+from circuitvlm.runtime.config.check import ConfigError, check, check_evaluation
+from circuitvlm.runtime.config.compose import compose
 from tests.contract.rooms import targets
 
 ROOT = Path(__file__).parents[2]
@@ -51,9 +51,11 @@ def choices(conf: Path, group: str) -> list[str]:
 
 
 def doors(src: Path, room: str) -> list[str]:
-    """The files of a room that are doors: those without an underscore."""
+    """The modules of a room that are doors: those without an underscore, and sub-packages that export a name."""
     folder = src / "/".join(DOORS[room].split(".")[1:])
-    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+    modules = [path.stem for path in folder.glob("*.py")]
+    packages = [init.parent.name for init in folder.glob("*/__init__.py") if exported_names(init.read_text())]
+    return sorted(name for name in (*modules, *packages) if not name.startswith("_"))
 
 
 def composed(conf: Path, overrides: list[str]) -> DictConfig:

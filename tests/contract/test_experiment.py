@@ -14,11 +14,11 @@ from lightning import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.core.tensor import Batch
-from circuitvlm.runtime import folder as folders
-from circuitvlm.runtime.check import check
-from circuitvlm.runtime.compose import compose
-from circuitvlm.training import saved
+from circuitvlm.runtime.config.check import check
+from circuitvlm.runtime.config.compose import compose
+from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.training.assemble import Run
+from circuitvlm.training.checkpoint import saved
 from tests.contract import rooms
 
 CHANGED = (

@@ -46,18 +46,18 @@ def copy(tmp_path: Path) -> Path:
 def test_imports_go_down_the_floors_only() -> None:
     done = lint(ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "The floors of the house KEPT" in done.stdout
+    assert "Layers of the package KEPT" in done.stdout
 
 
 WRONG = [
-    ("core/wrong.py", "import circuitvlm.circuit", "The floors of the house BROKEN"),
-    ("metric/wrong.py", "import circuitvlm.task", "The floors of the house BROKEN"),
-    ("schedule/wrong.py", "def f() -> None:\n    import circuitvlm.training", "The floors of the house BROKEN"),
-    ("runtime/wrong.py", "from circuitvlm.data import __doc__", "The floors of the house BROKEN"),
+    ("core/wrong.py", "import circuitvlm.circuit", "Layers of the package BROKEN"),
+    ("metric/wrong.py", "import circuitvlm.task", "Layers of the package BROKEN"),
+    ("schedule/wrong.py", "def f() -> None:\n    import circuitvlm.training", "Layers of the package BROKEN"),
+    ("runtime/wrong.py", "from circuitvlm.data import __doc__", "Layers of the package BROKEN"),
     ("brandnew/__init__.py", "", "circuitvlm.brandnew"),
-    ("circuit/wrong.py", "import torch", "No torch in the plain rooms BROKEN"),
-    ("task/wrong.py", "import circuitvlm.core.wrong", "No torch in the plain rooms BROKEN"),
-    ("model/wrong.py", "import hydra", "Hydra stays out of the parts BROKEN"),
+    ("circuit/wrong.py", "import torch", "No torch below the parts BROKEN"),
+    ("task/wrong.py", "import circuitvlm.core.wrong", "No torch below the parts BROKEN"),
+    ("model/wrong.py", "import hydra", "Hydra only in runtime and training BROKEN"),
 ]
 
 
@@ -87,5 +87,5 @@ def test_a_heavy_import_is_noticed(copy: Path) -> None:
 
 def test_the_contracts_name_every_plain_room() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    listed = text.partition('name = "No torch in the plain rooms"')[2].partition("forbidden_modules")[0]
+    listed = text.partition('name = "No torch below the parts"')[2].partition("forbidden_modules")[0]
     assert [room for room in PLAIN if f'"circuitvlm.{room}"' not in listed] == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from circuitvlm.core.record import Score
-from circuitvlm.runtime.allow import instantiate
+from circuitvlm.runtime.config.allow_list import instantiate
 from tests.contract import rooms
 from tests.contract.sources import GARBAGE, fitting, tasks
 

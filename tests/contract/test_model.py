@@ -19,7 +19,7 @@ from transformers import AutoImageProcessor
 
 from circuitvlm.core.record import Dialogue, Picture
 from circuitvlm.core.tensor import IGNORE, IMAGE, Encoded
-from circuitvlm.runtime.allow import instantiate
+from circuitvlm.runtime.config.allow_list import instantiate
 from tests.contract import rooms
 from tests.contract.desk import Desk, alone, built, logits, longer, losses, standin, together, train
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from circuitvlm.training.groups import groups
+from circuitvlm.training.parameter_groups import groups
 from tests.contract import rooms
 
 Make = Callable[..., Optimizer]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from circuitvlm.core.record import Dialogue, Example, Score, Turn
-from circuitvlm.runtime.allow import instantiate
+from circuitvlm.runtime.config.allow_list import instantiate
 from tests.contract import rooms
 from tests.contract.sources import GARBAGE, fitting
 from tests.within import within

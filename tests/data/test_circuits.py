@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from circuitvlm.circuit import netlist
-from circuitvlm.circuit.equivalence import topology_key
-from circuitvlm.data import _chunks, circuits
-from circuitvlm.data._drawn import share_of
+from circuitvlm.circuit.judge.equivalence import topology_key
+from circuitvlm.data import circuits
+from circuitvlm.data._reading import chunks
 from circuitvlm.data.circuits import Circuits
+from circuitvlm.data.circuits.drawings import share_of
 
 
 def source(cache: Path, *, seed: int = 0, workers: int = 0, **splits: dict[str, Any]) -> Circuits:
@@ -77,7 +78,7 @@ def test_styles_come_as_often_as_they_are_named(cache: Path) -> None:
 
 def test_workers_make_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = source(tmp_path / "a", train=split(8)).examples("train")
-    monkeypatch.setattr(_chunks, "CHUNK", 4)
+    monkeypatch.setattr(chunks, "CHUNK", 4)
     chunked = source(tmp_path / "b", workers=2, train=split(8)).examples("train")
     assert len(chunked) == 8
     for a, b in zip(alone, chunked, strict=True):
@@ -91,7 +92,7 @@ def test_single_parts_are_small_pictures(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_chunks, "CHUNK", 5)
+    monkeypatch.setattr(chunks, "CHUNK", 5)
     source(tmp_path / "whole", train=split(15)).examples("train")
     made = circuits._make
 
@@ -106,7 +107,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pyte
         source(tmp_path / "killed", train=split(15)).examples("train")
     folder = next((tmp_path / "killed").iterdir())
     assert len(list((folder / "images").iterdir())) == 2
-    assert not (folder / _chunks.ITEMS).is_file()
+    assert not (folder / chunks.ITEMS).is_file()
     calls: list[int] = []
 
     def counting(settings: circuits.Split, index: int) -> Any:
@@ -140,7 +141,7 @@ def test_settings_decide_the_folder(tmp_path: Path) -> None:
 
 
 def test_too_many_of_a_kind_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_chunks, "ROUNDS", 2)
+    monkeypatch.setattr(chunks, "ROUNDS", 2)
     monkeypatch.setattr(circuits, "_distinct", lambda rows: list(rows)[:1])
     with pytest.raises(ValueError, match="wanted 3 distinct items"):
         source(tmp_path, train=split(3)).examples("train")

@@ -20,22 +20,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from circuitvlm.circuit import generate, netlist, numeric, quantity, verdict
+from circuitvlm.circuit import generate, netlist, quantity
 from circuitvlm.circuit.dialect import to_spice
 from circuitvlm.circuit.graph import Circuit
+from circuitvlm.circuit.judge import verdict
+from circuitvlm.circuit.solve import numeric
 from circuitvlm.core.record import Example
-from circuitvlm.data import _circuitsense_files as files
-from circuitvlm.data import _circuitsense_images as images
-from circuitvlm.data import _circuitsense_kinds as kinds
-from circuitvlm.data._circuitsense_audit import SPLITS, audit
-from circuitvlm.data._circuitsense_draft import PARTS, Draft
-from circuitvlm.data._circuitsense_examples import circuit_of, key_of, without_probes
-from circuitvlm.data._circuitsense_files import DataFileError, UnusableError
-from circuitvlm.data._circuitsense_folders import items
-from circuitvlm.data._circuitsense_write import Measurement, Written, write
-from circuitvlm.data.circuitsense import CircuitSense, share_of
-from circuitvlm.runtime import fetch
-from circuitvlm.runtime.fetch import FetchError
+from circuitvlm.data._reading import files, images
+from circuitvlm.data._reading.files import DataFileError, UnusableError
+from circuitvlm.data.circuitsense import CircuitSense, kinds, share_of
+from circuitvlm.data.circuitsense.audit import SPLITS, audit
+from circuitvlm.data.circuitsense.draft import PARTS, Draft
+from circuitvlm.data.circuitsense.examples import circuit_of, key_of, without_probes
+from circuitvlm.data.circuitsense.folders import items
+from circuitvlm.data.circuitsense.writer import Measurement, Written, write
+from circuitvlm.runtime import hub
+from circuitvlm.runtime.hub import FetchError
 from tests.within import within
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "circuitsense"
@@ -595,8 +595,8 @@ class Hub:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, online: bool = True) -> None:
         self.online, self.calls = online, list[list[str]]()
         self.files = [path.relative_to(FIXTURE).as_posix() for path in FIXTURE.rglob("*") if path.is_file()]
-        monkeypatch.setattr(fetch, "HfApi", lambda: self)
-        monkeypatch.setattr(fetch, "snapshot_download", self.download)
+        monkeypatch.setattr(hub, "HfApi", lambda: self)
+        monkeypatch.setattr(hub, "snapshot_download", self.download)
 
     @property
     def sha(self) -> str:
@@ -648,7 +648,7 @@ def test_without_a_network_the_command_is_named(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(FetchError, match=r"ConnectionError.*hf download someone/Some.Set --repo-type dataset"):
         source("someone/Some.Set", tmp_path).examples("train")
     hub.online = True
-    monkeypatch.setattr(fetch, "snapshot_download", lambda *_, **__: None)
+    monkeypatch.setattr(hub, "snapshot_download", lambda *_, **__: None)
     with pytest.raises(FetchError, match=r"files did not come.*run again"):
         source("someone/Some.Set", tmp_path).examples("train")
 
@@ -661,7 +661,7 @@ def test_patterns_cover_the_missing_files_and_no_other(data: st.DataObject) -> N
     every = data.draw(st.lists(paths, unique=True, min_size=1, max_size=12))
     every = [path for path in every if not any(other.startswith(f"{path}/") for other in every)]
     missing = set(data.draw(st.lists(st.sampled_from(every), min_size=1)))
-    patterns = list(fetch._patterns(every, missing))
+    patterns = list(hub._patterns(every, missing))
     assert set(filter_repo_objects(every, allow_patterns=patterns)) == missing
 
 
@@ -669,7 +669,7 @@ def test_patterns_cover_the_missing_files_and_no_other(data: st.DataObject) -> N
 def test_what_is_no_name_never_reaches_the_hub(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Hub(monkeypatch)
     with pytest.raises((DataFileError, FetchError), match=r"wanted .*owner/name"):
-        source(name, tmp_path).examples("train") if not Path(name).is_dir() else fetch.dataset(
+        source(name, tmp_path).examples("train") if not Path(name).is_dir() else hub.dataset(
             name, revision="main", cache=tmp_path
         )
 

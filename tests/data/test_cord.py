@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 from circuitvlm.data import cord
-from circuitvlm.data._circuitsense_files import DataFileError
-from circuitvlm.data._cord_files import part_of
-from circuitvlm.data._cord_truth import from_lines
+from circuitvlm.data._reading.files import DataFileError
 from circuitvlm.data.cord import Cord
-from circuitvlm.runtime.fetch import Snapshot
+from circuitvlm.data.cord.files import part_of
+from circuitvlm.data.cord.truth import from_lines
+from circuitvlm.runtime.hub import Snapshot
 from tests.within import within
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "cord"

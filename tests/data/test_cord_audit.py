@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from circuitvlm.data._circuitsense_files import DataFileError
-from circuitvlm.data._cord_audit import audit, is_cord
+from circuitvlm.data._reading.files import DataFileError
+from circuitvlm.data.cord.audit import audit, is_cord
 
 arrow, written = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "cord"

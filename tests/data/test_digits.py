@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from circuitvlm.data import _digits_idx as idx
-from circuitvlm.data._circuitsense_files import DataFileError
-from circuitvlm.data._digits_pool import dealt, splits_of
-from circuitvlm.data.digits import Digits, Mnist
+from circuitvlm.data._reading.files import DataFileError
+from circuitvlm.data.digits import Digits, Mnist, idx
+from circuitvlm.data.digits.pool import dealt, splits_of
 from tests.fixtures.digits.make import idx as written
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "digits"

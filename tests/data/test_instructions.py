@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from circuitvlm.core.record import Example
-from circuitvlm.data._circuitsense_files import DataFileError
+from circuitvlm.data._reading.files import DataFileError
 from circuitvlm.data.instructions import Instructions
 from circuitvlm.task.instruct import Instruct
 

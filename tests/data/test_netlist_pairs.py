@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from circuitvlm.circuit import netlist
-from circuitvlm.circuit.equivalence import topology_key
-from circuitvlm.data._circuitsense_files import DataFileError
+from circuitvlm.circuit.judge.equivalence import topology_key
+from circuitvlm.data._reading.files import DataFileError
 from circuitvlm.data.netlist_pairs import NetlistPairs
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "netlist_pairs"

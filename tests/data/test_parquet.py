@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from circuitvlm.data import _parquet as parquet
-from circuitvlm.data._circuitsense_files import DataFileError
+from circuitvlm.data._reading import parquet
+from circuitvlm.data._reading.files import DataFileError
 
 arrow, written = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
 

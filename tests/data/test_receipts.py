@@ -21,12 +21,10 @@ from matplotlib import get_data_path
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from circuitvlm.data import _chunks
-from circuitvlm.data import _receipt_page as page
-from circuitvlm.data import _receipt_photo as photo
-from circuitvlm.data._receipt_layouts import LAYOUTS
-from circuitvlm.data._receipt_money import MONEY
-from circuitvlm.data.receipts import Drawn, Receipts, Split, drawn
+from circuitvlm.data._reading import chunks
+from circuitvlm.data.receipts import Drawn, Receipts, Split, drawn, page, photo
+from circuitvlm.data.receipts.layouts import LAYOUTS
+from circuitvlm.data.receipts.money import MONEY
 
 CONF = Path(__file__).parents[2] / "conf" / "data" / "receipts.yaml"
 CORD = {
@@ -289,7 +287,7 @@ def content(one: Receipts, name: str) -> list[Any]:
 
 def test_workers_make_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = content(source(tmp_path / "a", train=stated(6)), "train")
-    monkeypatch.setattr(_chunks, "CHUNK", 3)
+    monkeypatch.setattr(chunks, "CHUNK", 3)
     assert content(source(tmp_path / "b", workers=2, train=stated(6)), "train") == alone
     assert content(source(tmp_path / "c", seed=1, train=stated(6)), "train") != alone
     assert alone[0][2] == {"kind": "extract", "layout": alone[0][2]["layout"], "money": alone[0][2]["money"],

@@ -15,10 +15,9 @@ import pytest
 from PIL import Image
 
 from circuitvlm.circuit import netlist
-from circuitvlm.data import _science_facts as facts
-from circuitvlm.data._science_problem import LANGUAGE, NATURAL, SOCIAL, Problem, Template, problem
-from circuitvlm.data._science_write import TEMPLATES, Settings, drawing, problems_of, share_of
-from circuitvlm.data.science_circuits import ScienceCircuits
+from circuitvlm.data.science_circuits import ScienceCircuits, facts
+from circuitvlm.data.science_circuits.problem import LANGUAGE, NATURAL, SOCIAL, Problem, Template, problem
+from circuitvlm.data.science_circuits.writer import TEMPLATES, Settings, drawing, problems_of, share_of
 from circuitvlm.data.scienceqa import ScienceQA
 
 SETTINGS = Settings(seed=0, side=88, styles=("american",), templates="exam", counts={"train": 600, "test": 300})
@@ -308,7 +307,7 @@ def test_a_wrong_setting_is_refused_by_name(changed: dict[str, object], said: st
 
 def test_more_problems_than_there_are_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     template = next(t for t in ALL if t.name == "kind_of_word")
-    monkeypatch.setattr("circuitvlm.data._science_write.TEMPLATES", {"exam": (template,)})
-    monkeypatch.setattr("circuitvlm.data._science_write.ROUNDS", 2)
+    monkeypatch.setattr("circuitvlm.data.science_circuits.writer.TEMPLATES", {"exam": (template,)})
+    monkeypatch.setattr("circuitvlm.data.science_circuits.writer.ROUNDS", 2)
     with pytest.raises(ValueError, match="ask for fewer"):
         problems_of(replace(SETTINGS, counts={"train": 300}), "train")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from circuitvlm.data._circuitsense_files import DataFileError
+from circuitvlm.data._reading.files import DataFileError
 from circuitvlm.data.scienceqa import ScienceQA
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "scienceqa"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from circuitvlm.data._scienceqa_audit import audit, is_scienceqa
-from circuitvlm.serving.command import app
+from circuitvlm.data.scienceqa.audit import audit, is_scienceqa
+from circuitvlm.serving.cli.app import app
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "scienceqa"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from circuitvlm.runtime.allow import DOORS
+from circuitvlm.runtime.config.allow_list import DOORS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "adding.md"
@@ -20,9 +20,9 @@ FILE = re.compile(r"^<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", re.M | re.S)
 CHOSEN = """
 from pathlib import Path
 import circuitvlm
-from circuitvlm.runtime.allow import instantiate
-from circuitvlm.runtime.check import check
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.allow_list import instantiate
+from circuitvlm.runtime.config.check import check
+from circuitvlm.runtime.config.compose import compose
 
 here = Path.cwd()
 assert Path(circuitvlm.__file__).is_relative_to(here), circuitvlm.__file__

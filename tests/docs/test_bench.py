@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuitvlm.circuit.verdict import Verdict
+from circuitvlm.circuit.judge.verdict import Verdict
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 
 from circuitvlm.dropout.constant import Constant
 from circuitvlm.dropout.geometric import Geometric
-from circuitvlm.runtime.allow import instantiate
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.allow_list import instantiate
+from circuitvlm.runtime.config.compose import compose
 
 CONF = Path(__file__).parents[2] / "conf"
 STUDY = [  # conf/dropout/<name>, p_1, p_32 and the mean to three decimals: the table of the study's five arms

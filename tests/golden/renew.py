@@ -9,7 +9,7 @@ from unittest import mock
 
 from omegaconf import DictConfig, OmegaConf
 
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.compose import compose
 
 ROOT = Path(__file__).parents[2]
 log = logging.getLogger("golden")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from circuitvlm.metric import item_f1
-from circuitvlm.metric._json_fields import normalise, paths
+from circuitvlm.metric._fields.fields import normalise, paths
 from circuitvlm.metric.field_f1 import FieldF1
 from circuitvlm.metric.item_f1 import ItemF1
 from circuitvlm.metric.json_valid import JsonValid

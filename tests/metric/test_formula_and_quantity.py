@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from circuitvlm.circuit.answer import Executable, Truth
+from circuitvlm.circuit.judge.answer import Executable, Truth
 from circuitvlm.circuit.netlist import parse
-from circuitvlm.circuit.probe import parse as probe
+from circuitvlm.circuit.solve.probe import parse as probe
 from circuitvlm.metric.circuitsense import (
     CircuitSense,
     check_sympy_equivalence,

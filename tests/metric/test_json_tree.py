@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuitvlm.metric import _json_distance
-from circuitvlm.metric._json_distance import Tree, distance
-from circuitvlm.metric._json_fields import TooLargeError, normalise, paths
-from circuitvlm.metric._json_texts import distances
+from circuitvlm.metric._fields import distance as distance_module
+from circuitvlm.metric._fields.distance import Tree, distance
+from circuitvlm.metric._fields.fields import TooLargeError, normalise, paths
+from circuitvlm.metric._fields.texts import distances
 from circuitvlm.metric.json_tree import JsonTree
 from tests.within import within
 
@@ -173,7 +173,7 @@ def test_a_truth_that_is_larger_than_the_bounds_is_worth_nothing_and_says_so(mon
     said = {"menu": [*SHALLOW["menu"], A]}
     for bound in ("LETTERS", "NODES", "CELLS", "ROWS"):
         with monkeypatch.context() as patch:
-            patch.setattr(_json_distance, bound, 10)
+            patch.setattr(distance_module, bound, 10)
             found = JsonTree().score(said, SHALLOW)
             assert found.value == 0
             assert "more than 10" in found.why

@@ -27,9 +27,9 @@ from transformers import (
 
 from circuitvlm.core.record import Dialogue, Picture, Turn
 from circuitvlm.core.tensor import IGNORE, IMAGE
-from circuitvlm.model._idefics3_blank import SPECIAL, blank
-from circuitvlm.model._idefics3_codec import images
 from circuitvlm.model.idefics3 import KINDS, STANDIN_SHAPE, Idefics3
+from circuitvlm.model.idefics3.codec import images
+from circuitvlm.model.idefics3.untrained import SPECIAL, blank
 from tests.contract import desk
 
 HUBS = (

@@ -33,10 +33,10 @@ from transformers import (
 from circuitvlm.collate.padded import Padded
 from circuitvlm.core.record import Dialogue, Picture, Turn
 from circuitvlm.core.tensor import IGNORE, IMAGE
-from circuitvlm.model._lavin_blank import blank
-from circuitvlm.model._lavin_codec import images
-from circuitvlm.model._lavin_net import VisualPrefix, depths, joined
 from circuitvlm.model.lavin import STANDIN_SHAPE, Lavin
+from circuitvlm.model.lavin.codec import images
+from circuitvlm.model.lavin.network import VisualPrefix, depths, joined
+from circuitvlm.model.lavin.untrained import blank
 from tests.contract import desk, rooms
 
 LLAMA3 = (

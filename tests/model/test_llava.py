@@ -32,12 +32,12 @@ from transformers import (
 from circuitvlm.collate.padded import Padded
 from circuitvlm.core.record import Dialogue, Picture, Turn
 from circuitvlm.core.tensor import IGNORE, IMAGE
-from circuitvlm.model._llava_blank import blank
-from circuitvlm.model._llava_codec import images
-from circuitvlm.model._llava_eye import Eye
 from circuitvlm.model.llava import STANDIN_SHAPE, Llava, LlavaNext, read_only
-from circuitvlm.runtime.allow import instantiate
-from circuitvlm.runtime.compose import compose
+from circuitvlm.model.llava.codec import images
+from circuitvlm.model.llava.tiles import Eye
+from circuitvlm.model.llava.untrained import blank
+from circuitvlm.runtime.config.allow_list import instantiate
+from circuitvlm.runtime.config.compose import compose
 from tests.contract import desk, rooms
 
 KINDS = (Llava, LlavaNext)

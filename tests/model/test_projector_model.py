@@ -31,9 +31,9 @@ from transformers import (
 from circuitvlm.collate.padded import Padded
 from circuitvlm.core.record import Dialogue, Picture, Turn
 from circuitvlm.core.tensor import IGNORE, IMAGE
-from circuitvlm.model._projector_blank import blank
-from circuitvlm.model._projector_net import Encoder, pictures
 from circuitvlm.model.projector import STANDIN_SHAPE, Projector
+from circuitvlm.model.projector.network import Encoder, pictures
+from circuitvlm.model.projector.untrained import blank
 from tests.contract import desk, rooms
 from tests.within import within
 
@@ -347,7 +347,7 @@ def test_the_hub_is_asked_once_for_a_model_and_again_where_it_was_not_reached(
         return str(folder)
 
     folder = saved(tmp_path, "qwen2")
-    monkeypatch.setattr("circuitvlm.model._loading.snapshot_download", download)
+    monkeypatch.setattr("circuitvlm.model.base.loading.snapshot_download", download)
     model = made(tmp_path, shape=None, weights=f"nobody/{tmp_path.name}")
     with pytest.raises(FileNotFoundError, match="was not reached"):
         model.codec()

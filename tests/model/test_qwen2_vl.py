@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
 from circuitvlm.model.qwen2_vl import STANDIN_SHAPE, Qwen2VL
-from circuitvlm.runtime.allow import instantiate
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.allow_list import instantiate
+from circuitvlm.runtime.config.compose import compose
 from tests.contract import rooms
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -14,7 +14,7 @@ from circuitvlm.report.page import page_of_published
 from circuitvlm.report.published import CHANCE, HEADER, PublishedError, against, base_of, findings, read
 from circuitvlm.report.scienceqa import GROUPS
 from circuitvlm.report.significance import unpaired
-from circuitvlm.serving.command import app
+from circuitvlm.serving.cli.app import app
 
 SHIPPED = Path(__file__).parents[2] / "experiments" / "lavin_published.csv"
 HEAD = ",".join(HEADER)

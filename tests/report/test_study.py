@@ -21,8 +21,8 @@ from circuitvlm.report.page import page_of
 from circuitvlm.report.published import Published
 from circuitvlm.report.scienceqa import TEST_SIZES
 from circuitvlm.report.study import PLAIN, StudyError, gather
-from circuitvlm.runtime import folder as folders
-from circuitvlm.serving.command import app
+from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.serving.cli.app import app
 
 ITEMS = 300
 

@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from circuitvlm.report.grade import Grades, Item
 from circuitvlm.report.study import StudyError
-from circuitvlm.report.sweep import UNCHANGED, gather_sweep, number
-from circuitvlm.report.sweep_figure import _of_key, _of_metric, importance, parallel
-from circuitvlm.report.sweep_page import page_of_sweep
-from circuitvlm.runtime import folder as folders
-from circuitvlm.runtime.outcome import PRUNED, note_validated
-from circuitvlm.serving.command import app
+from circuitvlm.report.sweep.figure import _of_key, _of_metric, importance, parallel
+from circuitvlm.report.sweep.page import page_of_sweep
+from circuitvlm.report.sweep.results import UNCHANGED, gather_sweep, number
+from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.runtime.folders.outcome import PRUNED, note_validated
+from circuitvlm.serving.cli.app import app
 
 
 def write_trial(
@@ -119,7 +119,7 @@ def test_a_misused_sweep_report_is_told(runs: Path) -> None:
 
 def test_importance_finds_what_decided_and_is_silent_where_it_cannot_tell(runs: Path, tmp_path: Path) -> None:
     pytest.importorskip("optuna")
-    from circuitvlm.report.sweep_figure import _shares
+    from circuitvlm.report.sweep.figure import _shares
 
     shares = _shares(gather_sweep([runs]))
     assert next(iter(shares)) == "rate"

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from circuitvlm.runtime.allow import DOORS
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.allow_list import DOORS
+from circuitvlm.runtime.config.compose import compose
 
 CONF = Path(__file__).parents[2] / "conf"
 

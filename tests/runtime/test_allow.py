@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from circuitvlm.runtime import allow
+from circuitvlm.runtime.config import allow_list
 
 HOSTILE = [
     "os.system",
@@ -35,7 +35,7 @@ HOSTILE = [
     "circuitvlm.data.fake.__builtins__",
     "circuitvlm.data.__init__.os",
     "circuitvlm.data.__path__",
-    "circuitvlm.model._loading.X",
+    "circuitvlm.model.base.loading.X",
     "circuitvlm.task..os",
     "circuitvlm.task.fake.os",
     "circuitvlm.task.fake.Any",
@@ -43,7 +43,7 @@ HOSTILE = [
     "circuitvlm.task.fake.Fake ",
     "circuitvlm.task.fake.Fake\n",
     "circuitvlm.task.../fake.Fake",
-    "circuitvlm.runtime.folder.start",
+    "circuitvlm.runtime.folders.run_folder.start",
     "circuitvlm.training.checkpoint.load",
     "circuitvlm.dataset.fake.Fake",
     "",
@@ -53,26 +53,26 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("path", HOSTILE)
-@pytest.mark.parametrize("room", allow.ROOMS)
+@pytest.mark.parametrize("room", allow_list.ROOMS)
 def test_a_hostile_target_is_refused_in_every_room(path: str, room: str, rooms: Path) -> None:
-    with pytest.raises(allow.TargetError):
-        allow.resolve(path, room)
+    with pytest.raises(allow_list.TargetError):
+        allow_list.resolve(path, room)
 
 
 @pytest.mark.parametrize("path", [None, 3, ["os.system"], {"a": 1}])
 def test_a_target_is_text(path: Any) -> None:
-    with pytest.raises(allow.TargetError, match="dotted path in text"):
-        allow.resolve(path, "data")
+    with pytest.raises(allow_list.TargetError, match="dotted path in text"):
+        allow_list.resolve(path, "data")
 
 
 def test_every_room_opens_its_own_door_only(rooms: Path) -> None:
-    paths = {room: f"{package}.fake.{_name(room)}" for room, package in allow.DOORS.items()}
+    paths = {room: f"{package}.fake.{_name(room)}" for room, package in allow_list.DOORS.items()}
     for room, path in paths.items():
-        assert callable(allow.resolve(path, room))
-        for other in allow.ROOMS:
+        assert callable(allow_list.resolve(path, room))
+        for other in allow_list.ROOMS:
             if other != room:
-                with pytest.raises(allow.TargetError, match=f"belongs to the room '{room}'"):
-                    allow.resolve(path, other)
+                with pytest.raises(allow_list.TargetError, match=f"belongs to the room '{room}'"):
+                    allow_list.resolve(path, other)
 
 
 def _name(room: str) -> str:
@@ -80,26 +80,26 @@ def _name(room: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("room", "path"), [(room, path) for room, paths in allow.LIBRARY.items() for path in sorted(paths)]
+    ("room", "path"), [(room, path) for room, paths in allow_list.LIBRARY.items() for path in sorted(paths)]
 )
 def test_every_library_object_on_the_list_exists(room: str, path: str) -> None:
-    if path in allow.EXTRAS and find_spec(allow.EXTRAS[path]) is None:
-        pytest.skip(f"{allow.EXTRAS[path]} is an extra, and not installed here")
-    assert isinstance(allow.resolve(path, room), type)
+    if path in allow_list.EXTRAS and find_spec(allow_list.EXTRAS[path]) is None:
+        pytest.skip(f"{allow_list.EXTRAS[path]} is an extra, and not installed here")
+    assert isinstance(allow_list.resolve(path, room), type)
 
 
 def test_what_is_forbidden_is_not_imported() -> None:
     code = """
 import sys
-from circuitvlm.runtime import allow
-for path in ["torch.hub.load", "antigravity.webbrowser", "circuitvlm.adapter.nowhere.X", "circuitvlm.model._loading.X",
-             "this.d", "lightning.Trainer.fit", "lightning.Trainer"]:
+from circuitvlm.runtime.config import allow_list
+for path in ["torch.hub.load", "antigravity.webbrowser", "circuitvlm.adapter.nowhere.X",
+             "circuitvlm.model.base.loading.X", "this.d", "lightning.Trainer.fit", "lightning.Trainer"]:
     try:
-        allow.resolve(path, "adapter", "model")
-    except allow.TargetError:
+        allow_list.resolve(path, "adapter", "model")
+    except allow_list.TargetError:
         continue
     raise SystemExit(f"{path} was let in")
-bad = {"torch", "antigravity", "this", "lightning", "transformers", "circuitvlm.model._loading"} & set(sys.modules)
+bad = {"torch", "antigravity", "this", "lightning", "transformers", "circuitvlm.model.base.loading"} & set(sys.modules)
 raise SystemExit(f"imported: {bad}" if bad else 0)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -112,46 +112,46 @@ def test_a_private_name_and_an_imported_one_are_refused(rooms: Path) -> None:
         "class Real:\n    pass\nclass _Private:\n    pass\n"
     )
     for name in ("Open", "Path", "_Hidden", "Value", "_Private"):
-        with pytest.raises(allow.TargetError):
-            allow.resolve(f"circuitvlm.data.trick.{name}", "data")
-    assert allow.resolve("circuitvlm.data.trick.Real", "data").__name__ == "Real"
+        with pytest.raises(allow_list.TargetError):
+            allow_list.resolve(f"circuitvlm.data.trick.{name}", "data")
+    assert allow_list.resolve("circuitvlm.data.trick.Real", "data").__name__ == "Real"
 
 
 def test_the_nearest_right_thing_is_named(rooms: Path) -> None:
-    with pytest.raises(allow.TargetError, match="Did you mean 'fake'"):
-        allow.resolve("circuitvlm.data.fakee.Fake", "data")
-    with pytest.raises(allow.TargetError, match="Did you mean 'Fake'"):
-        allow.resolve("circuitvlm.data.fake.Faek", "data")
-    with pytest.raises(allow.TargetError, match=r"Did you mean .torch[.]optim[.]AdamW"):
-        allow.resolve("torch.optim.AdmW", "optimizer")
+    with pytest.raises(allow_list.TargetError, match="Did you mean 'fake'"):
+        allow_list.resolve("circuitvlm.data.fakee.Fake", "data")
+    with pytest.raises(allow_list.TargetError, match="Did you mean 'Fake'"):
+        allow_list.resolve("circuitvlm.data.fake.Faek", "data")
+    with pytest.raises(allow_list.TargetError, match=r"Did you mean .torch[.]optim[.]AdamW"):
+        allow_list.resolve("torch.optim.AdmW", "optimizer")
 
 
 def test_a_file_that_cannot_be_imported_is_told_as_such(rooms: Path) -> None:
     (rooms / "data" / "broken.py").write_text("import a_library_that_nobody_has\n")
-    with pytest.raises(allow.TargetError, match=r"cannot be imported.*a_library_that_nobody_has"):
-        allow.resolve("circuitvlm.data.broken.X", "data")
+    with pytest.raises(allow_list.TargetError, match=r"cannot be imported.*a_library_that_nobody_has"):
+        allow_list.resolve("circuitvlm.data.broken.X", "data")
 
 
 def test_nested_parts_are_built_first(rooms: Path) -> None:
     fake = {"_target_": "circuitvlm.data.fake.Fake", "root": "a", "splits": ["x"], "share": 1.0}
-    mix = allow.instantiate({"_target_": "circuitvlm.data.fake.Mix", "parts": {"one": fake}}, weights=(0.5, 0.5))
+    mix = allow_list.instantiate({"_target_": "circuitvlm.data.fake.Mix", "parts": {"one": fake}}, weights=(0.5, 0.5))
     assert mix.parts["one"].root == "a"
     assert mix.weights == (0.5, 0.5)
 
 
 def test_a_partial_is_called_later(rooms: Path) -> None:
-    built = allow.instantiate({"_target_": "circuitvlm.schedule.fake.fake", "_partial_": True, "warmup": 3})
+    built = allow_list.instantiate({"_target_": "circuitvlm.schedule.fake.fake", "_partial_": True, "warmup": 3})
     assert isinstance(built, functools.partial)
     assert built(5, 10) == 0.5
 
 
 def test_keyed_sections_give_a_dict_without_what_was_taken_out(rooms: Path) -> None:
     writer = {"_target_": "circuitvlm.training.callback.fake.Writer", "every": 3}
-    built = allow.instantiate({"writer": writer, "gone": None})
+    built = allow_list.instantiate({"writer": writer, "gone": None})
     assert list(built) == ["writer"]
     assert built["writer"].every == 3
-    with pytest.raises(allow.TargetError, match="extra arguments"):
-        allow.instantiate({"writer": writer}, every=3)
+    with pytest.raises(allow_list.TargetError, match="extra arguments"):
+        allow_list.instantiate({"writer": writer}, every=3)
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,10 @@ def test_keyed_sections_give_a_dict_without_what_was_taken_out(rooms: Path) -> N
     ],
 )
 def test_instantiate_refuses_what_the_list_refuses_at_any_depth(section: dict[str, Any], rooms: Path) -> None:
-    with pytest.raises(allow.TargetError):
-        allow.instantiate(section)
+    with pytest.raises(allow_list.TargetError):
+        allow_list.instantiate(section)
 
 
 def test_an_argument_given_twice_is_an_error(rooms: Path) -> None:
-    with pytest.raises(allow.TargetError, match="multiple: given in the config and by the program"):
-        allow.instantiate({"_target_": "circuitvlm.collate.fake.Fake", "multiple": 1}, multiple=2)
+    with pytest.raises(allow_list.TargetError, match="multiple: given in the config and by the program"):
+        allow_list.instantiate({"_target_": "circuitvlm.collate.fake.Fake", "multiple": 1}, multiple=2)

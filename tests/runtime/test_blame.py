@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from circuitvlm.circuit import netlist
-from circuitvlm.runtime import blame, entry
+from circuitvlm.runtime import entry, fault
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -47,15 +47,15 @@ def with_torch(path: Path) -> None:
 def test_whatever_writes_a_full_disk_is_known(write: Callable[[Path], None], tmp_path: Path, room: None) -> None:
     with pytest.raises(Exception) as caught:  # noqa: PT011  # of a class that its library chooses
         write(tmp_path / "file")
-    assert (why := blame.system_error(caught.value)) is not None
+    assert (why := fault.system_error(caught.value)) is not None
     assert why.errno == errno.EFBIG
-    assert str(blame.full_disk(caught.value)).endswith("make room")
+    assert str(fault.full_disk(caught.value)).endswith("make room")
 
 
 def test_another_error_of_the_system_is_no_full_disk() -> None:
-    assert blame.full_disk(PermissionError(errno.EACCES, "Permission denied")) is None
-    assert blame.full_disk(ValueError("no (os error 13) of this kind")) is None
-    assert blame.full_disk(ZeroDivisionError()) is None
+    assert fault.full_disk(PermissionError(errno.EACCES, "Permission denied")) is None
+    assert fault.full_disk(ValueError("no (os error 13) of this kind")) is None
+    assert fault.full_disk(ZeroDivisionError()) is None
 
 
 def ended(main: Callable[[], object]) -> int:

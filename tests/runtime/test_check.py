@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from circuitvlm.runtime.check import ConfigError, check, check_evaluation, check_part
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.check import ConfigError, check, check_evaluation, check_part
+from circuitvlm.runtime.config.compose import compose
 
 
 def faults_of(cfg: Any) -> list[str]:

@@ -10,9 +10,9 @@ import hydra
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from circuitvlm.runtime.check import check
-from circuitvlm.runtime.compose import compose, compose_base, experiment_of
-from circuitvlm.runtime.schema import register
+from circuitvlm.runtime.config.check import check
+from circuitvlm.runtime.config.compose import compose, compose_base, experiment_of
+from circuitvlm.runtime.config.schema import register
 
 APP = """
 import sys
@@ -20,8 +20,8 @@ from pathlib import Path
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from circuitvlm.runtime.compose import compose_base, experiment_of
-from circuitvlm.runtime.schema import register
+from circuitvlm.runtime.config.compose import compose_base, experiment_of
+from circuitvlm.runtime.config.schema import register
 register()
 @hydra.main(config_path="conf", config_name="train", version_base="1.3")
 def main(cfg):

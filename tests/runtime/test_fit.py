@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NewType, Optional, Un
 
 import pytest
 
-from circuitvlm.runtime import fit
+from circuitvlm.runtime.config import type_check
 
 if TYPE_CHECKING:
     from nowhere import Stranger  # type: ignore[import-not-found]  # what only type checkers find
@@ -55,7 +55,7 @@ GOOD: list[tuple[Any, Any]] = [
     (["a"], str | list[str]),
     ("a", str | list[str]),
     ("name", Callable[[int], int]),
-    (fit.Unresolved(), int),
+    (type_check.Unresolved(), int),
 ]
 BAD: list[tuple[Any, Any, str]] = [
     (True, int, "wanted int, came True (bool)"),
@@ -89,12 +89,12 @@ BAD: list[tuple[Any, Any, str]] = [
 
 @pytest.mark.parametrize(("value", "hint"), GOOD)
 def test_what_fits_is_let_through(value: Any, hint: Any) -> None:
-    assert fit.misfits(value, hint, key="k") == []
+    assert type_check.misfits(value, hint, key="k") == []
 
 
 @pytest.mark.parametrize(("value", "hint", "said"), BAD)
 def test_what_does_not_fit_is_told_with_its_place(value: Any, hint: Any, said: str) -> None:
-    (fault,) = fit.misfits(value, hint, key="k")
+    (fault,) = type_check.misfits(value, hint, key="k")
     assert fault.startswith("k")
     assert said in fault
 
@@ -102,5 +102,5 @@ def test_what_does_not_fit_is_told_with_its_place(value: Any, hint: Any, said: s
 def test_one_unreadable_annotation_does_not_hide_the_others() -> None:
     def part(*, near: int, far: Stranger) -> None: ...
 
-    assert fit.hints_of(part)["near"] is int
-    assert "far" not in fit.hints_of(part)
+    assert type_check.hints_of(part)["near"] is int
+    assert "far" not in type_check.hints_of(part)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from circuitvlm.runtime import folder as f
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.compose import compose
+from circuitvlm.runtime.folders import run_folder as f
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_a_kill_before_the_rename_leaves_the_old_file(moment: str, tmp_path: Pat
     path = tmp_path / "config.yaml"
     f.write_atomic(path, "old")
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom circuitvlm.runtime.folder import write_atomic\n"
+        "import os, sys\nfrom pathlib import Path\nfrom circuitvlm.runtime.folders.run_folder import write_atomic\n"
         f"{moment} = lambda *a, **k: os.kill(os.getpid(), 9)\nwrite_atomic(Path(sys.argv[1]), 'new' * 1000)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)

@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
-from circuitvlm.runtime import folder as f
-from circuitvlm.runtime import lock
-from circuitvlm.runtime.lock import LOCK, HeldError, held
+from circuitvlm.runtime.folders import lock
+from circuitvlm.runtime.folders import run_folder as f
+from circuitvlm.runtime.folders.lock import LOCK, HeldError, held
 
 HOLDER = """
 import os, signal, sys, time
 from pathlib import Path
-from circuitvlm.runtime.lock import held
+from circuitvlm.runtime.folders.lock import held
 signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in a shell's background have it ignored
 with held(Path(sys.argv[1])):
     print("held", flush=True)

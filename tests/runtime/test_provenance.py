@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from circuitvlm.runtime.provenance import FILE, copy, git, note, record
+from circuitvlm.runtime.folders.provenance import FILE, copy, git, note, record
 
 
 def commit(folder: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from circuitvlm.runtime.check import check
-from circuitvlm.runtime.compose import compose
-from circuitvlm.runtime.folder import start
+from circuitvlm.runtime.config.check import check
+from circuitvlm.runtime.config.compose import compose
+from circuitvlm.runtime.folders.run_folder import start
 from circuitvlm.training.assemble import Run
 
 ROOT = Path(__file__).parents[2]

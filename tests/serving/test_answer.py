@@ -14,15 +14,17 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from circuitvlm.circuit import draw, equivalence, netlist, numeric
+from circuitvlm.circuit import draw, netlist
 from circuitvlm.circuit.graph import Circuit
+from circuitvlm.circuit.judge import equivalence
+from circuitvlm.circuit.solve import numeric
 from circuitvlm.core.record import Picture
-from circuitvlm.runtime.allow import instantiate
+from circuitvlm.runtime.config.allow_list import instantiate
 from circuitvlm.serving import family as families
 from circuitvlm.serving import load as loading
-from circuitvlm.serving import model_command
 from circuitvlm.serving.answer import Wanted, answer, body
-from circuitvlm.serving.command import app
+from circuitvlm.serving.cli import model as model_command
+from circuitvlm.serving.cli.app import app
 from circuitvlm.serving.load import ModelError, load
 from circuitvlm.training.assemble import Run, trained_run
 from circuitvlm.training.replies import read_replies
@@ -294,7 +296,7 @@ def test_a_run_is_asked_without_its_data(moved_run: Make, tmp_path: Path, monkey
 def test_a_model_that_is_not_there_is_told_with_what_to_type(
     picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("circuitvlm.model._loading.snapshot_download", unreachable)
+    monkeypatch.setattr("circuitvlm.model.base.loading.snapshot_download", unreachable)
     done = ask(str(picture), "--model", "nobody/nothing")
     assert done.exit_code == 2
     assert "`hf download nobody/nothing --local-dir FOLDER`" in done.stderr

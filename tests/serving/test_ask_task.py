@@ -12,9 +12,10 @@ from typer.testing import CliRunner, Result
 
 from circuitvlm.core.contract import Task
 from circuitvlm.core.record import Picture
-from circuitvlm.runtime.allow import instantiate
-from circuitvlm.serving import family, model_command
-from circuitvlm.serving.command import app
+from circuitvlm.runtime.config.allow_list import instantiate
+from circuitvlm.serving import family
+from circuitvlm.serving.cli import model
+from circuitvlm.serving.cli.app import app
 from circuitvlm.serving.respond import Respondent
 from circuitvlm.serving.unlabelled import AskError, unlabelled
 from circuitvlm.task.extract import Extract
@@ -55,7 +56,7 @@ Make = Callable[..., Says]
 def says(monkeypatch: pytest.MonkeyPatch) -> Make:
     def make(*texts: str, tasks: Mapping[str, Task] | None = None, main: str | None = "extract") -> Says:
         made = Says(*texts, tasks=extracting() if tasks is None else tasks, main=main)
-        monkeypatch.setattr(model_command, "respondent", lambda *words, **named: made)
+        monkeypatch.setattr(model, "respondent", lambda *words, **named: made)
         return made
 
     return make

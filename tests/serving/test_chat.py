@@ -14,9 +14,9 @@ from typer.testing import CliRunner, Result
 from circuitvlm.circuit import netlist
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.core.record import Picture
-from circuitvlm.serving import model_command
-from circuitvlm.serving.columns import in_columns
-from circuitvlm.serving.command import app
+from circuitvlm.serving.cli import model as model_command
+from circuitvlm.serving.cli.app import app
+from circuitvlm.serving.cli.columns import in_columns
 from circuitvlm.serving.pieces import Hear, Pieces
 
 DIVIDER = "V1 in 0 10\nR1 in out 1k\nC1 out 0 1u"

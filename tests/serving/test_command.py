@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from circuitvlm.circuit import netlist
-from circuitvlm.serving.command import app
+from circuitvlm.serving.cli.app import app
 
 DIVIDER = "V1 1 0 10\nR1 1 2 1k\nR2 2 0 4k\n"
 LOWPASS = "V1 in 0 AC 2\nR1 in out 1k\nC1 out 0 159.154943n\n"
@@ -31,7 +31,7 @@ def divider(tmp_path: Path) -> Path:
 
 
 def test_nothing_heavy_is_imported_for_a_help_text() -> None:
-    code = "import sys, circuitvlm.serving.command; print([m for m in ('torch', 'lightning', 'transformers', 'hydra', "
+    code = "import sys, circuitvlm.serving.cli.app; print([m for m in ('torch', 'lightning', 'transformers', 'hydra', "
     code += "'matplotlib', 'schemdraw') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -67,7 +67,7 @@ def test_draw_goes_through_a_pipe_and_is_the_same_for_the_same_seed(divider: Pat
 def test_draw_keeps_a_png_off_the_terminal(divider: Path) -> None:
     pty = pytest.importorskip("pty", reason="a pseudo-terminal is needed")
     ours, theirs = pty.openpty()
-    code = "from circuitvlm.serving.command import app; app()"
+    code = "from circuitvlm.serving.cli.app import app; app()"
     command = [sys.executable, "-c", code, "draw", str(divider)]
     done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from circuitvlm.serving.command import app
+from circuitvlm.serving.cli.app import app
 
 FILTER = "V1 1 0 V1\nR1 1 2 R1\nC1 2 0 C1\n"
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "circuitsense"

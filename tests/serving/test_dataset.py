@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from circuitvlm.circuit import netlist
-from circuitvlm.data._circuitsense_audit import audit
-from circuitvlm.serving.dataset import write_circuitsense
+from circuitvlm.data.circuitsense.audit import audit
+from circuitvlm.serving.export.dataset import write_circuitsense
 
 
 @pytest.fixture(scope="module")

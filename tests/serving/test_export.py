@@ -9,14 +9,14 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2VLForConditionalGeneration
 from typer.testing import CliRunner
 
-from circuitvlm.model._lavin_net import class_tokens
+from circuitvlm.model.lavin.network import class_tokens
 from circuitvlm.model.qwen2_vl import Qwen2VL
-from circuitvlm.runtime.allow import instantiate
-from circuitvlm.runtime.check import check
-from circuitvlm.runtime.compose import compose
-from circuitvlm.runtime.folder import start
-from circuitvlm.serving.command import app
-from circuitvlm.serving.export import ExportError, export_run
+from circuitvlm.runtime.config.allow_list import instantiate
+from circuitvlm.runtime.config.check import check
+from circuitvlm.runtime.config.compose import compose
+from circuitvlm.runtime.folders.run_folder import start
+from circuitvlm.serving.cli.app import app
+from circuitvlm.serving.export.export import ExportError, export_run
 from circuitvlm.training.assemble import Run
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 from circuitvlm.core.record import Picture
-from circuitvlm.serving.command import app
+from circuitvlm.serving.cli.app import app
 from circuitvlm.serving.load import NOTE, load
 from circuitvlm.serving.unlabelled import unlabelled
 from circuitvlm.training.assemble import Run
-from circuitvlm.training.pack import Pack
+from circuitvlm.training.batches.collator import Pack
 
 Make = Callable[..., Run]
 

@@ -13,9 +13,9 @@ from transformers import Qwen2VLForConditionalGeneration
 from typer.testing import CliRunner
 
 from circuitvlm.data.circuits import Circuits
-from circuitvlm.serving.command import app
-from circuitvlm.serving.export import ExportError, export_run
-from circuitvlm.serving.merge import Drift, drift
+from circuitvlm.serving.cli.app import app
+from circuitvlm.serving.export.export import ExportError, export_run
+from circuitvlm.serving.export.merge import Drift, drift
 from circuitvlm.training.assemble import Run
 
 Make = Callable[..., Run]

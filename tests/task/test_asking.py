@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from circuitvlm.circuit.answer import Executable
+from circuitvlm.circuit.judge.answer import Executable
 from circuitvlm.core.record import Example, Picture
 from circuitvlm.task.choice import Choice
 from circuitvlm.task.free_text import FreeText

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuitvlm.core.record import Example
-from circuitvlm.task import _extract_json, _extract_tokens
-from circuitvlm.task.extract import Extract
+from circuitvlm.task.extract import Extract, json_text, tokens
 from tests.within import within
 
 Form = Literal["json", "tokens"]
@@ -49,7 +48,7 @@ values = st.recursive(
 objects = st.dictionaries(keys, values, min_size=1, max_size=5)
 
 
-@pytest.mark.parametrize("form", [_extract_json, _extract_tokens])
+@pytest.mark.parametrize("form", [json_text, tokens])
 @given(fields=objects)
 @settings(max_examples=150)
 def test_what_is_written_is_read_back_but_for_what_the_form_cannot_tell(form: Any, fields: dict[str, Any]) -> None:
@@ -264,7 +263,7 @@ def test_no_reply_takes_longer_than_two_seconds(name: str) -> None:
                 task(form, repair=repair).read(ATTACKS[name])
 
 
-@pytest.mark.parametrize("form", [_extract_json, _extract_tokens])
+@pytest.mark.parametrize("form", [json_text, tokens])
 @given(
     text=st.lists(odd | st.sampled_from(['{"a":', "<s_a>", "</s_a>", "[", "]", ":", ",", "1", "{"]), max_size=12).map(
         "".join

@@ -149,8 +149,8 @@ def _fork(job: dict[str, Any], rank: int, *, port: int, moment: Moment | None) -
 
 
 def _arm(moment: Moment) -> None:
-    from circuitvlm.training import saved
     from circuitvlm.training.assemble import Run
+    from circuitvlm.training.checkpoint import saved
     from circuitvlm.training.module import Module
 
     owners: dict[str, tuple[Any, str]] = {

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from circuitvlm.runtime.check import ConfigError, check
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.check import ConfigError, check
+from circuitvlm.runtime.config.compose import compose
 from circuitvlm.training.assemble import Run
-from circuitvlm.training.control import compose_controls
-from circuitvlm.training.standin import COUNT
+from circuitvlm.training.baselines import compose_controls
+from circuitvlm.training.smoke_test import COUNT
 
 CONF = Path(__file__).parents[2] / "conf"
 

@@ -25,11 +25,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from circuitvlm.runtime.folder import FolderError
-from circuitvlm.training import rng, saved
-from circuitvlm.training.checkpoint import BEST, RESUME, Checkpoint, CheckpointError
-from circuitvlm.training.sampler import Shuffled, WindowSampler
-from circuitvlm.training.stop import ASKED
+from circuitvlm.runtime.folders.run_folder import FolderError
+from circuitvlm.training.batches.sampler import Shuffled, WindowSampler
+from circuitvlm.training.checkpoint import random_state, saved
+from circuitvlm.training.checkpoint.checkpoint import BEST, RESUME, Checkpoint, CheckpointError
+from circuitvlm.training.checkpoint.stop import ASKED
 
 STEPS, ACCUMULATION, VALIDATE = 7, 2, 3
 
@@ -57,10 +57,10 @@ class Small(LightningModule):
         self.log("validate/loss", next(self.values, self.loss(batch)))
 
     def on_validation_start(self) -> None:
-        self.standing = rng.state()
+        self.standing = random_state.state()
 
     def on_validation_end(self) -> None:
-        rng.restore(self.standing)
+        random_state.restore(self.standing)
         self.validated[self.global_step] = float(self.trainer.callback_metrics["validate/loss"])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -406,8 +406,8 @@ def test_one_of_the_same_step_never_leaves_without_any(tmp_path: Path, monkeypat
 
 
 def test_the_random_numbers_go_on(tmp_path: Path) -> None:
-    standing = rng.state()
+    standing = random_state.state()
     drawn = [torch.rand(2).tolist(), random.random(), np.random.rand(), np.random.randn()]
     torch.save(standing, tmp_path / "random")
-    rng.restore(torch.load(tmp_path / "random", weights_only=True))
+    random_state.restore(torch.load(tmp_path / "random", weights_only=True))
     assert drawn == [torch.rand(2).tolist(), random.random(), np.random.rand(), np.random.randn()]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from circuitvlm.runtime import folder as folders
-from circuitvlm.training import child
+from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.training.sweep import child_process
 
 STANDIN = """
 import multiprocessing, os, sys, time
@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 from circuitvlm.runtime import folder as folders
 from circuitvlm.training import child
 
-child.end_with_starter()
+child_process.end_with_starter()
 cfg, base = (OmegaConf.load(path) for path in sys.argv[1:3])
 where = folders.run_folder(cfg, base)
 with folders.begun(where, cfg, base=base, fresh=False) as found:
@@ -40,9 +40,9 @@ with folders.begun(where, cfg, base=base, fresh=False) as found:
 SWEEP = """
 import functools, multiprocessing, signal, sys
 from omegaconf import OmegaConf
-from circuitvlm.training import child, trial
+from circuitvlm.training import child_process, trial
 signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in a shell's background have it ignored
-child.PROGRAM = (sys.executable, sys.argv[2])
+child_process.PROGRAM = (sys.executable, sys.argv[2])
 base = OmegaConf.create({"folder": "", "fresh": False, "name": "x", "runs": sys.argv[1], "rate": 1})
 run = functools.partial(trial.run_trial, base, base=base, overrides=[])
 if sys.argv[3] == "worker":  # as joblib's launcher runs it
@@ -112,12 +112,15 @@ def test_a_killed_sweep_leaves_no_trial_alive_and_goes_on(
 
 def test_the_status_is_the_programs_and_its_variables_are_the_given_ones() -> None:
     code = "import os, sys; sys.exit(7 if 'PATH' not in os.environ and os.environ['ONE'] == '1' else 8)"
-    assert child.run([sys.executable, "-c", code], env={"ONE": "1"}) == 7
-    assert child.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]) == -9
+    assert child_process.run([sys.executable, "-c", code], env={"ONE": "1"}) == 7
+    assert child_process.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]) == -9
 
 
 def test_a_process_that_was_started_otherwise_does_not_care_for_its_input() -> None:
-    code = "import time; from circuitvlm.training import child; child.end_with_starter(); time.sleep(0.3); print('on')"
+    code = (
+        "import time; from circuitvlm.training.sweep import child_process; child_process.end_with_starter();"
+        "time.sleep(0.3); print('on')"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True
     )

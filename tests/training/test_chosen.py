@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from circuitvlm.runtime.check import ConfigError
-from circuitvlm.training.chosen import chosen
+from circuitvlm.runtime.config.check import ConfigError
+from circuitvlm.training.task_selection import chosen
 
 TASKS: dict[str, Any] = {
     "netlist": SimpleNamespace(kind="netlist"),

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from circuitvlm.core.record import Example, Picture
-from circuitvlm.training.data_module import Questions
-from circuitvlm.training.fingerprint import fingerprint
+from circuitvlm.training.batches.data_module import Questions
+from circuitvlm.training.batches.fingerprint import fingerprint
 
 
 class Source:

@@ -16,14 +16,14 @@ from torch import nn
 from typer.testing import CliRunner
 
 from circuitvlm.core.tensor import IMAGE
-from circuitvlm.runtime.check import check
-from circuitvlm.runtime.compose import compose
-from circuitvlm.serving import doctor_page
-from circuitvlm.serving.command import app
-from circuitvlm.training import doctor, doctor_memory, doctor_weights
+from circuitvlm.runtime.config.check import check
+from circuitvlm.runtime.config.compose import compose
+from circuitvlm.serving.cli import doctor_page
+from circuitvlm.serving.cli.app import app
 from circuitvlm.training.assemble import Run
-from circuitvlm.training.doctor import Diagnosis, examine
-from circuitvlm.training.doctor_text import Finding, Level
+from circuitvlm.training.doctor import doctor, memory, weights
+from circuitvlm.training.doctor.doctor import Diagnosis, examine
+from circuitvlm.training.doctor.text import Finding, Level
 from tests.contract import rooms
 
 CONF = rooms.CONF
@@ -252,10 +252,8 @@ def test_a_gradient_of_zero_counts_when_it_comes_each_time_and_is_a_fault_of_all
 
     def judged(first: frozenset[str], second: frozenset[str], precision: str = "32-true") -> list[Level]:
         given = {"model": model, "trained": a | {"eye.lora_A"}, "pictured": False, "precision": precision}
-        steps = [
-            doctor_weights.Gradients(missing=empty, odd=empty, zero=zero, frozen=empty) for zero in (first, second)
-        ]
-        return [f.level for f in doctor_weights.learning(steps, **given)]
+        steps = [weights.Gradients(missing=empty, odd=empty, zero=zero, frozen=empty) for zero in (first, second)]
+        return [f.level for f in weights.learning(steps, **given)]
 
     assert judged(a, empty) == judged(empty, b) == [Level.GOOD]
     assert judged(a, b) == [Level.WARNING]
@@ -268,14 +266,14 @@ def test_a_gradient_of_zero_counts_when_it_comes_each_time_and_is_a_fault_of_all
 def test_activations_are_what_autograd_keeps_each_once() -> None:
     net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
     given = torch.randn(10, 8)
-    with doctor_memory.kept_for_backward(net) as kept:
+    with memory.kept_for_backward(net) as kept:
         net(given).sum()
     assert kept.bytes == 4 * (10 * 8 + 10 * 16)  # the input, and the rectified that both ReLU and Linear keep
 
 
 def test_each_strategy_divides_what_it_shards() -> None:
-    need = doctor_memory.Need(weights=800, gradients=80, states=160, activations=7, block=100)
-    made = {each.strategy: (each.device, each.host) for each in doctor_memory.estimates(need, ranks=8)}
+    need = memory.Need(weights=800, gradients=80, states=160, activations=7, block=100)
+    made = {each.strategy: (each.device, each.host) for each in memory.estimates(need, ranks=8)}
     assert made == {
         "one device": (1047, 0),
         "ddp x 8": (1127, 0),
@@ -285,7 +283,7 @@ def test_each_strategy_divides_what_it_shards() -> None:
         "zero2 offload x 8": (817, 30),
         "zero3 offload x 8": (107, 130),
     }
-    levels = [doctor_memory.fitting(doctor_memory.estimates(need, ranks=8), room=n).level for n in (2000, 900, 50)]
+    levels = [memory.fitting(memory.estimates(need, ranks=8), room=n).level for n in (2000, 900, 50)]
     assert levels == [Level.GOOD, Level.WARNING, Level.FAULT]
 
 

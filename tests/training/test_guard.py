@@ -15,13 +15,14 @@ import torch
 
 from circuitvlm.core.tensor import Batch, Tally
 from circuitvlm.objective.reply import Reply
-from circuitvlm.runtime import spread
-from circuitvlm.runtime.check import check
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config import strategy_check
+from circuitvlm.runtime.config.check import check
+from circuitvlm.runtime.config.compose import compose
 from circuitvlm.runtime.progress import restarts
-from circuitvlm.training import saved, strategy
+from circuitvlm.training import strategy
+from circuitvlm.training.checkpoint import saved
 from circuitvlm.training.execute import execute
-from circuitvlm.training.guard import NON_FINITE, advice, ran_out
+from circuitvlm.training.failure import NON_FINITE, advice, ran_out
 from circuitvlm.training.module import NonFiniteLossError
 from tests.training.test_strategies import ADAPTERS, CPU, ROOT, SHARED, _free_port, adapter, losses
 
@@ -73,7 +74,7 @@ def test_the_advice_names_what_can_still_be_lowered() -> None:
     )
     least = advice({"model": {"gradient_checkpointing": True}, "micro_batch": 1, "quantization": {"load_in_4bit": 1}})
     assert not any(key in least for key in ("micro_batch", "checkpointing", "max_pixels", "nf4", "trainer="))
-    split = {"strategy": {"_target_": spread.FSDP2[0]}}
+    split = {"strategy": {"_target_": strategy_check.FSDP2[0]}}
     assert "nf4" not in advice({"model": model, "micro_batch": 4, "quantization": None, "trainer": split})
 
 
@@ -90,8 +91,8 @@ def test_slurm_starts_a_job_again_and_its_ranks_meet_as_the_first_time(monkeypat
 PROGRAM = """
 import os, sys
 from pathlib import Path
-from circuitvlm.runtime.check import check
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.check import check
+from circuitvlm.runtime.config.compose import compose
 from circuitvlm.runtime.progress import rank, setup_logging
 from circuitvlm.training.execute import execute
 from circuitvlm.training.module import Module

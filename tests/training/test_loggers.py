@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from circuitvlm.runtime import allow
-from circuitvlm.runtime.check import ConfigError, check
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config import allow_list
+from circuitvlm.runtime.config.check import ConfigError, check
+from circuitvlm.runtime.config.compose import compose
 from circuitvlm.training.assemble import Run
 from circuitvlm.training.execute import quiet
 from tests.contract import rooms
@@ -93,7 +93,7 @@ def test_mlflow_keeps_a_run_where_there_is_no_server(ran: Run) -> None:
 def test_a_package_that_is_not_there_is_told_before_anything_starts(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(allow, "find_spec", lambda package: None)
+    monkeypatch.setattr(allow_list, "find_spec", lambda package: None)
     with pytest.raises(ConfigError, match=rf"needs the package {name}: pip install 'circuitvlm\[{name}\]'"):
         check(config(tmp_path, f"logger={name}"))
 

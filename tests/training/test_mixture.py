@@ -11,9 +11,9 @@ import pytest
 from safetensors.torch import load_file
 
 from circuitvlm.report.grade import Grades
-from circuitvlm.runtime import folder as folders
-from circuitvlm.runtime.check import ConfigError, check
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.check import ConfigError, check
+from circuitvlm.runtime.config.compose import compose
+from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.training.assemble import Run
 from circuitvlm.training.execute import execute
 from circuitvlm.training.module import Module

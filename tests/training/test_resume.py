@@ -16,8 +16,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from circuitvlm.runtime import folder as folders
-from circuitvlm.training import saved
+from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.training.checkpoint import saved
 from tests.training.stopping import Ended, Moment, Starter
 
 RUN = [

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from circuitvlm.runtime import folder as folders
-from circuitvlm.training import saved
+from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.training.checkpoint import saved
 from tests.training.stopping import Moment, Starter
 from tests.training.test_resume import RUN, same
 

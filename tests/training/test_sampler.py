@@ -7,7 +7,7 @@ from itertools import chain
 
 import pytest
 
-from circuitvlm.training.sampler import BLOCK, Mixed, OnceSampler, Shuffled, WindowSampler
+from circuitvlm.training.batches.sampler import BLOCK, Mixed, OnceSampler, Shuffled, WindowSampler
 
 CUTS = [(1, 12), (1, 4), (1, 1), (2, 6), (2, 3), (3, 4), (3, 2), (4, 3), (12, 1)]
 """(ranks, micro-batch), of windows of 12."""

@@ -16,16 +16,16 @@ import torch
 from safetensors.torch import load_file
 
 from circuitvlm.runtime import seed
-from circuitvlm.runtime.check import ConfigError, check
-from circuitvlm.runtime.compose import compose
-from circuitvlm.training.sampler import Shuffled, WindowSampler
+from circuitvlm.runtime.config.check import ConfigError, check
+from circuitvlm.runtime.config.compose import compose
+from circuitvlm.training.batches.sampler import Shuffled, WindowSampler
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from circuitvlm.runtime.check import check
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.check import check
+from circuitvlm.runtime.config.compose import compose
 from circuitvlm.runtime.progress import setup_logging
 from circuitvlm.training.assemble import Run
 setup_logging()

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from circuitvlm.runtime.check import ConfigError
-from circuitvlm.training import sweep_devices
-from circuitvlm.training.sweep_devices import THREADS, VISIBLE, handed_out, share_threads, visible
+from circuitvlm.runtime.config.check import ConfigError
+from circuitvlm.training.sweep import devices
+from circuitvlm.training.sweep.devices import THREADS, VISIBLE, handed_out, share_threads, visible
 
 GPU = {"accelerator": "gpu", "devices": 1}
 
@@ -35,10 +35,10 @@ class Patience:
 def four(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Four GPUs, as far as the variables say, on a machine of this test's own."""
     monkeypatch.setenv(VISIBLE, "0,1,2,GPU-3")
-    monkeypatch.setattr(sweep_devices.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(sweep_devices, "SOME_SECONDS", (0.01, 0.02))
-    monkeypatch.setattr(sweep_devices, "time", SimpleNamespace(sleep=Patience(looks=400)))
-    monkeypatch.setattr("circuitvlm.runtime.lock._MOMENT", 0.0)
+    monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(devices, "SOME_SECONDS", (0.01, 0.02))
+    monkeypatch.setattr(devices, "time", SimpleNamespace(sleep=Patience(looks=400)))
+    monkeypatch.setattr("circuitvlm.runtime.folders.lock._MOMENT", 0.0)
 
 
 @pytest.mark.usefixtures("four")
@@ -84,7 +84,7 @@ def test_the_cpu_needs_none_and_an_outer_launcher_says_how_many() -> None:
 def test_a_killed_trials_gpu_is_free_again(tmp_path: Path) -> None:
     code = (
         "import sys, tempfile, time; tempfile.tempdir = sys.argv[1]\n"
-        "from circuitvlm.training.sweep_devices import handed_out\n"
+        "from circuitvlm.training.sweep.devices import handed_out\n"
         "with handed_out({'accelerator': 'gpu', 'devices': 4}, processes=1):\n"
         "    print('holds', flush=True); time.sleep(60)\n"
     )
@@ -101,7 +101,7 @@ def test_without_a_gpu_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(VISIBLE, hidden)
         assert visible() == []
     monkeypatch.delenv(VISIBLE)
-    monkeypatch.setattr(sweep_devices.shutil, "which", lambda name: None)
+    monkeypatch.setattr(devices.shutil, "which", lambda name: None)
     assert visible() == []
     with handed_out({"accelerator": "auto", "devices": -1}, processes=1) as nothing:
         assert nothing == {}
@@ -126,7 +126,7 @@ def test_parallel_trials_share_the_cores(
     threads: str | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sweep_devices, "_cores", lambda: 16)
+    monkeypatch.setattr(devices, "_cores", lambda: 16)
     monkeypatch.setenv(THREADS, "7")
     share_threads(launcher, trainer, trials=trials)
     assert os.environ[THREADS] == "7", "what the user has set stays"

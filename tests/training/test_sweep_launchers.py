@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from circuitvlm.runtime import folder as folders
-from circuitvlm.runtime.outcome import outcome
+from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.runtime.folders.outcome import outcome
 
 ROOT = Path(__file__).parents[2]
 SMALL = (

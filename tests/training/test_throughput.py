@@ -14,8 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from circuitvlm.adapter.lora import Lora
 from circuitvlm.model.qwen2_vl import STANDIN_SHAPE, Qwen2VL
 from circuitvlm.training.callback import throughput
-from circuitvlm.training.callback._flops import costs, named_peak, operations
 from circuitvlm.training.callback.throughput import Throughput, counted
+from circuitvlm.training.flops import costs, named_peak, operations
 from circuitvlm.training.module import Module
 from tests.contract.desk import Desk, together
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from circuitvlm.runtime import folder as folders
-from circuitvlm.runtime.check import check
-from circuitvlm.runtime.compose import compose
-from circuitvlm.training import saved
+from circuitvlm.runtime.config.check import check
+from circuitvlm.runtime.config.compose import compose
+from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.training.checkpoint import saved
 from circuitvlm.training.execute import execute
 from circuitvlm.training.module import Module
 

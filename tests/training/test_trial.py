@@ -14,12 +14,13 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.runtime import entry
-from circuitvlm.runtime import folder as folders
-from circuitvlm.runtime.check import ConfigError
-from circuitvlm.runtime.lock import HeldError, held
-from circuitvlm.runtime.outcome import PRUNED, outcome, read_validated
-from circuitvlm.training import child, execute, trial
-from circuitvlm.training.stop import ASKED
+from circuitvlm.runtime.config.check import ConfigError
+from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.runtime.folders.lock import HeldError, held
+from circuitvlm.runtime.folders.outcome import PRUNED, outcome, read_validated
+from circuitvlm.training import execute
+from circuitvlm.training.checkpoint.stop import ASKED
+from circuitvlm.training.sweep import child_process, trial
 
 ROOT = Path(__file__).parents[2]
 SWEEP = (
@@ -76,7 +77,7 @@ def test_a_finished_trial_is_not_run_again_unless_its_experiment_was_edited(
     started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders.finish(started, {})
-    monkeypatch.setattr(child, "run", lambda *args, **given: pytest.fail("a process was started"))
+    monkeypatch.setattr(child_process, "run", lambda *args, **given: pytest.fail("a process was started"))
     cfg, base = small(tmp_path, rate=2), small(tmp_path, rate=1)
     assert trial.run_trial(cfg, base=base, overrides=[]) == started
     (started / folders.CONFIG).write_text(folders.as_yaml(OmegaConf.merge(cfg, {"steps": 7})))
@@ -86,7 +87,7 @@ def test_a_finished_trial_is_not_run_again_unless_its_experiment_was_edited(
 
 def test_a_trial_that_is_killed_says_so(started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (started / folders.FAILED).write_text("an earlier try")
-    monkeypatch.setattr(child, "run", lambda *args, **given: -9)
+    monkeypatch.setattr(child_process, "run", lambda *args, **given: -9)
     with pytest.raises(trial.TrialError, match="killed by signal 9"):
         trial.run_trial(small(tmp_path, rate=2), base=small(tmp_path, rate=1), overrides=[])
     assert "signal 9" in (started / folders.FAILED).read_text()
@@ -96,7 +97,7 @@ def test_a_trial_that_is_killed_says_so(started: Path, tmp_path: Path, monkeypat
 def test_a_trial_that_was_asked_to_stop_has_not_failed(
     status: int, started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child, "run", lambda *args, **given: status)
+    monkeypatch.setattr(child_process, "run", lambda *args, **given: status)
     cfg, base = small(tmp_path, rate=2), small(tmp_path, rate=1)
     with pytest.raises(trial.StoppedError, match="asked to stop"):
         trial.run_trial(cfg, base=base, overrides=[])
@@ -119,7 +120,7 @@ def test_a_run_that_goes_on_says_no_longer_why_an_earlier_try_ended(started: Pat
 def test_a_trial_that_another_process_is_at_work_on_is_left_alone(
     started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child, "run", lambda *args, **given: pytest.fail("a process was started"))
+    monkeypatch.setattr(child_process, "run", lambda *args, **given: pytest.fail("a process was started"))
     (started / folders.FAILED).write_text("its own")
     with held(started):
         with pytest.raises(HeldError, match=f"process {os.getpid()} on "):
@@ -136,14 +137,14 @@ def test_a_trial_that_fails_before_its_folder_is_begun_says_so_too(
 ) -> None:
     cfg, base = small(tmp_path, rate=2), small(tmp_path, rate=1)
     where = folders.run_folder(cfg, base)
-    monkeypatch.setattr(child, "run", lambda *args, **given: 1)
+    monkeypatch.setattr(child_process, "run", lambda *args, **given: 1)
     with pytest.raises(trial.TrialError, match="ended with status 1"):
         trial.run_trial(cfg, base=base, overrides=["rate=2"])
     assert folders.state(where) == "started"
     assert outcome(where).state == "failed"
     assert folders.read_overrides(where) == ["rate=2"]
     assert folders.read_difference(where) == {"rate": 2}
-    monkeypatch.setattr(child, "run", lambda *args, **given: folders.finish(where, {}) or 0)  # type: ignore[func-returns-value]  # it returns None
+    monkeypatch.setattr(child_process, "run", lambda *args, **given: folders.finish(where, {}) or 0)  # type: ignore[func-returns-value]  # it returns None
     assert trial.run_trial(cfg, base=base, overrides=["rate=2"]) == where, "the same command tries it again"
     assert not (where / folders.FAILED).exists()
 
@@ -155,7 +156,7 @@ def test_a_trial_with_a_faulty_config_is_recorded_and_no_process_is_started(
         raise ConfigError(["rate: wanted more than 0"])
 
     monkeypatch.setattr(trial, "check", faulty)
-    monkeypatch.setattr(child, "run", lambda *args, **given: pytest.fail("a process was started"))
+    monkeypatch.setattr(child_process, "run", lambda *args, **given: pytest.fail("a process was started"))
     cfg, base = small(tmp_path, rate=-1), small(tmp_path, rate=1)
     with pytest.raises(trial.TrialError, match="rate: wanted more than 0") as failed:
         trial.attempt(cfg, base=base, overrides=["rate=-1"], sweeper={})
@@ -171,7 +172,7 @@ def test_a_pruned_trial_is_not_tried_again_by_its_own_sweep(
     cfg, base = small(tmp_path, rate=2), small(tmp_path, rate=1)
     (started / PRUNED).write_text("trial 3 of study: step 1: hopeless\n")
     begun: list[object] = []
-    monkeypatch.setattr(child, "run", lambda *args, **given: begun.append(args) or 0)
+    monkeypatch.setattr(child_process, "run", lambda *args, **given: begun.append(args) or 0)
     trial.run_trial(cfg, base=base, overrides=[], pruning={"folder": "study", "trial": 3})
     assert not begun
     trial.run_trial(cfg, base=base, overrides=[], pruning={"folder": "study", "trial": 4})
@@ -183,7 +184,7 @@ def test_a_trial_that_was_pruned_has_not_failed_though_a_rank_was_killed(
     started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = "trial 3 of study: step 1: hopeless\n"
-    monkeypatch.setattr(child, "run", lambda *args, **given: -9 * bool((started / PRUNED).write_text(told)))
+    monkeypatch.setattr(child_process, "run", lambda *args, **given: -9 * bool((started / PRUNED).write_text(told)))
     pruning = {"folder": "study", "trial": 3}
     cfg, base = small(tmp_path, rate=2), small(tmp_path, rate=1)
     assert trial.run_trial(cfg, base=base, overrides=[], pruning=pruning) == started
@@ -199,7 +200,7 @@ def test_under_a_launcher_each_trial_has_as_many_processes_and_none_of_its_varia
         given.update(words=words, env=env)
         return 0
 
-    monkeypatch.setattr(child, "run", noted)
+    monkeypatch.setattr(child_process, "run", noted)
     for name, value in {
         "WORLD_SIZE": "2",
         "RANK": "0",

@@ -18,20 +18,20 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 from circuitvlm.runtime import entry
-from circuitvlm.runtime import folder as folders
-from circuitvlm.runtime.check import ConfigError
+from circuitvlm.runtime.config.check import ConfigError
 from circuitvlm.runtime.entry import ToldError
-from circuitvlm.runtime.lock import HeldError
-from circuitvlm.runtime.outcome import PRUNED, note_validated, outcome
-from circuitvlm.training import trial
-from circuitvlm.training.sweep import Grid, Tuner, finished
-from circuitvlm.training.trial import StoppedError, TrialError
-from circuitvlm.training.tune_space import Choice, Settings, Span, space_of
+from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.runtime.folders.lock import HeldError
+from circuitvlm.runtime.folders.outcome import PRUNED, note_validated, outcome
+from circuitvlm.training.sweep import trial
+from circuitvlm.training.sweep.space import Choice, Settings, Span, space_of
+from circuitvlm.training.sweep.sweep import Grid, Tuner, finished
+from circuitvlm.training.sweep.trial import StoppedError, TrialError
 
 pytest.importorskip("optuna")
 from circuitvlm.training.callback.pruning import PrunedTrial, Pruning
-from circuitvlm.training.tune import Study
-from circuitvlm.training.tune_journal import JOURNAL
+from circuitvlm.training.sweep.journal import JOURNAL
+from circuitvlm.training.sweep.search import Study
 
 TOLD: dict[str, Any] = {
     "metric": "validate/loss",

@@ -21,14 +21,14 @@ from torch import distributed
 
 from circuitvlm.core.record import Example, Picture, PictureError
 from circuitvlm.runtime import entry
-from circuitvlm.runtime.blame import ours
-from circuitvlm.runtime.check import ConfigError, check
-from circuitvlm.runtime.compose import compose
+from circuitvlm.runtime.config.check import ConfigError, check
+from circuitvlm.runtime.config.compose import compose
+from circuitvlm.runtime.fault import ours
 from circuitvlm.training.assemble import Run
-from circuitvlm.training.data_module import TRAIN, VALIDATION, Asked
-from circuitvlm.training.doctor import examine
-from circuitvlm.training.doctor_text import Level
-from circuitvlm.training.unread import UNREAD
+from circuitvlm.training.batches.data_module import TRAIN, VALIDATION, Asked
+from circuitvlm.training.batches.unreadable_images import UNREAD
+from circuitvlm.training.doctor.doctor import examine
+from circuitvlm.training.doctor.text import Level
 from tests.contract import rooms
 from tests.training.test_doctor import FAMILIES
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from circuitvlm.data._science_write import Settings, problems_of
+from circuitvlm.data.science_circuits.writer import Settings, problems_of
 
 WORDS = 1100
 PIECES = r" ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+"

@@ -9,8 +9,8 @@ from typing import ClassVar
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from circuitvlm.adapter._whole import trained
 from circuitvlm.core.contract import Dropout, Model
+from circuitvlm.core.sharded import trained
 from circuitvlm.runtime.progress import rank
 
 FILE = "trained.safetensors"

@@ -8,8 +8,8 @@ from typing import ClassVar
 from peft import IA3Config, get_peft_model
 from torch import nn
 
-from circuitvlm.adapter._select import as_regex, linear_names
-from circuitvlm.adapter._whole import PeftFolder
+from circuitvlm.adapter._base.peft_folder import PeftFolder
+from circuitvlm.adapter._base.targets import as_regex, linear_names
 from circuitvlm.core.contract import Dropout, Model
 
 

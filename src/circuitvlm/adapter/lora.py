@@ -9,9 +9,9 @@ from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
-from circuitvlm.adapter._depth import probabilities
-from circuitvlm.adapter._select import as_regex, linear_names
-from circuitvlm.adapter._whole import PeftFolder
+from circuitvlm.adapter._base.depth import probabilities
+from circuitvlm.adapter._base.peft_folder import PeftFolder
+from circuitvlm.adapter._base.targets import as_regex, linear_names
 from circuitvlm.core.contract import Dropout, Model
 
 

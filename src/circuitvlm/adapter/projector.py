@@ -11,9 +11,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from circuitvlm.adapter._whole import train_beside, trained
+from circuitvlm.adapter._base.peft_folder import train_beside
 from circuitvlm.core.contract import Dropout, Model
-from circuitvlm.runtime.folder import write_atomic
+from circuitvlm.core.sharded import trained
+from circuitvlm.runtime.folders.run_folder import write_atomic
 from circuitvlm.runtime.progress import rank
 
 COMPONENT = "projector"

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from circuitvlm.circuit import question
-from circuitvlm.circuit.probe import renumbered
-from circuitvlm.circuit.question import Question
+from circuitvlm.circuit.generate import question
+from circuitvlm.circuit.generate.question import Question
+from circuitvlm.circuit.solve.probe import renumbered
 from circuitvlm.core.record import Example, Picture
-from circuitvlm.data import _chunks
-from circuitvlm.data._drawn import Drawn, Split, drawn, series_of, split_of
+from circuitvlm.data._reading import chunks
+from circuitvlm.data.circuits.drawings import Drawn, Split, drawn, series_of, split_of
 
 VERSION = 2
 """Raise this whenever the same settings would give other questions or other pixels: old caches are then left alone."""
@@ -78,7 +78,7 @@ class CircuitQuestions:
             raise ValueError(f"circuit_questions: no split {split!r}; there are {', '.join(self._splits)}")
         settings = self._splits[split]
         count = settings.split.count
-        folder = _chunks.kept(
+        folder = chunks.kept(
             self.cache,
             settings,
             version=VERSION,
@@ -92,14 +92,14 @@ class CircuitQuestions:
         return Examples(folder, count=count, per_circuit=settings.per_circuit)
 
 
-class Examples(_chunks.Lazy):
+class Examples(chunks.Lazy):
     """The questions of a finished split; a row, one circuit's, is parsed when one of its questions is asked for."""
 
     def __init__(self, folder: Path, *, count: int, per_circuit: int) -> None:
         self.folder = folder
         self._count = count
         self.per_circuit = per_circuit
-        self._rows = _chunks.lines(folder)
+        self._rows = chunks.lines(folder)
 
     def __len__(self) -> int:
         return self._count
@@ -118,7 +118,7 @@ class Examples(_chunks.Lazy):
         )
 
 
-def _make(settings: _Settings, index: int) -> tuple[_chunks.Row, bytes]:
+def _make(settings: _Settings, index: int) -> tuple[chunks.Row, bytes]:
     """Number `index` of the split's series: the first circuit that has enough questions and room for their marks."""
     for turn in range(_TRIES):
         number = index if not turn else 10_000_000 * turn + index
@@ -147,7 +147,7 @@ def _asked(made: Drawn, settings: _Settings, index: int) -> tuple[Question, ...]
     return (*asked, netlist) if wants_netlist else asked
 
 
-def _row(split: Split, index: int, made: Drawn, asked: Sequence[Question]) -> _chunks.Row:
+def _row(split: Split, index: int, made: Drawn, asked: Sequence[Question]) -> chunks.Row:
     return {
         "id": f"{split.name}-{index:06d}",
         "netlist": made.netlist,
@@ -172,7 +172,7 @@ def _facts(made: Drawn, asked: Question) -> dict[str, Any]:
     return facts
 
 
-def _distinct(rows: Iterable[_chunks.Row]) -> list[_chunks.Row]:
+def _distinct(rows: Iterable[chunks.Row]) -> list[chunks.Row]:
     """Each netlist with its questions once, the first that came."""
     seen: set[tuple[str, str]] = set()
     kept = []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from circuitvlm.core.record import Example
-from circuitvlm.data._chunks import Lazy
+from circuitvlm.data._reading.chunks import Lazy
 from circuitvlm.data.circuitsense import share_of, shares_of
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

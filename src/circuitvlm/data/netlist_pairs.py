@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from circuitvlm.circuit import netlist
-from circuitvlm.circuit.equivalence import topology_key
+from circuitvlm.circuit.judge.equivalence import topology_key
 from circuitvlm.core.record import Example, Picture
-from circuitvlm.data import _circuitsense_images as images
-from circuitvlm.data._circuitsense_examples import circuit_of
-from circuitvlm.data._circuitsense_files import (
+from circuitvlm.data._reading import images
+from circuitvlm.data._reading.files import (
     MAX_JSON_BYTES,
     DataFileError,
     UnusableError,
@@ -30,6 +29,7 @@ from circuitvlm.data._circuitsense_files import (
     within,
 )
 from circuitvlm.data.circuitsense import share_of, shares_of
+from circuitvlm.data.circuitsense.examples import circuit_of
 from circuitvlm.runtime.progress import bar
 
 ACTIONS = ("count", "stop")

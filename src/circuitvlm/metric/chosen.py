@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from circuitvlm.core.record import Score
-from circuitvlm.metric._guess import guess
+from circuitvlm.runtime.seed import guess
 
 NOTHING = "no option that could be read"
 

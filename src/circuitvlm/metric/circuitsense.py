@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from circuitvlm.circuit.answer import Executable, Truth, judge_formula, judge_quantity, said_by
+from circuitvlm.circuit.judge.answer import Executable, Truth, judge_formula, judge_quantity, said_by
+from circuitvlm.circuit.judge.verdict import Verdict, equal_expressions
 from circuitvlm.circuit.quantity import Quantity, QuantityError, compare, parse
-from circuitvlm.circuit.verdict import Verdict, equal_expressions
 from circuitvlm.core.record import Score
 
 __all__ = [

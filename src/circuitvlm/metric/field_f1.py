@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Any
 
 from circuitvlm.core.record import Score
-from circuitvlm.metric._json_counts import Counts, scored
-from circuitvlm.metric._json_fields import normalise, paths
+from circuitvlm.metric._fields.counts import Counts, scored
+from circuitvlm.metric._fields.fields import normalise, paths
 
 
 class FieldF1:

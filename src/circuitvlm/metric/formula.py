@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from circuitvlm.circuit.answer import Truth, judge_formula, said_by
-from circuitvlm.circuit.verdict import Verdict
+from circuitvlm.circuit.judge.answer import Truth, judge_formula, said_by
+from circuitvlm.circuit.judge.verdict import Verdict
 from circuitvlm.core.record import Score
 
 _ACCEPTED = {

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from circuitvlm.core.record import Score
-from circuitvlm.metric._json_counts import Counts, scored
-from circuitvlm.metric._json_fields import Fields, TooLargeError, normalise, paths
+from circuitvlm.metric._fields.counts import Counts, scored
+from circuitvlm.metric._fields.fields import Fields, TooLargeError, normalise, paths
 
 PAIRS = 4_000_000
 """Pairs of items to compare: about three seconds. Two receipts of 300 items with four things added to each have half

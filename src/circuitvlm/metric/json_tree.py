@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from circuitvlm.core.record import Score
-from circuitvlm.metric._json_distance import Tree, distance
-from circuitvlm.metric._json_fields import TooLargeError, normalise, shown
+from circuitvlm.metric._fields.distance import Tree, distance
+from circuitvlm.metric._fields.fields import TooLargeError, normalise, shown
 
 
 class JsonTree:

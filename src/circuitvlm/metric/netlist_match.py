@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Literal
 
-from circuitvlm.circuit.behaviour import same_behaviour
-from circuitvlm.circuit.equivalence import compare
 from circuitvlm.circuit.graph import Circuit
+from circuitvlm.circuit.judge.behaviour import same_behaviour
+from circuitvlm.circuit.judge.equivalence import compare
 from circuitvlm.circuit.netlist import format as format_netlist
 from circuitvlm.core.record import Score
 

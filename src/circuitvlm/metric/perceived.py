@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from circuitvlm.circuit.answer import Truth, said_by
+from circuitvlm.circuit.judge.answer import Truth, said_by
 from circuitvlm.circuit.quantity import QuantityError, compare
 from circuitvlm.core.record import Score
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from circuitvlm.circuit.answer import Executable, Truth, judge_quantity, said_by
+from circuitvlm.circuit.judge.answer import Executable, Truth, judge_quantity, said_by
 from circuitvlm.circuit.quantity import QuantityError, parse
 from circuitvlm.core.record import Score
 

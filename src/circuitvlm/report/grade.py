@@ -10,7 +10,7 @@ from pathlib import Path
 from circuitvlm.core.contract import Task
 from circuitvlm.core.record import Example, Reply
 from circuitvlm.report.significance import Interval, mean
-from circuitvlm.runtime.folder import write_atomic
+from circuitvlm.runtime.folders.run_folder import write_atomic
 from circuitvlm.runtime.progress import bar
 
 

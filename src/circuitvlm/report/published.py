@@ -12,7 +12,7 @@ from pathlib import Path
 from circuitvlm.report.scienceqa import AVERAGE, GROUPS, TEST_SIZES, RowAudit, audit_row
 from circuitvlm.report.significance import ALPHA, Comparison, Interval, holm, unpaired, wilson, word_of
 from circuitvlm.report.table import NOTHING, plain, row
-from circuitvlm.runtime.allow import near
+from circuitvlm.runtime.spelling import suggestion
 
 HEADER = ("name", *GROUPS, "source")
 MAX_BYTES = 1_000_000
@@ -122,7 +122,7 @@ def base_of(rows: Sequence[Published], name: str | None) -> Published:
     if name is None:
         return next(iter(known.values()))
     if name not in known:
-        few, nearest = ", ".join(known), near(name, known)
+        few, nearest = ", ".join(known), suggestion(name, known)
         raise PublishedError(f"no published row with an {AVERAGE} is called {name!r}; there are {few}.{nearest}")
     return known[name]
 

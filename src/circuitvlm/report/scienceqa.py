@@ -9,10 +9,10 @@ from math import ceil, floor
 from typing import Any
 
 from circuitvlm.core.contract import Task
-from circuitvlm.metric._guess import guess
 from circuitvlm.report.grade import Grades, Item
 from circuitvlm.report.significance import wilson
 from circuitvlm.report.table import NOTHING, row
+from circuitvlm.runtime.seed import guess
 
 Tags = Mapping[str, str]
 

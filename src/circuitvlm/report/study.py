@@ -10,9 +10,9 @@ from pathlib import Path
 
 from circuitvlm.report.grade import Grades
 from circuitvlm.report.significance import ALPHA, Comparison, holm, resampled, word_of
-from circuitvlm.runtime import folder as folders
-from circuitvlm.runtime.allow import near
-from circuitvlm.runtime.outcome import outcome
+from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.runtime.folders.outcome import outcome
+from circuitvlm.runtime.spelling import suggestion
 
 SEED = "seed"
 PLAIN = "as the experiment has it"
@@ -219,7 +219,7 @@ def _base(arms: Sequence[Arm], wanted: str | None) -> str:
         if wanted in (None, of[arm.name])
     }
     if not changes:
-        raise StudyError(f"no arm is called {wanted!r}; there are {', '.join(names)}.{near(str(wanted), names)}")
+        raise StudyError(f"no arm is called {wanted!r}; there are {', '.join(names)}.{suggestion(str(wanted), names)}")
     fewest = [name for name, count in changes.items() if count == min(changes.values())]
     if len(fewest) > 1:
         raise StudyError(f"no arm is the experiment unchanged; say which is the base: {', '.join(fewest)}")

@@ -16,14 +16,14 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from circuitvlm.runtime.allow import near
-from circuitvlm.runtime.blame import full_disk, ours
-from circuitvlm.runtime.check import ConfigError
-from circuitvlm.runtime.compose import compose_base, experiment_of
-from circuitvlm.runtime.folder import FolderError
-from circuitvlm.runtime.lock import HeldError
+from circuitvlm.runtime.config.check import ConfigError
+from circuitvlm.runtime.config.compose import compose_base, experiment_of
+from circuitvlm.runtime.config.schema import Run
+from circuitvlm.runtime.fault import full_disk, ours
+from circuitvlm.runtime.folders.lock import HeldError
+from circuitvlm.runtime.folders.run_folder import FolderError
 from circuitvlm.runtime.progress import rank, setup_logging
-from circuitvlm.runtime.schema import Run
+from circuitvlm.runtime.spelling import suggestion
 
 log = logging.getLogger("circuitvlm")
 
@@ -98,7 +98,7 @@ def _misspelt(error: BaseException, config_dir: Path) -> str | None:
     parent, _, name = str(key).rpartition(".")
     section = OmegaConf.select(compose_base(config_dir, experiment_of(sys.argv[1:])), parent) if parent else None
     known = [field.name for field in fields(Run)] if section is None else [str(k) for k in section]
-    return f"{key}: no such key.{near(name, known)}"
+    return f"{key}: no such key.{suggestion(name, known)}"
 
 
 def _chain(error: BaseException | None) -> Iterator[str]:

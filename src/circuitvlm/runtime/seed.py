@@ -18,6 +18,11 @@ def stream(seed: int, *names: str | int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
+def guess(question_id: str, *, options: int) -> int:
+    """An index below `options`, drawn by the question's id: the same for the same question, whoever asks."""
+    return int.from_bytes(hashlib.sha256(f"guess {question_id}".encode()).digest()[:8], "big") % options
+
+
 def generator(seed: int, *names: str | int) -> np.random.Generator:
     """A numpy generator on the stream of that name."""
     return np.random.default_rng(stream(seed, *names))

@@ -12,10 +12,11 @@ from typing import Any, Protocol, TypeVar
 
 import typer
 
-from circuitvlm.circuit import netlist, numeric
+from circuitvlm.circuit import netlist
 from circuitvlm.circuit.graph import Circuit
-from circuitvlm.circuit.numeric import Solution
 from circuitvlm.circuit.quantity import LARGEST
+from circuitvlm.circuit.solve import numeric
+from circuitvlm.circuit.solve.numeric import Solution
 from circuitvlm.core.record import Picture
 from circuitvlm.serving import show
 
@@ -116,7 +117,7 @@ def solve(circuit: Circuit, frequency: float) -> Solution:
 
 def transfer(circuit: Circuit, *, source: str, output: str) -> Transfer:
     """The exact transfer function, twice. Raises KeyError and ValueError as `symbolic.transfer_function` does."""
-    from circuitvlm.circuit import symbolic  # sympy: a second that a help text does not wait for
+    from circuitvlm.circuit.solve import symbolic  # sympy: a second that a help text does not wait for
 
     named = replace(circuit, devices=tuple(replace(d, value=None) if d.kind in "RCL" else d for d in circuit.devices))
     found = [str(symbolic.transfer_function(each, source=source, output=output)) for each in (named, circuit)]

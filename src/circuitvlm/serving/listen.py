@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from circuitvlm.model._generation import plain
+from circuitvlm.model.base.generation import plain
 from circuitvlm.serving.pieces import Pieces
 
 

@@ -16,8 +16,8 @@ from circuitvlm.adapter.lora import Lora
 from circuitvlm.collate.padded import Padded
 from circuitvlm.core.contract import Task
 from circuitvlm.core.record import Example
-from circuitvlm.model._loading import locate
-from circuitvlm.runtime.folder import CONFIG
+from circuitvlm.model.base.loading import locate
+from circuitvlm.runtime.folders.run_folder import CONFIG
 from circuitvlm.serving import family as families
 from circuitvlm.serving.respond import Respondent, best_device
 from circuitvlm.serving.unlabelled import ANY
@@ -25,7 +25,7 @@ from circuitvlm.task.digit import Digit
 from circuitvlm.task.extract import Extract
 from circuitvlm.task.netlist import Netlist
 from circuitvlm.training.assemble import Run, trained_run
-from circuitvlm.training.net import Net
+from circuitvlm.training.network import Net
 
 T = TypeVar("T")
 

@@ -15,14 +15,14 @@ import torch
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.core.contract import Codec, Collate, Metric, Task
 from circuitvlm.core.record import Dialogue, Example, Picture, Turn
-from circuitvlm.runtime.allow import near
+from circuitvlm.runtime.spelling import suggestion
 from circuitvlm.serving.listen import listening
 from circuitvlm.serving.pieces import Hear, Pieces
 from circuitvlm.serving.unlabelled import AskError, unlabelled
 from circuitvlm.task.extract import Extract
 from circuitvlm.task.netlist import Netlist
-from circuitvlm.training.net import Net
-from circuitvlm.training.pack import Pack
+from circuitvlm.training.batches.collator import Pack
+from circuitvlm.training.network import Net
 
 MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
@@ -143,7 +143,7 @@ class Respondent:
         if name in self.tasks:
             return self.tasks[name]
         if name != QUESTION:
-            raise AskError(f"no task {name!r}.{near(name, self.tasks)} {self._listed()}")
+            raise AskError(f"no task {name!r}.{suggestion(name, self.tasks)} {self._listed()}")
         return Question()
 
     def _listed(self) -> str:

@@ -14,13 +14,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from circuitvlm.circuit.equivalence import Comparison
 from circuitvlm.circuit.graph import GROUND, Circuit
-from circuitvlm.circuit.numeric import Solution
+from circuitvlm.circuit.judge.equivalence import Comparison
 from circuitvlm.circuit.quantity import SMALLEST, format_engineering
+from circuitvlm.circuit.solve.numeric import Solution
 
 if TYPE_CHECKING:  # SymPy takes half a second to load
-    from circuitvlm.circuit.symbolic import TransferFunction
+    from circuitvlm.circuit.solve.symbolic import TransferFunction
 
 Cells = Sequence[Sequence[str]]
 PHASE = "phase (deg)"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from circuitvlm.circuit import probe as probes
-from circuitvlm.circuit.answer import Executable, Truth, read_executable
+from circuitvlm.circuit.judge.answer import Executable, Truth, read_executable
 from circuitvlm.circuit.netlist import parse
+from circuitvlm.circuit.solve import probe as probes
 from circuitvlm.core.contract import Metric
 from circuitvlm.core.record import Dialogue, Example, Turn
 

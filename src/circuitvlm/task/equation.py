@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from circuitvlm.circuit import probe
-from circuitvlm.circuit.answer import Truth
+from circuitvlm.circuit.judge.answer import Truth
 from circuitvlm.circuit.netlist import parse
+from circuitvlm.circuit.solve import probe
 from circuitvlm.core.record import Example
 from circuitvlm.task._asking import Asking
 

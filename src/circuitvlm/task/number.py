@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from circuitvlm.circuit.answer import Truth
+from circuitvlm.circuit.judge.answer import Truth
 from circuitvlm.core.record import Example
 from circuitvlm.task._asking import Asking
 

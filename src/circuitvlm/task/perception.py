@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from circuitvlm.circuit.answer import Truth
+from circuitvlm.circuit.judge.answer import Truth
 from circuitvlm.core.record import Example
 from circuitvlm.task._asking import Asking
 

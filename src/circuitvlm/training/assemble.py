@@ -19,23 +19,25 @@ from omegaconf import DictConfig, OmegaConf
 from circuitvlm.core.contract import Model, Source, Task
 from circuitvlm.core.record import Example
 from circuitvlm.report.grade import Grades, grade
-from circuitvlm.runtime import folder as folders
-from circuitvlm.runtime import provenance, seed
-from circuitvlm.runtime.allow import instantiate
-from circuitvlm.runtime.check import ConfigError, check
+from circuitvlm.runtime import seed
+from circuitvlm.runtime.config.allow_list import instantiate
+from circuitvlm.runtime.config.check import ConfigError, check
+from circuitvlm.runtime.folders import provenance
+from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.runtime.learning_rate import REFERENCE, scaled
 from circuitvlm.runtime.progress import rank
-from circuitvlm.runtime.rate import REFERENCE, scaled
-from circuitvlm.training import rng, saved, unfit
+from circuitvlm.training import preflight
+from circuitvlm.training.batches.data_module import TRAIN, VALIDATION, Asked, Data, Questions, Window
+from circuitvlm.training.batches.unreadable_images import Unread
 from circuitvlm.training.callback.dropout_profile import dropouts, stacks_of
-from circuitvlm.training.checkpoint import Checkpoint
-from circuitvlm.training.chosen import chosen
-from circuitvlm.training.data_module import TRAIN, VALIDATION, Asked, Data, Questions, Window
-from circuitvlm.training.guard import Guard
+from circuitvlm.training.checkpoint import random_state, saved
+from circuitvlm.training.checkpoint.checkpoint import Checkpoint
+from circuitvlm.training.checkpoint.validations import Validated
+from circuitvlm.training.failure import Guard
 from circuitvlm.training.module import Module
 from circuitvlm.training.replies import read_replies
-from circuitvlm.training.standin import small
-from circuitvlm.training.unread import Unread
-from circuitvlm.training.validated import Validated
+from circuitvlm.training.smoke_test import small
+from circuitvlm.training.task_selection import chosen
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +178,7 @@ class Run:
         That is a misspelt component or split, shares that cannot be kept, a callback that goes by a validation where
         there is none.
         """
-        if odd := list(unfit.faults(self.cfg, self.sources, self.tasks, model=self.model)):
+        if odd := list(preflight.faults(self.cfg, self.sources, self.tasks, model=self.model)):
             raise ConfigError(odd)
 
     def train(self) -> None:
@@ -185,7 +187,7 @@ class Run:
         self._tell()
         seed.seed_plain(self.cfg["seed"])
         torch.manual_seed(seed.stream(self.cfg["seed"], "training", rank()))
-        rng.repeatable()
+        random_state.repeatable()
         if self.steps:
             last = None if self.cfg["fresh"] else saved.newest(self.folder)
             if last:
@@ -203,7 +205,7 @@ class Run:
         if (blr := self.cfg["blr"]) is not None:
             lr, batch = self.cfg["optimizer"]["lr"], self.cfg["global_batch"]
             log.info("optimizer.lr: blr %g x global_batch %d / %d = %g", blr, batch, REFERENCE, lr)
-        for silence in unfit.silences(self.cfg, self.sources):
+        for silence in preflight.silences(self.cfg, self.sources):
             log.info("%s", silence)
 
     def save(self, folder: Path) -> None:

@@ -21,14 +21,15 @@ from circuitvlm.report.confusion import confusion_of
 from circuitvlm.report.document import document
 from circuitvlm.report.grade import Grades
 from circuitvlm.report.table import comparison
-from circuitvlm.runtime import folder as folders
-from circuitvlm.runtime import provenance
-from circuitvlm.runtime.check import ConfigError, check
-from circuitvlm.runtime.lock import HeldError, held
-from circuitvlm.runtime.outcome import forget
+from circuitvlm.runtime.config.check import ConfigError, check
+from circuitvlm.runtime.folders import provenance
+from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.runtime.folders.lock import HeldError, held
+from circuitvlm.runtime.folders.outcome import forget
 from circuitvlm.runtime.progress import rank, restarts, setup_logging
-from circuitvlm.training import child, control, trial, unfit
+from circuitvlm.training import baselines, preflight
 from circuitvlm.training.assemble import Run, trained_run
+from circuitvlm.training.sweep import child_process, trial
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +91,10 @@ def _carry_out(run: Run, *, controls: Mapping[str, DictConfig], overrides: Seque
     folders.write_atomic(run.folder / "trained.json", json.dumps(run.summary(), indent=2))
     minutes = run.module.seconds / 60
     rows: dict[str, Mapping[str, Grades]] = {THIS: grades}
-    notes = {THIS: control.note_of(run.folder)}
+    notes = {THIS: baselines.note_of(run.folder)}
     for name, other in controls.items():
-        where = control.run_control(name, other, run=run.folder, minutes=minutes)
-        rows[name], notes[name] = control.grades_of(where, run.cfg["evaluate"]), control.note_of(where)
+        where = baselines.run_control(name, other, run=run.folder, minutes=minutes)
+        rows[name], notes[name] = baselines.grades_of(where, run.cfg["evaluate"]), baselines.note_of(where)
     text = comparison(rows, notes=notes) + _further(grades, run.tasks, folder=run.folder)
     folders.write_atomic(run.folder / "table.md", text)
     folders.finish(run.folder, {split: g.means() for split, g in grades.items()})
@@ -120,7 +121,7 @@ def execute_evaluation(cfg: DictConfig) -> None:
 def _grade(run: Run, cfg: DictConfig, *, where: Path) -> None:
     splits = list(cfg.splits) if cfg.splits else run.cfg["evaluate"]
     limit = next((n for n in (cfg["items"], cfg.max_samples) if n is not None), run.cfg["evaluate_items"])
-    if odd := list(unfit.odd_splits(splits, run.sources, key="splits")):
+    if odd := list(preflight.odd_splits(splits, run.sources, key="splits")):
         raise ConfigError(odd)
     rows = {}
     for name, (out, other) in _systems(run, cfg, where=where).items():
@@ -190,7 +191,7 @@ def main(words: Sequence[str]) -> None:
     CONFIG and BASE are YAML files; BASE is the experiment unchanged. An error that ends the run is written into its
     folder too, for its sweep.
     """
-    child.end_with_starter()
+    child_process.end_with_starter()
     setup_logging()
     cfg, *bases = (OmegaConf.load(path) for path in words[:2])
     assert isinstance(cfg, DictConfig), f"{words[0]} holds a mapping"

@@ -19,13 +19,13 @@ from torchmetrics import MeanMetric
 from circuitvlm.core.contract import Adapter, Codec, Dropout, Model, Objective, Schedule, Task
 from circuitvlm.core.record import Example, Reply
 from circuitvlm.core.tensor import Batch, Tally
-from circuitvlm.training import rng
-from circuitvlm.training.data_module import SOURCE
-from circuitvlm.training.groups import groups
-from circuitvlm.training.net import Net
-from circuitvlm.training.pack import Told
+from circuitvlm.training.batches.collator import Told
+from circuitvlm.training.batches.data_module import SOURCE
+from circuitvlm.training.checkpoint import random_state
+from circuitvlm.training.network import Net
+from circuitvlm.training.parameter_groups import groups
 from circuitvlm.training.replies import ReplyWriter, forget_replies
-from circuitvlm.training.shard import shard
+from circuitvlm.training.strategy.shard import shard
 
 log = logging.getLogger(__name__)
 
@@ -186,12 +186,12 @@ class Module(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_validation_start(self) -> None:
-        self._random = rng.state()
+        self._random = random_state.state()
 
     def on_validation_end(self) -> None:
         """Give training its random numbers back."""
         assert self._random is not None, "on_validation_start() comes first"
-        rng.restore(self._random)
+        random_state.restore(self._random)
 
     def on_validation_epoch_end(self) -> None:
         self.log("validate/loss", self.validation_loss, prog_bar=True)

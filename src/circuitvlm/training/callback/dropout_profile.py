@@ -19,8 +19,8 @@ from torch import nn
 
 from circuitvlm.core.contract import Model
 from circuitvlm.report.figure import COLOURS, LINES
-from circuitvlm.training.groups import component_of
 from circuitvlm.training.module import Module
+from circuitvlm.training.parameter_groups import component_of
 
 log = logging.getLogger(__name__)
 

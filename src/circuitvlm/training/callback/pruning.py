@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from lightning import Callback, LightningModule, Trainer
 
-from circuitvlm.runtime.folder import write_atomic
-from circuitvlm.runtime.outcome import PRUNED
+from circuitvlm.runtime.folders.outcome import PRUNED
+from circuitvlm.runtime.folders.run_folder import write_atomic
 
 
 class PrunedTrial(SystemExit):
@@ -43,7 +43,7 @@ class Pruning(Callback):
         raise PrunedTrial
 
     def _hopeless(self, value: float, *, step: int) -> bool:
-        from circuitvlm.training.tune_journal import pruner_of, study_in, trial_of  # optuna is an extra
+        from circuitvlm.training.sweep.journal import pruner_of, study_in, trial_of  # optuna is an extra
 
         study = study_in(Path(self.folder), pruner=pruner_of(prune_after=self.prune_after, prune_from=self.prune_from))
         trial = trial_of(study, self.trial)

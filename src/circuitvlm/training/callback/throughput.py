@@ -11,10 +11,10 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
 from circuitvlm.core.tensor import IMAGE, Batch
-from circuitvlm.model._generation import plain
-from circuitvlm.training.callback._flops import Cost, costs, device_peak, operations
+from circuitvlm.model.base.generation import plain
+from circuitvlm.training.flops import Cost, costs, device_peak, operations
 from circuitvlm.training.module import Module
-from circuitvlm.training.peak import peak
+from circuitvlm.training.peak_memory import peak
 
 COUNTED = ("samples", "answer_tokens", "image_tokens", "tokens")
 

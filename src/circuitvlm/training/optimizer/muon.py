@@ -16,7 +16,8 @@ from torch.optim import AdamW, Optimizer
 
 
 class Muon(Optimizer):
-    """One optimizer over parameter groups, each of which says by `matrix: bool` who moves it (training/groups.py).
+    """One optimizer over parameter groups, each of which says by `matrix: bool` who moves it
+    (training/parameter_groups.py).
 
     `lr` is the rate of the matrices (an update has spectral norm about 1, so it is some ten times larger than one of
     AdamW), `adamw_share` times that is the rate of the rest; both follow the same schedule. `momentum` is Muon's,
@@ -38,7 +39,8 @@ class Muon(Optimizer):
             if not isinstance(group, dict) or "matrix" not in group:
                 raise ValueError(
                     f"muon: parameter group {place} does not say `matrix` (true: Muon moves it; false: AdamW). "
-                    "Pass the groups that circuitvlm.training.groups.groups makes of a net, not plain parameters"
+                    "Pass the groups that circuitvlm.training.parameter_groups.groups makes of a net, "
+                    "not plain parameters"
                 )
         super().__init__([dict(group) for group in given], {"lr": lr, "weight_decay": weight_decay})
         for group in self.param_groups:

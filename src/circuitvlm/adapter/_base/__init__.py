@@ -1,0 +1,1 @@
+"""Share what several adapters need: depth profiles, target modules, PEFT folders."""

@@ -1,0 +1,1 @@
+"""Draw circuits in the look of CircuiTikZ, as CircuitSense does."""

@@ -1,0 +1,1 @@
+"""Judge exactly whether two circuits, formulas or answers are the same."""

@@ -1,0 +1,1 @@
+"""Solve circuits: voltages and currents as numbers, transfer functions as formulas."""

@@ -1,0 +1,1 @@
+"""Read the files, images and tables that several data sources share."""

@@ -1,0 +1,5 @@
+"""Drawings of generated circuits with their netlists."""
+
+from circuitvlm.data.circuits.source import Circuits
+
+__all__ = ["Circuits"]

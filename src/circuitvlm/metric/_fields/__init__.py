@@ -1,0 +1,1 @@
+"""Compare JSON objects: their fields, and the edit distance of their trees."""

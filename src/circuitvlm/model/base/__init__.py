@@ -1,0 +1,1 @@
+"""Share what several model families need: loading, tokenizing, generating, untrained checkpoints."""

@@ -1,0 +1,1 @@
+"""Collect the trials of a sweep and write its page."""

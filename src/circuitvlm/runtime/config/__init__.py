@@ -1,0 +1,1 @@
+"""Compose and check a config, and build the parts that it names."""

@@ -1,0 +1,1 @@
+"""Keep run folders: names, locks, provenance and outcomes."""

@@ -1,0 +1,1 @@
+"""Write trained runs and generated data as folders that other programs read."""

@@ -1,0 +1,1 @@
+"""Load samples in batches: sources, sampler, collator and data module."""

@@ -1,0 +1,1 @@
+"""Examine a run before it is started: samples, weights, memory and one step."""

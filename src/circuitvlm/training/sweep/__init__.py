@@ -1,0 +1,1 @@
+"""Run sweeps: trials as processes, grids and Optuna studies."""
