@@ -1,4 +1,4 @@
-"""Train and evaluate one run: `python train.py experiment=<name> key=value ...` (see conf/train.yaml for the keys)."""
+"""Train and evaluate one run; `python train.py --help` shows the keys."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 from circuitvlm.runtime.config.check import check
 from circuitvlm.runtime.config.compose import compose_base, experiment_of
 from circuitvlm.runtime.config.schema import register
-from circuitvlm.runtime.entry import run, sweeps
+from circuitvlm.runtime.entry import is_sweep, run
+from circuitvlm.runtime.help_page import handle_help
 from circuitvlm.runtime.progress import setup_logging
 
 CONF = Path(__file__).resolve().parent / "conf"
@@ -20,25 +21,27 @@ register()
 
 @hydra.main(config_path=str(CONF), config_name="train", version_base="1.3")
 def main(cfg: DictConfig) -> Path | None:
-    """Check the config, assemble the run, run it; or one trial of a sweep, whose folder it returns."""
+    """Check the config and run it; or run one trial of a sweep, and return its folder."""
     setup_logging()
     overrides = list(HydraConfig.get().overrides.task)
-    base = compose_base(CONF, experiment_of(overrides))
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         from circuitvlm.training.sweep import trial
 
-        return trial.attempt(cfg, base=base, overrides=overrides, sweeper=HydraConfig.get().sweeper)
+        base = compose_base(CONF, experiment_of(overrides))
+        return trial.attempt_trial(cfg, base=base, overrides=overrides, sweeper=HydraConfig.get().sweeper)
     check(cfg)
-    from circuitvlm.training import baselines, execute  # after the check: a wrong key must not wait for torch
+    from circuitvlm.training import baselines, execute  # after the check, so that a wrong key does not wait for torch
 
-    controls = baselines.compose_controls(cfg, overrides=overrides, config_dir=CONF)
-    execute.execute(cfg, base=base, controls=controls, overrides=overrides)
+    base = compose_base(CONF, experiment_of(overrides))
+    baseline_configs = baselines.compose_baselines(cfg, overrides=overrides, config_dir=CONF)
+    execute.execute(cfg, base=base, baseline_configs=baseline_configs, overrides=overrides)
     return None
 
 
 if __name__ == "__main__":
-    if sweeps(sys.argv[1:]):
+    handle_help(CONF / "train.yaml")
+    if is_sweep(sys.argv[1:]):
         from circuitvlm.training.sweep import sweep
 
         sweep.register()
-    run(main, config_dir=CONF)
+    run(main)

@@ -1,4 +1,4 @@
-"""How are measured times summed up and written down?"""
+"""Summarize measured times with their intervals, and format them as Markdown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import numpy.typing as npt
 
 from circuitvlm.runtime.folders import provenance
 
-TURNS = 2000
+RESAMPLES = 2000
+"""Number of bootstrap samples for an interval."""
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("sympy", "numpy", "schemdraw", "resvg-py", "pillow", "math-verify", "lcapy")
 
@@ -34,24 +36,28 @@ def estimate(
     groups: Sequence[int] | None = None,
     statistic: Callable[[npt.NDArray[np.float64]], float] = np.median,
 ) -> Estimate:
-    """The statistic with the quantiles of a bootstrap over groups: what comes from one circuit is drawn together."""
-    measured = np.asarray(values, dtype=float)
-    labels = np.arange(len(measured)) if groups is None else np.asarray(groups)
-    parts = [measured[labels == label] for label in np.unique(labels)]
+    """Return the statistic with a 95 % interval, the quantiles of a bootstrap over groups.
+
+    The values of one group, such as those of one circuit, are resampled together.
+    """
+    samples = np.asarray(values, dtype=float)
+    labels = np.arange(len(samples)) if groups is None else np.asarray(groups)
+    parts = [samples[labels == label] for label in np.unique(labels)]
     rng = np.random.default_rng(0)
-    drawn = [
-        statistic(np.concatenate([parts[i] for i in rng.integers(len(parts), size=len(parts))])) for _ in range(TURNS)
+    resampled_statistics = [
+        statistic(np.concatenate([parts[i] for i in rng.integers(len(parts), size=len(parts))]))
+        for _ in range(RESAMPLES)
     ]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Estimate(float(statistic(measured)), float(low), float(high))
+    low, high = np.quantile(resampled_statistics, [0.025, 0.975])
+    return Estimate(float(statistic(samples)), float(low), float(high))
 
 
 def seconds(value: float) -> str:
     return f"{value:.3g} s" if value >= 1 else f"{1e3 * value:.3g} ms"
 
 
-def within(found: Estimate, show: Callable[[float], str]) -> str:
-    return f"{show(found.value)} ({show(found.low)} to {show(found.high)})"
+def format_estimate(figure: Estimate, formatter: Callable[[float], str]) -> str:
+    return f"{formatter(figure.value)} ({formatter(figure.low)} to {formatter(figure.high)})"
 
 
 def times(value: float) -> str:
@@ -59,14 +65,14 @@ def times(value: float) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def ground() -> str:
-    """On what it was measured: processor, commit, versions."""
-    git = provenance.git(ROOT / "src" / "circuitvlm")
+def environment_line() -> str:
+    """Return a line with the processor, the commit and the versions of a measurement."""
+    git = provenance.git_state(ROOT / "src" / "circuitvlm")
     commit = (git["commit"] or "unknown")[:12] + (" with changes" if git["dirty"] else "")
     versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     return (
@@ -83,7 +89,7 @@ def _version(package: str) -> str:
 
 
 def _processor() -> str:
-    """Linux tells the model in a file only."""
+    """Return the processor's model. Linux states it in a file only, not through `platform`."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

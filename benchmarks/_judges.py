@@ -1,4 +1,4 @@
-"""What does each judge say of a pair, and how long does it take? Each works in a process that can be ended."""
+"""Run each judge of formulas, and each solver, in a process with a time limit."""
 
 from __future__ import annotations
 
@@ -13,74 +13,74 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import sympy
-from _pairs import Asked, Pair
+from _pairs import Pair, TransferQuestion
 
 from circuitvlm.circuit.judge.verdict import Verdict, equal_expressions, matches_circuit
 
 FAILURES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 LATE = "out of time"
 START_S = 60.0
-"""Longest time that a process may take to start and import."""
+"""Longest time in seconds that a process may take to start and to import."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`said` is None where the call failed or ran out of time, and `trouble` then says which."""
+    """The result of one call. It is None if the call failed or ran out of time; `error` then says why."""
 
     seconds: float
-    said: str | None
-    trouble: str = ""
+    result: str | None
+    error: str = ""
 
 
 class Worker:
-    """A function in a process of its own; the process is ended and started anew where a call takes over `limit_s`."""
+    """A function in a process of its own, which is ended and started again if a call takes longer than `limit_s`."""
 
-    def __init__(self, work: Callable[[Any], str], *, limit_s: float) -> None:
-        self.work = work
+    def __init__(self, function: Callable[[Any], str], *, limit_s: float) -> None:
+        self.function = function
         self.limit_s = limit_s
         self._start()
 
-    def ask(self, job: object) -> Answer:
-        """The answer with the seconds that the work took there, without the way."""
+    def call(self, job: object) -> Answer:
+        """Return the answer with the seconds that the function took, without the time of communication."""
         try:
-            self._pipe.send(job)
-            if self._pipe.poll(self.limit_s):
-                answer: Answer = self._pipe.recv()
+            self._connection.send(job)
+            if self._connection.poll(self.limit_s):
+                answer: Answer = self._connection.recv()
                 return answer
-            trouble = LATE
+            error = LATE
         except (EOFError, OSError):
-            trouble = "ended"
+            error = "ended"
         self.close()
         self._start()
-        return Answer(self.limit_s, None, trouble)
+        return Answer(self.limit_s, None, error)
 
     def close(self) -> None:
         self._process.kill()
         self._process.join()
-        self._pipe.close()
+        self._connection.close()
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self.work), daemon=True)
+        self._connection, child_connection = context.Pipe()
+        self._process = context.Process(target=_serve, args=(child_connection, self.function), daemon=True)
         self._process.start()
-        theirs.close()
-        if not self._pipe.poll(START_S) or self._pipe.recv() != "ready":
-            raise RuntimeError(f"the process for {self.work.__name__} did not start within {START_S:g} s")
+        child_connection.close()
+        if not self._connection.poll(START_S) or self._connection.recv() != "ready":
+            raise RuntimeError(f"expected the process of {self.function.__name__} to start within {START_S:g} s")
 
 
-def _serve(pipe: Connection, work: Callable[[Any], str]) -> None:
+def _serve(connection: Connection, function: Callable[[Any], str]) -> None:
     logging.disable()
-    pipe.send("ready")
+    connection.send("ready")
     while True:
-        job = pipe.recv()
-        began = time.perf_counter()
-        said, trouble = None, ""
+        job = connection.recv()
+        start = time.perf_counter()
+        result, error = None, ""
         try:
-            said = work(job)
-        except FAILURES as error:
-            trouble = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
-        pipe.send(Answer(time.perf_counter() - began, said, trouble))
+            result = function(job)
+        except FAILURES as failure:
+            error = f"{type(failure).__name__}: {' '.join(str(failure).split())[:100]}"
+        connection.send(Answer(time.perf_counter() - start, result, error))
 
 
 def is_installed(package: str) -> bool:
@@ -90,32 +90,36 @@ def is_installed(package: str) -> bool:
 # ----------------------------------------------------------------------------------------------------------- formulas
 
 
-def ours(pair: Pair) -> str:
-    return equal_expressions(pair.true, pair.said).value
+def judge_expressions(pair: Pair) -> str:
+    return equal_expressions(pair.reference, pair.answer).value
 
 
-def ours_latex(pair: Pair) -> str:
-    return equal_expressions(pair.true_latex, pair.said_latex).value
+def judge_latex(pair: Pair) -> str:
+    return equal_expressions(pair.reference_latex, pair.answer_latex).value
 
 
-def ours_netlist(pair: Pair) -> str:
-    return matches_circuit(pair.said, pair.asked.circuit, pair.asked.source.name, pair.asked.output.name).value
+def judge_netlist(pair: Pair) -> str:
+    return matches_circuit(
+        pair.answer, pair.question.circuit, pair.question.source.name, pair.question.output.name
+    ).value
 
 
 def sympy_simplify(pair: Pair) -> str:
-    """SymPy's reader executes code, so it may see our own texts only."""
-    return _equal(sympy.simplify(sympy.sympify(pair.true) - sympy.sympify(pair.said)) == 0)
+    """Compare with SymPy, whose parser executes code, so that it may parse our own texts only."""
+    return _equal(sympy.simplify(sympy.sympify(pair.reference) - sympy.sympify(pair.answer)) == 0)
 
 
 def sympy_cancel(pair: Pair) -> str:
-    """The wiser choice for rational functions."""
-    return _equal(sympy.cancel(sympy.sympify(pair.true) - sympy.sympify(pair.said)) == 0)
+    """Compare with the function of SymPy that suits rational functions."""
+    return _equal(sympy.cancel(sympy.sympify(pair.reference) - sympy.sympify(pair.answer)) == 0)
 
 
 def math_verify(pair: Pair) -> str:
-    """By LaTeX, which it reads best; its own time limits are lifted."""
+    """Compare the LaTeX texts, which math-verify parses best, without its own time limits."""
     package = importlib.import_module("math_verify")
-    first, second = (package.parse(f"${text}$", parsing_timeout=None) for text in (pair.true_latex, pair.said_latex))
+    first, second = (
+        package.parse(f"${text}$", parsing_timeout=None) for text in (pair.reference_latex, pair.answer_latex)
+    )
     return _equal(package.verify(first, second, timeout_seconds=None))
 
 
@@ -126,12 +130,12 @@ def _equal(is_equal: bool) -> str:
 # -------------------------------------------------------------------------------------------------- transfer functions
 
 
-def ours_transfer(asked: Asked) -> str:
-    """From the netlist's text to the formula's."""
-    return asked.solved().text
+def solve_transfer_function(job: TransferQuestion) -> str:
+    """Parse the netlist, and return the text of its transfer function."""
+    return job.solve().text
 
 
-def lcapy_transfer(asked: Asked) -> str:
+def solve_with_lcapy(job: TransferQuestion) -> str:
     lcapy = importlib.import_module("lcapy")
-    made = lcapy.Circuit(asked.text + "\n").transfer(*asked.source.nodes[:2], *asked.output.nodes[:2])
-    return str(made.sympy)
+    transfer_function = lcapy.Circuit(job.text + "\n").transfer(*job.source.nodes[:2], *job.output.nodes[:2])
+    return str(transfer_function.sympy)

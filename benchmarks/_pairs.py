@@ -1,4 +1,4 @@
-"""Which pairs of formulas are put to the judges, and what is the truth about each?"""
+"""Generate the pairs of formulas that the judges compare, with the true verdict of each."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from circuitvlm.circuit.solve.symbolic import TooLargeError, TransferFunction, t
 SEED = 20
 COMPONENTS = (3, 8)
 KINDS = "RCLVEGH"
-"""Of the grid circuits. F is left out, because the direction of its current depends on lcapy's version."""
+"""Kinds of devices of the grid circuits. F is left out: the direction of its current depends on lcapy's version."""
 
 S = Symbol("s")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A circuit in lcapy's dialect, and from where to where its transfer function is asked for."""
+class TransferQuestion:
+    """A circuit in lcapy's dialect, with the source and the output of a transfer function."""
 
     number: int
     text: str
@@ -37,94 +37,93 @@ class Asked:
     def circuit(self) -> Circuit:
         return netlist.parse(self.text)
 
-    def solved(self) -> TransferFunction:
+    def solve(self) -> TransferFunction:
         return transfer_function(self.circuit, source=self.source.name, output=self.output.name)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The true transfer function and what somebody might say, both as plain mathematics and as LaTeX."""
+    """The true transfer function and a possible answer, both as plain mathematics and as LaTeX."""
 
-    asked: Asked
+    question: TransferQuestion
     kind: str
-    true: str
-    said: str
-    true_latex: str
-    said_latex: str
-    wanted: Verdict
+    reference: str
+    answer: str
+    reference_latex: str
+    answer_latex: str
+    verdict: Verdict
 
 
-def asked(count: int) -> list[Asked]:
-    """Circuits of both generators in turn, with names for values, whose transfer function has two symbols or more."""
-    found: list[Asked] = []
+def transfer_questions(count: int) -> list[TransferQuestion]:
+    """Circuits of both generators in turn, with names as values.
+
+    Each transfer function has at least two symbols. Raises RuntimeError if too few circuits are found.
+    """
+    questions: list[TransferQuestion] = []
     for index in range(50 * count):
-        one = _asked(index, len(found))
-        if one is not None:
-            found.append(one)
-        if len(found) == count:
-            return found
-    raise RuntimeError(f"{len(found)} of {count} circuits have a transfer function of two symbols")
+        question = _generate_question(index, len(questions))
+        if question is not None:
+            questions.append(question)
+        if len(questions) == count:
+            return questions
+    raise RuntimeError(f"expected {count} transfer functions with two symbols or more, got {len(questions)}")
 
 
-def pairs(circuits: Sequence[Asked]) -> list[Pair]:
-    """Five of each circuit: two other spellings of its transfer function, and three mutants."""
-    return [pair for one in circuits for pair in _pairs_of(one)]
+def formula_pairs(questions: Sequence[TransferQuestion]) -> list[Pair]:
+    """Five pairs for each circuit: two equal forms of its transfer function, and three wrong formulas."""
+    return [pair for question in questions for pair in _pairs_of(question)]
 
 
-def _asked(index: int, number: int) -> Asked | None:
+def _generate_question(index: int, number: int) -> TransferQuestion | None:
     rng = random.Random(SEED * 1_000_003 + index)
-    plain = index % 2 == 0
+    is_basic = index % 2 == 0
     item = (
         generate.item([SEED, 1], index, components=COMPONENTS)
-        if plain
+        if is_basic
         else grid.item([SEED, 2], index, components=COMPONENTS, form="symbolic", kinds=KINDS)
     )
-    devices = [_symbolic(d) if plain else d for d in item.circuit.devices]
+    devices = [replace(d, value=None, text=d.name) if is_basic else d for d in item.circuit.devices]
     devices = [replace(d, text="step") if d.kind in "VI" and d.value is None else d for d in devices]
     sources = [d for d in devices if d.kind == "V" and d.value is None]
     outputs = [d for d in devices if d.kind in "RCL"]
     if not sources or not outputs:
         return None
     text = netlist.format(Circuit(tuple(devices)), renumber=False)
-    one = Asked(number=number, text=text, source=rng.choice(sources), output=rng.choice(outputs))
+    question = TransferQuestion(number=number, text=text, source=rng.choice(sources), output=rng.choice(outputs))
     try:
-        return one if len(one.solved().symbols) >= 2 else None
+        return question if len(question.solve().symbols) >= 2 else None
     except TooLargeError:
         return None
 
 
-def _symbolic(device: Device) -> Device:
-    return replace(device, value=None, text=device.name)
-
-
-def _pairs_of(one: Asked) -> Iterator[Pair]:
-    made = one.solved()
-    above, below = made.numerator.as_expr(), made.denominator.as_expr()
-    lead = made.denominator.as_poly(S).LC()
-    a, b = random.Random(one.number).sample(sorted(map(Symbol, made.symbols), key=str), 2)
-    swapped = tuple(part.subs({a: b, b: a}, simultaneous=True) for part in (above, below))
+def _pairs_of(question: TransferQuestion) -> Iterator[Pair]:
+    function = question.solve()
+    numerator, denominator = function.numerator.as_expr(), function.denominator.as_expr()
+    lead = function.denominator.as_poly(S).LC()
+    a, b = random.Random(question.number).sample(sorted(map(Symbol, function.symbols), key=str), 2)
+    swapped_parts = tuple(part.subs({a: b, b: a}, simultaneous=True) for part in (numerator, denominator))
     candidates = {
-        "expanded": (sympy.expand(made.expression), Verdict.EQUAL),
-        "divided": (sympy.expand(above / lead) / sympy.expand(below / lead), Verdict.EQUAL),
-        "sign": (-made.expression, Verdict.OPPOSITE),
-        "factor": (2 * made.expression, Verdict.DIFFERENT),
-        "swapped": (swapped[0] / swapped[1], _truth((above, below), swapped)),
+        "expanded": (sympy.expand(function.expression), Verdict.EQUAL),
+        "divided": (sympy.expand(numerator / lead) / sympy.expand(denominator / lead), Verdict.EQUAL),
+        "sign": (-function.expression, Verdict.OPPOSITE),
+        "factor": (2 * function.expression, Verdict.DIFFERENT),
+        "swapped": (swapped_parts[0] / swapped_parts[1], _true_verdict((numerator, denominator), swapped_parts)),
     }
-    for kind, (said, wanted) in candidates.items():
+    for kind, (answer, verdict) in candidates.items():
         yield Pair(
-            asked=one,
+            question=question,
             kind=kind,
-            true=made.text,
-            said=str(said),
-            true_latex=made.latex,
-            said_latex=str(sympy.latex(said)),
-            wanted=wanted,
+            reference=function.text,
+            answer=str(answer),
+            reference_latex=function.latex,
+            answer_latex=str(sympy.latex(answer)),
+            verdict=verdict,
         )
 
 
-def _truth(first: tuple[Expr, ...], second: tuple[Expr, ...]) -> Verdict:
-    """Compares two fractions exactly, as polynomials multiplied crosswise."""
-    left, right = sympy.expand(first[0] * second[1]), sympy.expand(second[0] * first[1])
-    if left == right:
+def _true_verdict(first: tuple[Expr, ...], second: tuple[Expr, ...]) -> Verdict:
+    """Compare two fractions (numerator, denominator) exactly, as polynomials multiplied crosswise."""
+    a, b = sympy.expand(first[0] * second[1]), sympy.expand(second[0] * first[1])
+    if a == b:
         return Verdict.EQUAL
-    return Verdict.OPPOSITE if sympy.expand(left + right) == 0 else Verdict.DIFFERENT
+    return Verdict.OPPOSITE if sympy.expand(a + b) == 0 else Verdict.DIFFERENT

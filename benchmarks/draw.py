@@ -1,6 +1,6 @@
-"""How many circuits per second are generated, drawn and rasterised? Run as `python benchmarks/draw.py`.
+"""Measure how many circuits per second are generated, drawn and rasterised. Run as `python benchmarks/draw.py`.
 
-Two worker processes, nothing cached, 224 x 168 pixels, 3 to 8 components, all styles in turn.
+Two worker processes, no cache, 224 x 168 pixels, 3 to 8 components, all styles in turn.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ from rich.console import Console
 from circuitvlm.circuit import draw, generate
 from circuitvlm.runtime import worker
 
-WORKERS, CHUNK, CHUNKS = 2, 100, 12
+WORKERS, CHUNK_SIZE, CHUNKS = 2, 100, 12
 
 
-def chunk(number: int) -> int:
-    """Draws one chunk of items; gives how many bytes they have."""
-    total = 0
-    for index in range(number * CHUNK, (number + 1) * CHUNK):
+def draw_chunk(number: int) -> int:
+    """Draw one chunk of items; returns their size in bytes."""
+    size = 0
+    for index in range(number * CHUNK_SIZE, (number + 1) * CHUNK_SIZE):
         item = generate.item(0, index, components=(3, 8))
         style = list(draw.STYLES)[index % len(draw.STYLES)]
-        total += len(draw.image(item.circuit, item.placement, style=style, seed=index, width=224, height=168))
-    return total
+        size += len(draw.image(item.circuit, item.placement, style=style, seed=index, width=224, height=168))
+    return size
 
 
 def main() -> None:
-    """Warms both workers up, then measures."""
+    """Warm up both workers, then measure."""
     with worker.pool(WORKERS) as pool:
-        list(pool.map(chunk, range(2 * WORKERS)))
+        list(pool.map(draw_chunk, range(2 * WORKERS)))
         start = time.perf_counter()
-        size = sum(pool.map(chunk, range(100, 100 + CHUNKS)))
+        size = sum(pool.map(draw_chunk, range(100, 100 + CHUNKS)))
         seconds = time.perf_counter() - start
-    images = CHUNK * CHUNKS
+    images = CHUNK_SIZE * CHUNKS
     Console().print(
         f"{images / seconds:.0f} images per second with {WORKERS} workers: {images} in {seconds:.2f} s, "
-        f"{size / images / 1024:.1f} KiB each (floor: 100 per second)"
+        f"{size / images / 1024:.1f} KiB each (required: 100 per second)"
     )
 
 

@@ -1,7 +1,7 @@
-"""How many circuits per second are made with image, netlist, transfer function and eight questions?
+"""Measure how many circuits per second are generated with image, netlist, transfer function and eight questions.
 
-Run as `python benchmarks/questions.py`. Two worker processes, nothing cached, 448 x 336 pixels with the marks of the
-questions, 4 to 10 components, circuits on a grid with names and with numbers.
+Run as `python benchmarks/questions.py`. There are two worker processes and no cache. Circuits lie on a grid, have names
+or numbers as values and 4 to 10 components; images have 448 x 336 pixels and the marks of the questions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass, fields
 from typing import Literal, get_args
 
 import numpy as np
-from _figures import Estimate, estimate, ground, seconds, table, within
+from _figures import Estimate, environment_line, estimate, format_estimate, seconds, table
 from rich.console import Console
 
 from circuitvlm.circuit import draw, netlist
@@ -27,8 +27,8 @@ Form = Literal["symbolic", "numeric"]
 FORMS: tuple[Form, ...] = get_args(Form)
 WORKERS, CHUNK, CHUNKS = 2, 4, 40
 WARM = 5
-EXPECTED = 60
-"""Circuits a second that two workers should make."""
+EXPECTED_RATE = 60
+"""Circuits per second that two workers should generate."""
 
 KINDS = ("measurement", "transfer_function", "impedance", "perception", "choice")
 COUNT = 8
@@ -37,7 +37,7 @@ COMPONENTS = (4, 10)
 
 @dataclass(frozen=True)
 class Steps:
-    """Seconds of each step for one circuit."""
+    """The seconds of each step for one circuit."""
 
     circuit: float
     questions: float
@@ -51,7 +51,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Speed:
-    """Circuits of one form: how many a second, and each one's steps."""
+    """Circuits of one form: how many per second, and the steps of each."""
 
     form: Form
     rate: Estimate
@@ -61,25 +61,25 @@ class Speed:
         return float(sum(getattr(s, step) for s in self.steps) / sum(s.total for s in self.steps))
 
 
-def one(form: Form, index: int) -> Steps:
-    """Makes circuit number `index` with all that belongs to it."""
-    at = [time.perf_counter()]
-    made = grid.item([3, FORMS.index(form)], index, components=COMPONENTS, form=form)
-    netlist.format(made.circuit, renumber=form == "numeric")
-    at.append(time.perf_counter())
+def generate_circuit(form: Form, index: int) -> Steps:
+    """Generate the circuit with this index, and all that belongs to it."""
+    times = [time.perf_counter()]
+    item = grid.item([3, FORMS.index(form)], index, components=COMPONENTS, form=form)
+    netlist.format(item.circuit, renumber=form == "numeric")
+    times.append(time.perf_counter())
     rng = np.random.default_rng(np.random.SeedSequence([3, FORMS.index(form), index, 7]))
-    asked = question.questions(made.circuit, rng, kinds=KINDS, count=COUNT)
-    at.append(time.perf_counter())
-    _write_transfer(made.circuit)
-    at.append(time.perf_counter())
-    marks = [a.mark for a in asked if a.mark is not None]
-    draw.image(made.circuit, made.placement, style="circuitsense", width=448, height=336, seed=index, marks=marks)
-    at.append(time.perf_counter())
-    return Steps(*np.diff(at).tolist())
+    questions = question.questions(item.circuit, rng, kinds=KINDS, count=COUNT)
+    times.append(time.perf_counter())
+    _write_transfer(item.circuit)
+    times.append(time.perf_counter())
+    marks = [question.mark for question in questions if question.mark is not None]
+    draw.image(item.circuit, item.placement, style="circuitsense", width=448, height=336, seed=index, marks=marks)
+    times.append(time.perf_counter())
+    return Steps(*np.diff(times).tolist())
 
 
 def _write_transfer(circuit: Circuit) -> None:
-    """From the first source to the first passive; a few circuits have none, or none that is written down."""
+    """Write the transfer function from the first source to the first passive device, where there is one."""
     source = next(d for d in circuit.devices if d.kind in "VI" and d.value != 0)
     output = next(d for d in circuit.devices if d.kind in "RCL")
     try:
@@ -89,55 +89,55 @@ def _write_transfer(circuit: Circuit) -> None:
 
 
 def chunk(form: Form, number: int) -> list[Steps]:
-    return [one(form, index) for index in range(number * CHUNK, (number + 1) * CHUNK)]
+    return [generate_circuit(form, index) for index in range(number * CHUNK, (number + 1) * CHUNK)]
 
 
-def speeds(*, chunks: int = CHUNKS, warm: int = WARM) -> list[Speed]:
-    """Both forms, after a warm-up of both workers."""
+def measure(*, chunks: int = CHUNKS, warm: int = WARM) -> list[Speed]:
+    """The speeds of both forms, after a warm-up of both workers."""
     with worker.pool(WORKERS) as pool:
         return [_speed(pool, form, chunks=chunks, warm=warm) for form in FORMS]
 
 
 def _speed(pool: ProcessPoolExecutor, form: Form, *, chunks: int, warm: int) -> Speed:
-    """The interval is that of the mean time a circuit, by a bootstrap over circuits."""
+    """The speed of one form. Its interval is that of the mean time per circuit, from a bootstrap over circuits."""
     list(pool.map(chunk, [form] * WORKERS * warm, range(10_000, 10_000 + WORKERS * warm)))
-    began = time.perf_counter()
+    start = time.perf_counter()
     steps = tuple(s for part in pool.map(chunk, [form] * chunks, range(chunks)) for s in part)
-    rate = len(steps) / (time.perf_counter() - began)
+    rate = len(steps) / (time.perf_counter() - start)
     mean = estimate([s.total for s in steps], statistic=np.mean)
     interval = Estimate(rate, rate * mean.value / mean.high, rate * mean.value / mean.low)
     return Speed(form=form, rate=interval, steps=steps)
 
 
-def section(found: Sequence[Speed]) -> str:
-    """Markdown: the rates, and where the time goes."""
+def section(speeds: Sequence[Speed]) -> str:
+    """Markdown with the rates and the share of each step."""
     names = [field.name for field in fields(Steps)]
     rows = [
         [
             speed.form,
             str(len(speed.steps)),
-            within(speed.rate, lambda value: f"{value:.1f}"),
+            format_estimate(speed.rate, lambda value: f"{value:.1f}"),
             *(
-                f"{within(estimate([getattr(s, name) for s in speed.steps]), seconds)}, {speed.share(name):.0%}"
-                for name in names
+                f"{format_estimate(estimate([getattr(s, n) for s in speed.steps]), seconds)}, {speed.share(n):.0%}"
+                for n in names
             ),
         ]
-        for speed in found
+        for speed in speeds
     ]
     head = ["values", "circuits", "a second", *(name.replace("_", " ") for name in names)]
-    return "\n\n".join([table(head, rows), *map(_verdict, found)])
+    return "\n\n".join([table(head, rows), *map(_verdict, speeds)])
 
 
 def _verdict(speed: Speed) -> str:
-    """Whether the expectation holds; where it fails, which step is to blame."""
+    """Whether the expected rate is reached; if not, the step that takes most time."""
     name = f"Circuits with {'names' if speed.form == 'symbolic' else 'numbers'}"
-    if speed.rate.value >= EXPECTED:
-        return f"{name}: {speed.rate.value:.0f} a second; at least {EXPECTED} were expected."
+    if speed.rate.value >= EXPECTED_RATE:
+        return f"{name}: {speed.rate.value:.0f} a second; at least {EXPECTED_RATE} were expected."
     worst = max((field.name for field in fields(Steps)), key=speed.share)
     totals = sorted((s.total for s in speed.steps), reverse=True)
     slow = sum(totals[: max(1, len(totals) // 10)]) / sum(totals)
     return (
-        f"{name}: {speed.rate.value:.0f} a second, fewer than the {EXPECTED} that were expected. "
+        f"{name}: {speed.rate.value:.0f} a second, fewer than the {EXPECTED_RATE} that were expected. "
         f"{REASONS[worst].format(share=f'{speed.share(worst):.0%}')} "
         f"The slowest tenth of the circuits takes {slow:.0%} of the time."
     )
@@ -158,8 +158,8 @@ REASONS = {
 
 def main() -> None:
     console = Console(soft_wrap=True)
-    console.print(ground(), markup=False, highlight=False)
-    console.print(section(speeds()), markup=False, highlight=False)
+    console.print(environment_line(), markup=False, highlight=False)
+    console.print(section(measure()), markup=False, highlight=False)
 
 
 if __name__ == "__main__":

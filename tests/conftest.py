@@ -1,8 +1,8 @@
-"""What holds for every test? One thread, for small models' threads wait longer for each other than they work; the same
-random examples each time, however long one takes on a busy machine; what takes long is begun first. Garbage is looked
-for more seldom than by itself: among the half a million objects of torch and its kin that took 8 % of a file's time.
+"""Settings of all tests: one thread, stable random examples, the longest files first, and logging restored.
 
-And what a command that ran in this process did to the logging is undone: the next test counts the lines that it hears.
+Small models run faster in one thread. Hypothesis uses the same examples each time, without a deadline, since a busy
+machine may be slow; the profile "random" tries new ones. Garbage is collected less often than by default: among the
+half a million objects of torch and its dependencies that took 8 % of a file's time.
 """
 
 import gc
@@ -17,6 +17,7 @@ from hypothesis import settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; child processes inherit it
 gc.set_threshold(100_000, 20, 20)
 settings.register_profile("stable", derandomize=True, deadline=None)
+settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile("stable")
 
 ROOT = logging.getLogger()
@@ -26,18 +27,18 @@ HEAVY = ("training", "docs", "contract")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The heavy folders first: a process that is given a long file last works on while the other one has nothing left.
+    """Run the heavy folders first, so that no process still has a long file when the other one has finished.
 
-    `make test` tells xdist to keep this order; by itself it begins the files with the most tests, which are the light
-    ones.
+    `make test` makes xdist keep this order; by default it begins with the files that have the most tests, which are
+    the light ones.
     """
-    places = {Path(__file__).parent / folder: place for place, folder in enumerate(HEAVY)}
-    items.sort(key=lambda item: places.get(item.path.parent, len(HEAVY)))
+    ranks = {Path(__file__).parent / folder: rank for rank, folder in enumerate(HEAVY)}
+    items.sort(key=lambda item: ranks.get(item.path.parent, len(HEAVY)))
 
 
 @pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """`setup_logging` puts a handler on the root logger, to the standard error of that moment, and lowers its level."""
+def restore_logging() -> Iterator[None]:
+    """Undo what `setup_logging` does: a handler on the root logger, to the current standard error, and its level."""
     yield
     for handler in list(ROOT.handlers):
         if handler.name == "circuitvlm":

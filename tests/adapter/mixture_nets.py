@@ -12,7 +12,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModel, LlamaConfig, LlamaFo
 from circuitvlm.adapter.mixture_of_modality import MixtureOfModality
 from circuitvlm.adapter.mixture_of_modality.layer import MixtureLayer
 from circuitvlm.runtime.config.allow_list import instantiate
-from tests.contract import rooms
+from tests.contract import parts
 
 SMALL = {
     "vocab_size": 40,
@@ -72,7 +72,7 @@ def clip(**changes: Any) -> Any:
 def adapter(router: str = "table", /, **changes: Any) -> MixtureOfModality:
     """The adapter of the router's YAML, with some settings changed."""
     name = {"table": "mixture_of_modality"}.get(router, f"mixture_of_modality_{router}")
-    made: MixtureOfModality = instantiate({**rooms.section("adapter", name), **changes})
+    made: MixtureOfModality = instantiate({**parts.section("adapter", name), **changes})
     return made
 
 

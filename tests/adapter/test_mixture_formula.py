@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import CLIPVisionConfig, CLIPVisionModel, LlamaConfig, LlamaModel
 
 from circuitvlm.adapter.mixture_of_modality.config import MixtureConfig
-from circuitvlm.adapter.mixture_of_modality.layer import Mixture, MixtureLayer, Told
+from circuitvlm.adapter.mixture_of_modality.layer import Mixture, MixtureLayer, RoutingState
 from tests.adapter.mixture_nets import Place, adapter, shaken, trained
 
 WIDTH, RANK, GROUPS, SCALE, TEMPERATURE = 8, 4, 2, 0.7, 3.0
@@ -26,8 +26,8 @@ def mixture_config(router: str, **changes: Any) -> MixtureConfig:
 
 def made_layer(router: str, *, sees: bool, **changes: Any) -> MixtureLayer:
     """A norm with one adapter, all of its weights random, in float64."""
-    told = Told(nn.ModuleDict({"default": nn.Embedding(2, WIDTH)}))
-    layer = MixtureLayer(nn.LayerNorm(WIDTH), told=told, sees=sees)
+    told = RoutingState(nn.ModuleDict({"default": nn.Embedding(2, WIDTH)}))
+    layer = MixtureLayer(nn.LayerNorm(WIDTH), routing_state=told, in_vision_tower=sees)
     layer.add("default", mixture_config(router, **changes))
     told.embeddings.double()
     shaken(layer.double())
@@ -85,7 +85,7 @@ class Block(nn.Module):
 
 def follow(layer: MixtureLayer, ends: list[int]) -> None:
     """Let the layer watch a block that is told where its images end."""
-    layer.watch(block := Block())
+    layer.track_image_ends(block := Block())
     block(torch.zeros(1), cu_seqlens=torch.tensor(ends, dtype=torch.int32))
 
 
@@ -97,8 +97,8 @@ def numbers(*shape: int) -> Tensor:
 def test_in_an_llm_each_token_follows_the_modality_of_its_sample(router: str) -> None:
     layer, x = made_layer(router, sees=False), numbers(3, 4, WIDTH)
     pictured = torch.tensor([[True] * 4, [False] * 4, [True, True, False, False]])  # the last row holds two samples
-    layer.told.pictured_BT = pictured
-    embedding = layer.told.embeddings["default"].weight
+    layer.routing_state.pictured_BT = pictured
+    embedding = layer.routing_state.embeddings["default"].weight
     want = wanted(
         layer,
         layer.base_layer(x),
@@ -111,7 +111,7 @@ def test_in_an_llm_each_token_follows_the_modality_of_its_sample(router: str) ->
 @pytest.mark.parametrize("router", ROUTERS)
 def test_in_a_tower_with_a_batch_axis_each_image_follows_its_own_class_token(router: str) -> None:
     layer, x = made_layer(router, sees=True), numbers(3, 4, WIDTH)
-    layer.told.pictured_BT = torch.zeros(5, 2, dtype=torch.bool)  # what is told of samples does not reach a tower
+    layer.routing_state.pictured_BT = torch.zeros(5, 2, dtype=torch.bool)  # what is told of samples does not reach a tower
     h = layer.base_layer(x)
     want = wanted(layer, h, lambda b, t: h[b, 0].tolist(), lambda b, t: 1)
     torch.testing.assert_close(layer(x), want, atol=1e-12, rtol=0)
@@ -150,18 +150,18 @@ def test_a_tower_that_does_not_say_where_images_end_wants_the_table() -> None:
 
 def test_rows_that_nobody_told_of_are_refused() -> None:
     layer = made_layer("table", sees=False)
-    layer.told.pictured_BT = torch.ones(2, 3, dtype=torch.bool)
-    with pytest.raises(ValueError, match="told of 2 rows, and 4 came"):
+    layer.routing_state.pictured_BT = torch.ones(2, 3, dtype=torch.bool)
+    with pytest.raises(ValueError, match=r"expected the 2 rows of the last route\(\), got 4"):
         layer(numbers(4, 3, WIDTH))
 
 
 def test_a_step_of_generation_and_what_follows_the_told_tokens_belong_to_the_rows_last() -> None:
     layer, x = made_layer("table", sees=False), numbers(2, 5, WIDTH)
-    layer.told.pictured_BT = torch.tensor([[False, False, True], [True, True, False]])  # as padded on the left
+    layer.routing_state.pictured_BT = torch.tensor([[False, False, True], [True, True, False]])  # as padded on the left
     long = layer(x)
     assert torch.equal(layer(x[:, :3]), long[:, :3])
     torch.testing.assert_close(layer(x[:, 4:]), long[:, 4:], atol=1e-14, rtol=0)
-    layer.told.pictured_BT = ~layer.told.pictured_BT
+    layer.routing_state.pictured_BT = ~layer.routing_state.pictured_BT
     assert not torch.allclose(layer(x[:, 4:]), long[:, 4:])
 
 
@@ -180,7 +180,7 @@ def test_dropout_is_in_the_bottleneck_and_the_same_for_both_experts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"), [({"groups": 3}, "divides not both"), ({"r": 6, "groups": 4}, "divides not")]
+    ("change", "said"), [({"groups": 3}, "expected a divisor of the width"), ({"r": 6, "groups": 4}, "expected a divisor")]
 )
 def test_groups_must_divide_width_and_rank(change: dict[str, int], said: str) -> None:
     with pytest.raises(ValueError, match=said):
@@ -190,7 +190,7 @@ def test_groups_must_divide_width_and_rank(change: dict[str, int], said: str) ->
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"rank": 6, "groups": 4}, "multiple of groups"),
+        ({"rank": 6, "groups": 4}, "multiple of adapter.groups"),
         ({"temperature": 0.0}, "above 0"),
         ({"router": "tables"}, "table, embedding, none"),
     ],

@@ -28,8 +28,8 @@ from tests.adapter.mixture_nets import (
     shaken,
     trained,
 )
-from tests.contract import desk as desks
-from tests.contract import rooms
+from tests.contract import harness as harnesses
+from tests.contract import parts
 
 TOKENS = torch.tensor([[3, 4, 5, 6], [7, 8, 9, 10], [11, 12, 13, 14]])
 TOWER = Place({"vision": ("encoder",)}, ("encoder.layers",))
@@ -37,13 +37,13 @@ QWEN2_VL = "qwen2_vl_tiny"
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> desks.Desk:
-    return desks.Desk(tmp_path_factory.mktemp("desk"))
+def harness(tmp_path_factory: pytest.TempPathFactory) -> harnesses.Harness:
+    return harnesses.Harness(tmp_path_factory.mktemp("harness"))
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return desks.standin(QWEN2_VL, tmp_path_factory.mktemp("cache"))
+    return harnesses.smoke_test_model(QWEN2_VL, tmp_path_factory.mktemp("cache"))
 
 
 def logits(net: Any, tokens_BT: Tensor, pictured: list[bool] | None) -> Tensor:
@@ -98,10 +98,12 @@ def test_each_image_of_clip_is_routed_by_itself() -> None:
 
 
 @pytest.mark.parametrize("router", ["table", "embedding"])
-def test_no_neighbour_changes_an_image_in_the_tower_of_qwen2_vl(router: str, model: Any, desk: desks.Desk) -> None:
-    net = attached(router, desks.built(model), model)
+def test_no_neighbour_changes_an_image_in_the_tower_of_qwen2_vl(
+    router: str, model: Any, harness: harnesses.Harness
+) -> None:
+    net = attached(router, harnesses.build_net(model), model)
     visual = net.get_base_model().model.visual
-    _, _, two, *_ = desk.samples(model)
+    _, _, two, *_ = harness.samples(model)
     patches, grids = two.vision["pixel_values"].double(), two.vision["image_grid_thw"]
     with torch.no_grad():
         together = visual(patches, grid_thw=grids).last_hidden_state
@@ -114,17 +116,17 @@ def test_no_neighbour_changes_an_image_in_the_tower_of_qwen2_vl(router: str, mod
 
 
 @pytest.mark.parametrize("router", ["table", "embedding"])
-def test_the_net_tells_it_of_each_batch(router: str, model: Any, desk: desks.Desk) -> None:
-    net = Net(model, attached(router, desks.built(model), model))
+def test_the_net_tells_it_of_each_batch(router: str, model: Any, harness: harnesses.Harness) -> None:
+    net = Net(model, attached(router, harnesses.build_net(model), model))
     assert isinstance(net.weights.base_model, Routed)
-    samples = desk.samples(model)
+    samples = harness.samples(model)
     with torch.no_grad():
-        alone = [net(desks.alone(sample)) for sample in samples]
-        together = net(desks.together(samples, pad=model.codec().pad, side="right"))
+        alone = [net(harnesses.single_batch(sample)) for sample in samples]
+        together = net(harnesses.padded_batch(samples, pad=model.codec().pad, side="right"))
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-9, rtol=0)
     net.weights.base_model.route(torch.ones(1, 1, dtype=torch.bool))
     with torch.no_grad():
-        torch.testing.assert_close(net(desks.alone(samples[1])), alone[1], atol=0, rtol=0)
+        torch.testing.assert_close(net(harnesses.single_batch(samples[1])), alone[1], atol=0, rtol=0)
 
 
 # ------------------------------------------------------------------------------------- checkpointing and generating
@@ -143,14 +145,16 @@ def asks(module: nn.Module, args: Any, made: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("reentrant", [False, True])
 @pytest.mark.parametrize("router", ["table", "embedding"])
-def test_checkpointing_gives_the_same_gradients(router: str, reentrant: bool, model: Any, desk: desks.Desk) -> None:
+def test_checkpointing_gives_the_same_gradients(
+    router: str, reentrant: bool, model: Any, harness: harnesses.Harness
+) -> None:
     """In the LLM and in the tower, whose images' ends and whose samples' modalities must outlive the forward pass."""
-    dropout = rooms.build("dropout", "constant", p=0.2)
-    weights = attached(router, desks.built(model), model, dropout=dropout).train()
+    dropout = parts.build("dropout", "constant", p=0.2)
+    weights = attached(router, harnesses.build_net(model), model, dropout=dropout).train()
     net, plain = Net(model, weights), weights.get_base_model()
     plain.get_input_embeddings().register_forward_hook(asks)
     plain.model.visual.patch_embed.register_forward_hook(asks)
-    batch = desks.together(desk.samples(model), pad=model.codec().pad, side="right")
+    batch = harnesses.padded_batch(harness.samples(model), pad=model.codec().pad, side="right")
 
     def loss() -> Tensor:
         torch.manual_seed(3)
@@ -205,27 +209,27 @@ def test_generating_with_a_cache_is_generating_without(family: Any, router: str)
     assert float(apart.min()) > 1e-3, "the modality changes no step"
 
 
-def test_a_row_generates_the_same_alone_and_in_company(model: Any, desk: desks.Desk) -> None:
-    net = Net(model, attached("embedding", desks.built(model), model, scale=4.0))
-    prompts = desk.samples(model, reply=False)
-    together = net.generate(desks.together(prompts, pad=model.codec().pad, side="left"), max_new_tokens=6)
-    assert together == [net.generate(desks.alone(prompt), max_new_tokens=6)[0] for prompt in prompts]
+def test_a_row_generates_the_same_alone_and_in_company(model: Any, harness: harnesses.Harness) -> None:
+    net = Net(model, attached("embedding", harnesses.build_net(model), model, scale=4.0))
+    prompts = harness.samples(model, reply=False)
+    together = net.generate(harnesses.padded_batch(prompts, pad=model.codec().pad, side="left"), max_new_tokens=6)
+    assert together == [net.generate(harnesses.single_batch(prompt), max_new_tokens=6)[0] for prompt in prompts]
     assert len({tuple(row) for row in together}) > 1
 
 
 # ------------------------------------------------------------------------------------------------------- arithmetic
 
 
-def test_on_a_base_of_four_bits_it_is_silent_at_birth_and_learns(model: Any, desk: desks.Desk) -> None:
+def test_on_a_base_of_four_bits_it_is_silent_at_birth_and_learns(model: Any, harness: harnesses.Harness) -> None:
     torch.manual_seed(0)
-    base = model.build(dtype=torch.float32, quantization=instantiate(rooms.section("quantization", "nf4_float32")))
-    batch = desks.together(desk.samples(model), pad=model.codec().pad, side="right")
+    base = model.build(dtype=torch.float32, quantization=instantiate(parts.section("quantization", "nf4_float32")))
+    batch = harnesses.padded_batch(harness.samples(model), pad=model.codec().pad, side="right")
     with torch.no_grad():
-        before = desks.logits(model, base.eval(), batch)
+        before = harnesses.logits(model, base.eval(), batch)
         net = Net(model, adapter("table").attach(base, model, None))
         assert torch.equal(net.eval()(batch), before)
     start = {name: p.detach().clone() for name, p in trained(net).items()}
-    desks.train(net, lambda: net(batch).logsumexp(-1).mean(), steps=3)
+    harnesses.train(net, lambda: net(batch).logsumexp(-1).mean(), steps=3)
     assert not [name for name, p in trained(net).items() if torch.equal(p, start[name])]
     assert not torch.allclose(net(batch), before)
 
@@ -264,7 +268,7 @@ def test_experts_part_ways_where_both_modalities_are_seen() -> None:
     torch.manual_seed(0)
     net: Any = adapter("table", components=["llm"]).attach(llama(), LLM, None)
     net.base_model.route(torch.tensor([[True], [False], [False]]).expand(TOKENS.shape))
-    desks.train(net, lambda: net(input_ids=TOKENS, labels=TOKENS, use_cache=False).loss, steps=20, lr=0.02)
+    harnesses.train(net, lambda: net(input_ids=TOKENS, labels=TOKENS, use_cache=False).loss, steps=20, lr=0.02)
     for layer in layers(net).values():
         one, two = layer.mixture_adapters["default"].up_weight.detach()
         assert float((one - two).abs().max()) > 0.1 * float(one.abs().max())

@@ -81,7 +81,7 @@ def test_a_folder_of_another_shape_is_refused(tmp_path: Path) -> None:
     part = adapter("table", rank=4)
     part.save(part.attach(Pair(), BOTH, None), tmp_path)
     for other, match in (
-        (adapter("table", rank=8), r"another shape .*Are rank, groups"),
+        (adapter("table", rank=8), r"of another shape .*Use the rank, groups"),
         (adapter("none", rank=4), "unexpected"),
         (adapter("table", rank=4, train=["projector"]), r"missing .*projector"),
     ):
@@ -135,7 +135,7 @@ def test_merging_is_refused_with_the_reason_and_leaves_the_net_as_it_was() -> No
     net = routed(attached("table", Pair(), BOTH, train=["projector"]))
     before = said(net)
     for merge in (net.merge_and_unload, net.merge_adapter):
-        with pytest.raises(NotImplementedError, match="whether a sample has an image"):
+        with pytest.raises(NotImplementedError, match="whether the sample has an image"):
             merge()
     assert torch.equal(said(net), before)
 
@@ -170,11 +170,11 @@ def test_dropout_follows_the_profile_of_each_stack_and_outlives_saving_and_loadi
 
 
 def test_what_is_not_there_is_told_with_what_is() -> None:
-    with pytest.raises(ValueError, match="no vision; the model has llm"):
+    with pytest.raises(ValueError, match="expected llm, got 'vision'"):
         adapter("table").attach(llama(), LLM, None)
-    with pytest.raises(ValueError, match=r"projector has no blocks; blocks are in llm\.model\.layers"):
+    with pytest.raises(ValueError, match=r"expected a component with blocks \(llm\.model\.layers"):
         adapter("table", components=["projector"]).attach(Pair(), BOTH, None)
-    with pytest.raises(ValueError, match=r"adapter\.train: no prefix; the model has"):
+    with pytest.raises(ValueError, match=r"adapter\.train: expected components of the model .*got prefix"):
         adapter("table", train=["prefix"]).attach(Pair(), BOTH, None)
     with pytest.raises(ValueError, match=r"vision is in adapter\.components too"):
         adapter("table", train=["vision"]).attach(Pair(), BOTH, None)

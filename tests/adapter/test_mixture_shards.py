@@ -15,22 +15,22 @@ from torch.distributed.device_mesh import init_device_mesh
 from circuitvlm.training.network import Net
 from circuitvlm.training.strategy.shard import shard
 from tests.adapter.mixture_nets import adapter, shaken, trained
-from tests.contract import desk as desks
+from tests.contract import harness as harnesses
 
 
 def worked(folder: Path, *, sharded: bool) -> dict[str, Tensor]:
     """The gradients of a pass, and the tensors of the folder that is written after generating."""
     torch.manual_seed(0)
-    desk, model = desks.Desk(folder), desks.standin("qwen2_vl_tiny", folder)
+    harness, model = harnesses.Harness(folder), harnesses.smoke_test_model("qwen2_vl_tiny", folder)
     part = adapter("embedding", train=["projector"])
-    weights: Any = shaken(part.attach(desks.built(model), model, None))
+    weights: Any = shaken(part.attach(harnesses.build_net(model), model, None))
     net = Net(model, weights).train()
     if sharded:
         mesh = init_device_mesh("cpu", (1, 1), mesh_dim_names=("data_parallel", "tensor_parallel"))
         shard(net, weights.get_base_model(), model, mesh=mesh)
-    net(desks.together(desk.samples(model), pad=model.codec().pad, side="right")).pow(2).sum().backward()
+    net(harnesses.padded_batch(harness.samples(model), pad=model.codec().pad, side="right")).pow(2).sum().backward()
     made = {name: _whole(p.grad) for name, p in trained(net).items()}
-    net.eval().generate(desks.alone(desk.samples(model, reply=False)[0]), max_new_tokens=2)
+    net.eval().generate(harnesses.single_batch(harness.samples(model, reply=False)[0]), max_new_tokens=2)
     part.save(weights, folder / f"adapter-{sharded}")
     return made | load_file(folder / f"adapter-{sharded}" / "adapter_model.safetensors")
 

@@ -1,4 +1,4 @@
-"""Does a picture say what its netlist says, legibly, in every style, for any netlist?"""
+"""Check that drawings of any netlist, in every style, have the connections of the netlist and legible labels."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from circuitvlm.circuit import draw, generate
-from circuitvlm.circuit.draw import draw as draw_module
+from circuitvlm.circuit.draw import plain, render
 from circuitvlm.circuit.draw.labels import Rect, label_lines
-from circuitvlm.circuit.draw.layout import Mark, nets, nets_of, place
-from circuitvlm.circuit.draw.plain.sketch import SMALLER, sketch
+from circuitvlm.circuit.draw.layout import place
 from circuitvlm.circuit.graph import PIN_NAMES, Circuit, Device
 from circuitvlm.circuit.netlist import parse
+from circuitvlm.circuit.placement import Mark
+from tests.circuit.placement_nets import drawn_nets, netlist_nets
 
 STYLES = tuple(name for name, style in draw.STYLES.items() if style.look == "schemdraw")
 EVERY_KIND = "RCLVIDQMJZEGFHBSWTKX"
@@ -44,13 +45,13 @@ def circuits(draw_: st.DrawFn, kinds: str = EVERY_KIND) -> Circuit:
 @settings(max_examples=250, deadline=None)
 @given(circuits())
 def test_any_netlist_is_placed_with_its_own_connections(circuit: Circuit) -> None:
-    assert nets(place(circuit)) == nets_of(circuit)
+    assert drawn_nets(place(circuit)) == netlist_nets(circuit)
 
 
 @settings(max_examples=250, deadline=None)
 @given(circuits(kinds="RCLVIDFHBW"))
 def test_any_circuit_of_two_pins_is_placed_with_its_own_connections(circuit: Circuit) -> None:
-    assert nets(place(circuit)) == nets_of(circuit)
+    assert drawn_nets(place(circuit)) == netlist_nets(circuit)
 
 
 @settings(max_examples=15, deadline=None)
@@ -62,19 +63,19 @@ def test_any_netlist_can_be_drawn(circuit: Circuit) -> None:
 def test_a_generated_circuit_is_placed_anew_with_its_own_connections() -> None:
     for i in range(100):
         circuit = generate.item(4, i, components=(2, 12)).circuit
-        assert nets(place(circuit)) == nets_of(circuit)
+        assert drawn_nets(place(circuit)) == netlist_nets(circuit)
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_labels_touch_nothing(style: str) -> None:
     for i in range(200):
         item = generate.item(8, i, components=(3, 8))
-        page = draw_module._sketch(item.circuit, item.placement, style=style, width=224, height=168, seed=i, marks=())
-        labels = [line.rect(page.style) for line in page.labels]
-        if draw.crowding(item.circuit, item.placement, style=style, width=224, height=168, seed=i) < 1:
-            ink = page.taken[: len(page.taken) - len(labels)] if not page.style.nodes else page.taken
-            assert not any(shared(a, b) >= 1 for a, b in combinations(labels, 2))
-            assert not any(shared(a, b) >= 1 for a in labels for b in ink if b not in labels)
+        canvas = render._draw(item.circuit, item.placement, style=style, width=224, height=168, seed=i, marks=())
+        labels = [line.rect(canvas.style) for line in canvas.label_lines]
+        if draw.overlap_area(item.circuit, item.placement, style=style, width=224, height=168, seed=i) < 1:
+            ink = canvas.ink if canvas.style.node_numbers else canvas.ink[: len(canvas.ink) - len(labels)]
+            assert not any(shared_area(a, b) >= 1 for a, b in combinations(labels, 2))
+            assert not any(shared_area(a, b) >= 1 for a in labels for b in ink if b not in labels)
             assert all(x0 >= 0 and y0 >= 0 and x1 <= 224 and y1 <= 168 for x0, y0, x1, y1 in labels)
             assert len(labels) >= len(item.circuit.devices)
 
@@ -82,14 +83,14 @@ def test_labels_touch_nothing(style: str) -> None:
 @pytest.mark.parametrize("style", STYLES)
 def test_nearly_every_drawing_is_legible(style: str) -> None:
     items = [generate.item(9, i, components=(3, 8)) for i in range(100)]
-    crowded = sum(
-        draw.crowding(item.circuit, item.placement, style=style, seed=i, width=224, height=168) >= 1
+    crowded_count = sum(
+        draw.overlap_area(item.circuit, item.placement, style=style, seed=i, width=224, height=168) >= 1
         for i, item in enumerate(items)
     )
-    assert crowded <= 5
+    assert crowded_count <= 5
 
 
-def shared(a: Rect, b: Rect) -> float:
+def shared_area(a: Rect, b: Rect) -> float:
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     return width * height if width > 0 and height > 0 else 0.0
 
@@ -117,7 +118,7 @@ def test_a_label_shows_name_and_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "label"),
     [
         ("V1 1 0 DC 0 AC 1m", "1mV AC"),
         ("V1 1 0 AC 2 90", "2V∠90° AC"),
@@ -125,8 +126,8 @@ def test_a_label_shows_name_and_value() -> None:
         ("D1 1 0 FOURTEENLETTER", "FOURTEENLETTER"),
     ],
 )
-def test_a_label_shows_a_phasor_and_cuts_what_is_long(text: str, shown: str) -> None:
-    assert label_lines(parse(text).devices[0], draw.style_named("american"))[1] == shown
+def test_a_label_shows_a_phasor_and_cuts_what_is_long(text: str, label: str) -> None:
+    assert label_lines(parse(text).devices[0], draw.find_style("american"))[1] == label
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -136,21 +137,20 @@ def test_a_label_shows_a_phasor_and_cuts_what_is_long(text: str, shown: str) -> 
 def test_what_is_written_in_a_box_stays_in_it_and_on_the_page(first: str, style: str) -> None:
     circuit = parse(f"{first}\nR1 1 2 1k\nR2 2 0 1k")
     placement = place(circuit)
-    width, height = draw.size_of(placement)
-    page = sketch(
+    width, height = draw.default_size(placement)
+    canvas = plain.draw(
         circuit,
         placement,
-        style=draw.style_named(style),
+        style=draw.find_style(style),
         width=width,
         height=height,
         rng=np.random.default_rng(0),
     )
-    small = replace(page.style, font_size=page.style.font_size - SMALLER)
-    name = next(line for line in page.signs if line.text.startswith(first[:2]))
-    left, top, right, bottom = name.rect(small)
-    assert left > 0
-    assert right < width
-    assert any(a <= left and right <= b and c <= top and bottom <= d for a, c, b, d in page.taken), f"{name} has no box"
+    name = next(line for line in canvas.small_lines if line.text.startswith(first[:2]))
+    x0, y0, x1, y1 = name.rect(canvas.style.with_small_font())
+    assert x0 > 0
+    assert x1 < width
+    assert any(a <= x0 and x1 <= b and c <= y0 and y1 <= d for a, c, b, d in canvas.ink), f"{name} has no box"
 
 
 def test_the_png_has_the_size_that_was_asked_for() -> None:
@@ -165,14 +165,14 @@ def test_the_png_has_the_size_that_was_asked_for() -> None:
 @pytest.mark.parametrize("style", STYLES)
 def test_outlined_letters_are_the_text_of_the_svg(style: str) -> None:
     item = generate.item(1, 2, components=(8, 8))
-    plain = replace(draw.STYLES[style], noise=0.0, blur=0.0)
-    text = draw.svg(item.circuit, item.placement, style=plain)
-    png = resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, font_files=[plain.font.path])
-    shown = np.asarray(Image.open(io.BytesIO(png)).convert("L")).astype(float)
-    without = resvg_py.svg_to_bytes(svg_string=re.sub("<text.*?</text>", "", text), skip_system_fonts=True)
-    bare = np.asarray(Image.open(io.BytesIO(without)).convert("L")).astype(float)
-    outlined = draw.pixels(item.circuit, item.placement, style=plain).astype(float)
-    assert np.abs(outlined - shown).sum() < 0.15 * np.abs(bare - shown).sum()
+    clean_style = replace(draw.STYLES[style], noise=0.0, blur=0.0)
+    text = draw.svg(item.circuit, item.placement, style=clean_style)
+    png = resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, font_files=[clean_style.font.path])
+    expected_pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L")).astype(float)
+    png_without_text = resvg_py.svg_to_bytes(svg_string=re.sub("<text.*?</text>", "", text), skip_system_fonts=True)
+    without_text = np.asarray(Image.open(io.BytesIO(png_without_text)).convert("L")).astype(float)
+    outlines = draw.pixels(item.circuit, item.placement, style=clean_style).astype(float)
+    assert np.abs(outlines - expected_pixels).sum() < 0.15 * np.abs(without_text - expected_pixels).sum()
 
 
 def test_a_drawing_is_the_same_in_another_process() -> None:
@@ -180,8 +180,8 @@ def test_a_drawing_is_the_same_in_another_process() -> None:
         "import hashlib; from circuitvlm.circuit import draw, generate; i = generate.item(3, 7, components=(3, 8));"
         "print(hashlib.sha256(draw.image(i.circuit, i.placement, style='paper', seed=5)).hexdigest())"
     )
-    done = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in "ab"]
-    assert done[0].stdout == done[1].stdout
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in "ab"]
+    assert runs[0].stdout == runs[1].stdout
 
 
 def test_drawings_of_one_style_differ_by_seed() -> None:
@@ -192,11 +192,11 @@ def test_drawings_of_one_style_differ_by_seed() -> None:
 
 def test_the_sign_of_a_source_shows() -> None:
     for kind in "VI":
-        there, back = (
+        forward, backward = (
             Circuit(devices=(Device(name=f"{kind}1", kind=kind, nodes=n, value=1.0),)) for n in (("1", "0"), ("0", "1"))
         )
         for style in STYLES:
-            assert (draw.pixels(there, style=style) != draw.pixels(back, style=style)).any()
+            assert (draw.pixels(forward, style=style) != draw.pixels(backward, style=style)).any()
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -205,38 +205,38 @@ def test_a_marked_quantity_is_drawn_and_its_direction_shows(kind: Literal["volta
     item = generate.item(1, 2, components=(5, 5))
     name = next(device.name for device in item.circuit.devices if device.kind == "R")
     page: dict[str, Any] = {"style": style, "width": 300, "height": 224}
-    bare = draw.pixels(item.circuit, item.placement, **page)
-    marks = [Mark(kind=kind, name="U7", device=name, reversed=turned) for turned in (False, True)]
-    there, back = (draw.pixels(item.circuit, item.placement, **page, marks=[mark]) for mark in marks)
-    assert 0 < (there != bare).mean() < 0.2
-    assert (there != back).any()
+    unmarked_picture = draw.pixels(item.circuit, item.placement, **page)
+    marks = [Mark(kind=kind, name="U7", device=name, is_reversed=is_reversed) for is_reversed in (False, True)]
+    forward, backward = (draw.pixels(item.circuit, item.placement, **page, marks=[mark]) for mark in marks)
+    assert 0 < (forward != unmarked_picture).mean() < 0.2
+    assert (forward != backward).any()
     assert "U7" in draw.svg(item.circuit, item.placement, **page, marks=marks[:1])
 
 
 def test_most_marks_find_room() -> None:
-    crowded = 0
+    crowded_count = 0
     for i in range(60):
         item = generate.item(2, i, components=(3, 6))
         marks = [Mark(kind="current", name="I0", device=item.circuit.devices[0].name)]
-        crowded += draw.crowding(item.circuit, item.placement, style="american", marks=marks, seed=i) >= 1
-    assert crowded <= 12
+        crowded_count += draw.overlap_area(item.circuit, item.placement, style="american", marks=marks, seed=i) >= 1
+    assert crowded_count <= 12
 
 
 @pytest.mark.parametrize(
-    ("mark", "wanted"),
+    ("mark", "message"),
     [
-        (Mark(kind="voltage", name="U0", device="R8"), "no device 'R8'; the circuit has Q1, R9"),
-        (Mark(kind="power", name="P0", device="R9"), "kind is 'power', wanted"),
-        (Mark(kind="voltage", name="U0", device="q1"), "Q1 has no two-pin symbol"),
+        (Mark(kind="voltage", name="U0", device="R8"), "device: expected one of Q1, R9, got 'R8'"),
+        (Mark(kind="power", name="P0", device="R9"), "kind: expected 'voltage' or 'current', got 'power'"),
+        (Mark(kind="voltage", name="U0", device="q1"), "expected a device with a two-pin symbol, got 'Q1'"),
     ],
 )
-def test_a_mark_that_cannot_be_drawn_is_named(mark: Mark, wanted: str) -> None:
-    with pytest.raises(ValueError, match=wanted):
+def test_a_mark_that_cannot_be_drawn_is_named(mark: Mark, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         draw.svg(deck("Q"), style="american", marks=[mark])
 
 
 def test_an_unknown_style_is_named() -> None:
-    with pytest.raises(ValueError, match="'japanese', wanted one of american"):
+    with pytest.raises(ValueError, match=r"style: expected one of american, .*, got 'japanese'"):
         draw.svg(deck("R"), style="japanese")
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 
 import networkx as nx
 import pytest
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuitvlm.circuit import netlist
-from circuitvlm.circuit.graph import GROUND, SYMMETRIC, Circuit, Device
+from circuitvlm.circuit.graph import GROUND, SYMMETRIC_KINDS, Circuit, Device
+from circuitvlm.circuit.judge.budget import Budget
 from circuitvlm.circuit.judge.equivalence import compare, same_devices, topology_key
-from tests.within import within
+from circuitvlm.circuit.judge.isomorphism import MAX_STEPS
+from tests.steps import max_calls
 
 VALUES = (1.0, 10.0, 4700.0)
 
@@ -41,14 +44,14 @@ def disguised(circuit: Circuit, seed: int) -> Circuit:
     devices = []
     for device in rng.sample(circuit.devices, len(circuit.devices)):
         nodes = tuple(names[node] for node in device.nodes)
-        turned = nodes[::-1] if device.kind in SYMMETRIC and rng.random() < 0.5 else nodes
+        turned = nodes[::-1] if device.kind in SYMMETRIC_KINDS and rng.random() < 0.5 else nodes
         text = called.get(device.text, device.text)
         devices.append(replace(device, name=called[device.name], nodes=turned, text=text))
     return Circuit(tuple(devices))
 
 
 def signed(device: Device, role: str) -> str:
-    return "" if device.kind in SYMMETRIC else role
+    return "" if device.kind in SYMMETRIC_KINDS else role
 
 
 def unsigned(device: Device, role: str) -> str:
@@ -270,7 +273,7 @@ def test_the_same_devices_are_told_whatever_their_wiring() -> None:
     ],
 )
 def test_symmetric_circuits_are_decided(one: Circuit, other: Circuit, same: bool) -> None:
-    with within(5):
+    with max_calls(400_000):
         verdict = compare(disguised(other, 5), one)
     assert not verdict.undecided
     assert verdict.topology == verdict.values == same
@@ -278,10 +281,41 @@ def test_symmetric_circuits_are_decided(one: Circuit, other: Circuit, same: bool
 
 def test_what_is_too_large_is_given_up_and_says_so() -> None:
     large = branches(2000, 3)
-    with within(10):
+    with max_calls(12_000_000):
         verdict = compare(disguised(large, 1), large)
     assert verdict.undecided
     assert not verdict.topology
+
+
+def complete(count: int) -> Circuit:
+    """A resistor between any two of so many nodes."""
+    pairs = combinations(range(count), 2)
+    return Circuit(tuple(Device(f"R{a}x{b}", "R", (str(a), str(b)), 1.0) for a, b in pairs))
+
+
+def steps_of_comparison(circuit: Circuit, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Compare a circuit with a disguised copy, and return the steps that the search took."""
+    steps: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(Budget, "spend", lambda self, count: steps.append(count))
+        verdict = compare(disguised(circuit, 3), circuit)
+    assert verdict.topology
+    assert verdict.values
+    return sum(steps)
+
+
+def test_a_complete_graph_is_compared_in_steps_in_proportion_to_its_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert steps_of_comparison(complete(40), monkeypatch) < 4.2 * steps_of_comparison(complete(20), monkeypatch)
+    assert steps_of_comparison(complete(141), monkeypatch) < MAX_STEPS
+
+
+def test_the_edges_that_a_search_looks_at_are_steps() -> None:
+    """Pairs of nodes without a resistor: all nodes are alike, and no two may be exchanged alone."""
+    pairs = [(a, b) for a, b in combinations(range(1, 81), 2) if (a + 1) // 2 != (b + 1) // 2]
+    devices = [Device(f"R{a}x{b}", "R", (str(a), str(b)), 1.0) for a, b in pairs]
+    circuit = Circuit((*devices, *(Device(f"C{a}", "C", (str(a), GROUND), 1.0) for a in range(1, 81))))
+    with max_calls(8_000_000):
+        assert compare(disguised(circuit, 1), circuit).undecided
 
 
 def test_the_key_is_the_same_in_another_process() -> None:

@@ -1,21 +1,23 @@
-"""Are generated circuits solvable, varied, in reading order, and the same whenever and wherever they are made?"""
+"""Check that generated circuits are solvable, varied, in reading order, and always the same."""
 
 from __future__ import annotations
 
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import networkx as nx
 import numpy as np
 import pytest
 
 from circuitvlm.circuit import generate, netlist
-from circuitvlm.circuit.draw.layout import Placement, edge_symbol, nets, nets_of, reading_order
 from circuitvlm.circuit.generate import Item
 from circuitvlm.circuit.graph import GROUND, Circuit
 from circuitvlm.circuit.judge.equivalence import topology_key
+from circuitvlm.circuit.placement import Placement, edge_symbol, reading_order
 from circuitvlm.circuit.solve.numeric import solve
+from tests.circuit.placement_nets import drawn_nets, netlist_nets
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +34,8 @@ def test_an_item_is_the_same_alone_and_in_any_order() -> None:
 
 def test_an_item_is_the_same_in_another_process() -> None:
     code = "from circuitvlm.circuit import generate; print(repr(generate.item(3, 7, components=(3, 8))))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == repr(generate.item(3, 7, components=(3, 8)))
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == repr(generate.item(3, 7, components=(3, 8)))
 
 
 def test_every_circuit_has_a_solution_of_sensible_size(items: list[Item]) -> None:
@@ -80,8 +82,8 @@ def test_no_node_dangles_and_no_node_cuts_the_circuit(items: list[Item]) -> None
 def test_devices_stand_in_reading_order(items: list[Item]) -> None:
     for item in items:
         assert reading_order(item.placement) == tuple(device.name for device in item.circuit.devices)
-        first_seen = [node for node in item.circuit.nodes if node != GROUND]
-        assert first_seen == [str(i + 1) for i in range(len(first_seen))]
+        first_nodes = [node for node in item.circuit.nodes if node != GROUND]
+        assert first_nodes == [str(i + 1) for i in range(len(first_nodes))]
 
 
 def test_a_passive_begins_left_or_above(items: list[Item]) -> None:
@@ -93,29 +95,27 @@ def test_a_passive_begins_left_or_above(items: list[Item]) -> None:
 
 def test_the_picture_connects_what_the_netlist_connects(items: list[Item]) -> None:
     for item in [*items, *(generate.item(1, i, components=(1, 1)) for i in range(50))]:
-        assert nets(item.placement) == nets_of(item.circuit)
+        assert drawn_nets(item.placement) == netlist_nets(item.circuit)
 
 
 def test_a_changed_picture_is_noticed() -> None:
     item = next(i for i in (generate.item(1, n, components=(6, 6)) for n in range(50)) if len(i.placement.wires) > 3)
-    for gone in range(len(item.placement.wires)):
-        wires = item.placement.wires[:gone] + item.placement.wires[gone + 1 :]
-        place = item.placement
-        cut = Placement(symbols=place.symbols, wires=wires, dots=place.dots, ground=place.ground)
-        assert nets(cut) != nets_of(item.circuit)
+    for i in range(len(item.placement.wires)):
+        wires = item.placement.wires[:i] + item.placement.wires[i + 1 :]
+        assert drawn_nets(replace(item.placement, wires=wires)) != netlist_nets(item.circuit)
 
 
 def test_wires_that_cross_without_a_dot_stay_apart() -> None:
     symbols = (edge_symbol("R1", ((0, 1), (0, 2))), edge_symbol("R2", ((2, 1), (2, 2))))
     wires = (((0, 1), (2, 1)), ((1, 0), (1, 3)))
-    loose = Placement(symbols=symbols, wires=wires, dots=(), ground=(1, 3))
-    assert {("0", 0)} in nets(loose)
-    assert {("0", 0), ("R1", 0), ("R2", 0)} in nets(
+    without_dot = Placement(symbols=symbols, wires=wires, dots=(), ground=(1, 3))
+    assert {("0", 0)} in drawn_nets(without_dot)
+    assert {("0", 0), ("R1", 0), ("R2", 0)} in drawn_nets(
         Placement(symbols=symbols, wires=wires, dots=((1, 1),), ground=(1, 3))
     )
-    through = Placement(symbols=symbols, wires=(*wires, ((0, 0), (0, 3))), dots=(), ground=None)
+    wire_through_symbol = Placement(symbols=symbols, wires=(*wires, ((0, 0), (0, 3))), dots=(), ground=None)
     with pytest.raises(ValueError, match="runs through R1"):
-        nets(through)
+        drawn_nets(wire_through_symbol)
 
 
 def test_small_circuits_are_varied() -> None:
@@ -140,15 +140,15 @@ def test_values_are_short_and_survive_the_netlist(items: list[Item]) -> None:
 
 
 def test_a_single_part_has_loose_ends() -> None:
-    seen = {generate.item(0, i, components=(1, 1)).circuit.devices[0].kind for i in range(100)}
-    assert seen == set("RCLVI")
+    kinds = {generate.item(0, i, components=(1, 1)).circuit.devices[0].kind for i in range(100)}
+    assert kinds == set("RCLVI")
     item = generate.item(0, 0, components=(1, 1))
     assert (item.family, len(item.circuit.devices), item.placement.wires) == ("single", 1, ())
 
 
 @pytest.mark.parametrize("components", [(0, 3), (1, 5), (5, 4), (3, 13)])
 def test_impossible_sizes_are_refused(components: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=f"got {components[0]} to {components[1]}, wanted"):
+    with pytest.raises(ValueError, match=f"components: expected .*, got {components[0]} to {components[1]}"):
         generate.item(0, 0, components=components)
 
 

@@ -1,4 +1,4 @@
-"""Is every sensible netlist read rightly, and every other refused without harm?"""
+"""Test that netlists are read and written correctly, and that other texts are refused."""
 
 import json
 import random
@@ -13,45 +13,46 @@ from hypothesis import strategies as st
 from circuitvlm.circuit import netlist
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
 from circuitvlm.circuit.judge.equivalence import compare
-from tests.within import within
+from tests.steps import max_calls
 
-# Texts by name, each with the canonical form it must be read as, nodes renumbered.
+# Texts by name, each with its canonical form, in which the nodes are renumbered.
 CORPUS: dict[str, list[str]] = json.loads(
     (Path(__file__).parents[1] / "fixtures" / "netlists" / "corpus.json").read_text(encoding="utf-8")
 )
 
-REFUSED: dict[str, str] = {
+REFUSED_TEXTS: dict[str, str] = {
     "": "empty",
     "   \n\t": "empty",
     "* only a comment": "no device",
     ".end": "no device",
     "hello": "no device",
     "The circuit has a resistor of 5 ohm.": "no device",
-    "R1 1": "R1: 1 nodes",
-    "V1 1 0 5\nR1 1": "line 2: R1: 1 nodes",
-    "V1 1 0 5\nU1 1 2 3": "names no kind",
-    "V1 1 0 5\nV1 1 0 6": "line 2: V1 is there twice, first in line 1",
-    "v1 1 0 5 r1 1 0 1 R1 1 0 2": "twice",
-    "V1 1 0 5\nwhat is this\nR1 1 0 5": "line 2: .* neither a device nor a card",
-    "+ 5": "line 1: a continuation",
+    "R1 1": "R1: expected 2 nodes, got 1",
+    "V1 1 0 5\nR1 1": "line 2: R1: expected 2 nodes, got 1",
+    "V1 1 0 5\nU1 1 2 3": "expected a device of a kind in",
+    "V1 1 0 5\nV1 1 0 6": "line 2: V1: expected one device with this name, got another one in line 1",
+    "v1 1 0 5 r1 1 0 1 R1 1 0 2": "R1: expected one device with this name",
+    "V1 1 0 5\nwhat is this\nR1 1 0 5": "line 2: expected a device or a card, got 'what is this'",
+    "+ 5": "line 1: expected a line before the continuation line",
     "V1 1 0 5\x00": "control character",
-    "V1 1 0 5\n\x1b[31m": "line 2: control character",
+    "V1 1 0 5\n\x1b[31m": "line 2: expected printable text",
     "V1 1 0 \ud800": "control character",
     "E1 1 0 2\nR1 1 0 5": "E1",
-    "R1 1 2=3 5\nV1 1 0 5": "line 1: R1: '2=3' cannot be a node",
+    "R1 1 2=3 5\nV1 1 0 5": "line 1: R1: expected a node such as 3 or out, got '2=3'",
     "R1 1 0 1,000": "a second value '000'",
-    "R1 1 2 - 5": "'-' stands where the value should",
+    "R1 1 2 - 5": "expected a value or a model after the nodes, got '-'",
     "Resistors: 1 0 5": "no device",
+    "R0 (a b) resistor r=": "no device",
     "V1 1 0 10,000\nR1 1 0 1": "a second value '000'",
-    "U1 1 2 3\nV1 1 0 5": "line 1: 'U1' names no kind",
+    "U1 1 2 3\nV1 1 0 5": "line 1: U1: expected a device of a kind in .*, got 'U1'",
     "V1 1 0 " + "1 " * 2000: "at most 1000",
     ".subckt a b\nR1 a b 1\n.ends": "no device",
     ".control\nR1 a b 1\n": "no device",
     "R1 1 2 " + "x" * 5000: "characters",
-    "R1 " + "n" * 100 + " 2 5": "cannot be a node",
-    "V1 1 0 5\n" * 2: "twice",
+    "R1 " + "n" * 100 + " 2 5": "expected a node",
+    "V1 1 0 5\n" * 2: "expected one device with this name",
     "a" * 1_000_001: "at most",
-    "\n".join(f"R{i} 1 0 1" for i in range(20_001)): "more than",
+    "\n".join(f"R{i} 1 0 1" for i in range(20_001)): "at most 20000 devices",
 }
 
 WORD_LIST = """r1 R2 Rload rx v1 V2 vin i1 c1 L1 L2 l3 q1 m1 x1 x2 d1 e1 g1 f1 h1 k1 b1 t1 s1 w1 j1 z1 u1
@@ -63,7 +64,7 @@ WORDS = WORD_LIST.split()
 
 
 def check_stable(text: str) -> None:
-    """NetlistError or a circuit that is written, read and written the same."""
+    """Check that the text is refused, or that its circuit is written and read again without a change."""
     try:
         circuit = netlist.parse(text)
     except netlist.NetlistError:
@@ -88,12 +89,12 @@ def test_the_corpus_is_large() -> None:
     assert len({text for text, _ in CORPUS.values()}) >= 60
 
 
-@pytest.mark.parametrize("text", REFUSED, ids=lambda text: repr(text[:30]))
+@pytest.mark.parametrize("text", REFUSED_TEXTS, ids=lambda text: repr(text[:30]))
 def test_refused_with_line_and_reason(text: str) -> None:
-    with pytest.raises(netlist.NetlistError, match=REFUSED[text]) as caught:
+    with pytest.raises(netlist.NetlistError, match=REFUSED_TEXTS[text]) as error:
         netlist.parse(text)
-    assert caught.value.reason in str(caught.value)
-    assert caught.value.line is None or f"line {caught.value.line}: " in str(caught.value)
+    assert error.value.reason in str(error.value)
+    assert error.value.line is None or f"line {error.value.line}: " in str(error.value)
 
 
 def test_titles_are_kept() -> None:
@@ -107,6 +108,10 @@ def test_kept_names() -> None:
     assert netlist.format(circuit, renumber=False) == "VIN In 0 5\nRLOAD In out 1k\nR2 out 0 R2"
     assert circuit.devices[1].value == 1000
     assert circuit.devices[2] == Device("R2", "R", ("out", "0"), None, None, "R2")
+
+
+def test_a_backslash_after_a_value_is_dropped() -> None:
+    assert netlist.format(netlist.parse("V1 1 0 10\nR1 1 2 1k\\ R2 2 0 2k")) == "V1 1 0 10\nR1 1 2 1k\nR2 2 0 2k"
 
 
 def test_names_that_would_read_as_a_title_are_numbered() -> None:
@@ -134,7 +139,7 @@ HOSTILE = {
     "continuations": "R1 1 2\n" + "+ 1\n" * 200_000,
     "subscripts": "_{" * 400_000,
     "cards": ".a " * 300_000,
-    "many nodes": "V1 1 0 5\n" + "\n".join(f"X{i} a{i} b{i} s" for i in range(19_000)),
+    "many nodes": "V1 1 0 5\n" + "\n".join(f"X{i} a{i} b{i} s" for i in range(4000)),
     "models": ".model " * 100_000 + " r1 " * 50_000,
     "numbers": "v1 1 0 " + "1 " * 400_000,
     "digits": "R1 1 2 " + "9" * 4000,
@@ -148,7 +153,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_ends_soon(name: str) -> None:
-    with within(20):  # four readings and a comparison
+    with max_calls(100_000 + 600 * len(HOSTILE[name])):  # four readings and a comparison
         check_stable(HOSTILE[name])
 
 
@@ -169,11 +174,11 @@ def test_any_words(words: list[str]) -> None:
 def test_mutated_decks(name: str, rng: random.Random) -> None:
     text = CORPUS[name][0]
     for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(text) + 1)
-        end = min(len(text), at + rng.randint(0, 6))
+        start = rng.randrange(len(text) + 1)
+        end = min(len(text), start + rng.randint(0, 6))
         text = (
-            text[:at]
-            + rng.choice(["", " ", "\n", rng.choice(WORDS), f" {rng.choice(WORDS)} ", text[at:end] * 2])
+            text[:start]
+            + rng.choice(["", " ", "\n", rng.choice(WORDS), f" {rng.choice(WORDS)} ", text[start:end] * 2])
             + text[end:]
         )
     check_stable(text)
@@ -214,7 +219,7 @@ def test_the_deck_holds_nothing_of_the_text() -> None:
     "analysis", ["", "op\n.control", "ac", "ac 0", "ac -5", "ac 1k", "ac inf", "dc", "ac 1 2", "ac 1e999", "tran 1"]
 )
 def test_other_analyses_are_refused(analysis: str) -> None:
-    with pytest.raises(netlist.NetlistError, match="wanted 'op'"):
+    with pytest.raises(netlist.NetlistError, match="expected 'op'"):
         netlist.deck(netlist.parse("R1 1 0 5"), analysis)
 
 
@@ -234,7 +239,7 @@ def test_other_analyses_are_refused(analysis: str) -> None:
 )
 @pytest.mark.parametrize("analysis", ["op", "ac 50"])
 def test_no_card_can_be_smuggled_into_a_deck(device: Device, analysis: str) -> None:
-    with pytest.raises(ValueError, match=r"export|value|controlled"):
+    with pytest.raises(ValueError, match=r"export|value"):
         netlist.deck(Circuit((device,)), analysis)
 
 

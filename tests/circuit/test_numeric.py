@@ -1,4 +1,4 @@
-"""Do the solver's numbers obey Kirchhoff, and agree with ngspice?"""
+"""Test that solutions obey Kirchhoff's laws and agree with ngspice."""
 
 import cmath
 import random
@@ -19,7 +19,7 @@ FREQUENCIES = (0.0, 50.0, 12_345.0)
 
 
 def random_circuit(seed: int) -> Circuit:
-    """Solvable: a tree of resistors reaches every node, and each voltage source has a resistor in series."""
+    """A solvable circuit: a tree of resistors reaches every node, and each voltage source has a resistor in series."""
     rng = random.Random(seed)
     count = rng.randint(2, 7)
     nodes = [GROUND, *(f"n{i}" for i in range(1, count))]
@@ -52,7 +52,7 @@ def random_circuit(seed: int) -> Circuit:
 def with_controlled(circuit: Circuit, rng: random.Random) -> Circuit:
     source = next(d.name for d in circuit.devices if d.kind == "V")
     nodes = list(circuit.nodes)
-    more = [
+    controlled_devices = [
         Device("E99", "E", ("e1", GROUND, *rng.sample(nodes, 2)), value=rng.uniform(-0.5, 0.5)),
         Device("H99", "H", ("h1", GROUND), value=rng.uniform(-5, 5), text=source),
         Device("R98", "R", ("e1", rng.choice(nodes)), value=1e3),
@@ -60,11 +60,11 @@ def with_controlled(circuit: Circuit, rng: random.Random) -> Circuit:
         Device("F99", "F", (rng.choice(nodes), GROUND), value=rng.uniform(-0.1, 0.1), text=source),
         Device("G99", "G", (rng.choice(nodes), GROUND, *rng.sample(nodes, 2)), value=1e-7),
     ]
-    return Circuit((*circuit.devices, *more))
+    return Circuit((*circuit.devices, *controlled_devices))
 
 
 def ngspice(deck: str, folder: Path) -> dict[str, complex]:
-    """Vectors by name, from ngspice's ASCII raw file."""
+    """The vectors of ngspice's ASCII raw file, by name."""
     (folder / "deck.cir").write_text(deck)
     subprocess.run(["ngspice", "-b", "-r", "out.raw", "deck.cir"], cwd=folder, check=True, capture_output=True)
     head, _, values = (folder / "out.raw").read_text().partition("Values:\n")
@@ -88,8 +88,8 @@ def test_agrees_with_ngspice(seed: int, tmp_path: Path) -> None:
             assert solution.voltage(node) == pytest.approx(vectors[f"v({i})"], rel=1e-6, abs=1e-6 * scale)
         for device in circuit.devices:
             if device.kind in "VL":
-                expected = vectors[f"i({device.name.lower()})"]
-                assert solution.current(device.name) == pytest.approx(expected, rel=1e-5, abs=1e-7 * scale)
+                expected_current = vectors[f"i({device.name.lower()})"]
+                assert solution.current(device.name) == pytest.approx(expected_current, rel=1e-5, abs=1e-7 * scale)
 
 
 @pytest.mark.skipif(shutil.which("ngspice") is None, reason="ngspice is not installed")
@@ -111,8 +111,8 @@ def test_kirchhoff_and_tellegen(seed: int, frequency: float) -> None:
     flows = {d.name: complex(solution.current(d.name)) for d in circuit.devices}
     largest = max(map(abs, flows.values()))
     for node in circuit.nodes:
-        into = sum(flows[d.name] * ((d.nodes[0] == node) - (d.nodes[1] == node)) for d in circuit.devices)
-        assert abs(into) <= 1e-7 * largest
+        node_sum = sum(flows[d.name] * ((d.nodes[0] == node) - (d.nodes[1] == node)) for d in circuit.devices)
+        assert abs(node_sum) <= 1e-7 * largest
     powers = [complex(solution.power(d.name)) for d in circuit.devices]
     assert abs(sum(powers)) <= 1e-7 * max(map(abs, powers))
 
@@ -123,10 +123,10 @@ def test_superposition(seed: int) -> None:
     circuit = random_circuit(seed)
     sources = [d.name for d in circuit.devices if d.kind in "VI"]
     total = dict.fromkeys(circuit.nodes, 0.0)
-    for kept in sources:
+    for active_source in sources:
         alone = Circuit(
             tuple(
-                Device(d.name, d.kind, d.nodes, 0.0 if d.kind in "VI" and d.name != kept else d.value)
+                Device(d.name, d.kind, d.nodes, 0.0 if d.kind in "VI" and d.name != active_source else d.value)
                 for d in circuit.devices
             )
         )
@@ -154,8 +154,8 @@ def test_signs_and_types() -> None:
 def test_the_ac_rule() -> None:
     plain = solve(netlist.parse("V1 1 0 10\nR1 1 2 1k\nR2 2 0 1k"), 50)
     assert plain.voltage("2") == pytest.approx(5)
-    mixed = solve(netlist.parse("V1 1 0 10 AC 2 90\nV2 3 0 7\nR1 1 2 1k\nR2 2 3 1k"), 50)
-    assert mixed.voltage("2") == pytest.approx(1j)
+    mixture = solve(netlist.parse("V1 1 0 10 AC 2 90\nV2 3 0 7\nR1 1 2 1k\nR2 2 3 1k"), 50)
+    assert mixture.voltage("2") == pytest.approx(1j)
     assert solve(netlist.parse("V1 1 0 10 AC 2 90\nR1 1 0 1")).voltage("1") == 10
 
 
@@ -176,15 +176,15 @@ def test_pico_beside_giga_is_no_fault(low: str, high: str) -> None:
     small, large = netlist.parse(f"R1 1 0 {low}\nR2 1 0 {high}").devices
     assert small.value is not None
     assert large.value is not None
-    driven = solve(netlist.parse(f"I1 0 1 1n\nR1 1 2 {low}\nR2 2 0 {high}"))
-    assert driven.voltage("1") == pytest.approx(1e-9 * (large.value + small.value), rel=1e-6)
-    assert driven.current("R1") == pytest.approx(1e-9, rel=1e-6)
-    divided = solve(netlist.parse(f"V1 1 0 1\nR1 1 2 {low}\nR2 2 0 {high}"))
-    assert divided.current("R1") == pytest.approx(1 / large.value, rel=1e-6)
+    current_driven = solve(netlist.parse(f"I1 0 1 1n\nR1 1 2 {low}\nR2 2 0 {high}"))
+    assert current_driven.voltage("1") == pytest.approx(1e-9 * (large.value + small.value), rel=1e-6)
+    assert current_driven.current("R1") == pytest.approx(1e-9, rel=1e-6)
+    divider = solve(netlist.parse(f"V1 1 0 1\nR1 1 2 {low}\nR2 2 0 {high}"))
+    assert divider.current("R1") == pytest.approx(1 / large.value, rel=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("text", "frequency", "said"),
+    ("text", "frequency", "message"),
     [
         ("V1 1 2 5\nR1 1 2 1k", 0, "no node is ground"),
         ("V1 1 0 5\nR1 1 0 1\nR2 2 3 1\nR3 2 3 1", 0, "nodes 2, 3 have no path to ground"),
@@ -198,24 +198,24 @@ def test_pico_beside_giga_is_no_fault(low: str, high: str) -> None:
         ("I1 0 1 1\nR1 1 0 1k\nR2 1 0 -1k", 0, "cancel"),
     ],
 )
-def test_singular_circuits_say_why(text: str, frequency: float, said: str) -> None:
-    with pytest.raises(SingularCircuitError, match=said):
+def test_singular_circuits_say_why(text: str, frequency: float, message: str) -> None:
+    with pytest.raises(SingularCircuitError, match=message):
         solve(netlist.parse(text), frequency)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("V1 1 0 5\nD1 1 0 DX", "D1.*kind D"),
-        ("V1 1 0 5\nR1 1 0 R1", "R1 has no numeric value"),
-        ("V1 1 0 SIN(0 1 1k)\nR1 1 0 1", "V1 has no numeric value"),
+        ("V1 1 0 5\nR1 1 0 R1", "R1: expected a numeric value"),
+        ("V1 1 0 SIN(0 1 1k)\nR1 1 0 1", "V1: expected a numeric value"),
         ("V1 1 0 5\nR1 1 0 1k m=2", "m=2"),
         ("V1 1 0 5\nF1 1 0 V9 2\nR1 1 0 1", "V9"),
         ("V1 1 0 5\nB1 1 0 V=1", "B1"),
     ],
 )
-def test_unsolvable_devices_are_named(text: str, said: str) -> None:
-    with pytest.raises(UnsolvableDeviceError, match=said):
+def test_unsolvable_devices_are_named(text: str, message: str) -> None:
+    with pytest.raises(UnsolvableDeviceError, match=message):
         solve(netlist.parse(text))
 
 

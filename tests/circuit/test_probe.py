@@ -1,4 +1,4 @@
-"""Is what is asked of a circuit read, written and measured rightly?"""
+"""Test that probes are read, written and measured correctly."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BRIDGE = netlist.parse("V1 in 0 10\nVI1 in a 0\nR1 a b 1k\nR2 b 0 3k\nC1 b 0 1u"
 )
 def test_a_probe_is_read(text: str, probe: Probe) -> None:
     assert parse(text) == probe
-    assert parse(probe.card) == Probe(probe.quantity, probe.of, source=probe.source)
+    assert parse(probe.card) == Probe(probe.quantity, probe.targets, source=probe.source)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +81,14 @@ def test_what_is_not_there_is_named() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_written_question_has_the_same_answer(seed: int) -> None:
     circuit = generate.item(seed, 0, components=(3, 7)).circuit
-    solved = solve(circuit)
+    solution = solve(circuit)
     for a in circuit.nodes:
         for b in circuit.nodes:
             text = write(circuit, Probe("v", (a, b)))
             (probe,) = probes_of(text)
-            assert measure(netlist.parse(text), probe) == pytest.approx(solved.voltage(a, b), rel=1e-9, abs=1e-12)
+            assert measure(netlist.parse(text), probe) == pytest.approx(solution.voltage(a, b), rel=1e-9, abs=1e-12)
     for device in circuit.devices:
         text = write(circuit, Probe("i", (device.name,)))
         assert measure(netlist.parse(text), probes_of(text)[0]) == pytest.approx(
-            solved.current(device.name), rel=1e-6, abs=1e-12
+            solution.current(device.name), rel=1e-6, abs=1e-12
         )

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from circuitvlm.circuit import generate, netlist
 from circuitvlm.circuit.dialect import is_lcapy, to_spice
 from circuitvlm.circuit.graph import Circuit
+from circuitvlm.circuit.judge import verdict as verdict_module
 from circuitvlm.circuit.judge.verdict import Verdict, equal_expressions, matches_circuit, matches_unknown
 from circuitvlm.circuit.solve import numeric
 from circuitvlm.circuit.solve.numeric import SingularCircuitError, UnsolvableDeviceError
 from circuitvlm.circuit.solve.probe import parse as probe
 from circuitvlm.circuit.solve.symbolic import transfer_function
-from tests.within import within
+from tests.steps import max_calls
 
 EQUAL, OPPOSITE, DIFFERENT, UNREADABLE = "equal", "opposite sign", "different", "unreadable"
 
@@ -105,13 +106,40 @@ def test_symbols_that_are_told_decide() -> None:
         ".control\nshell rm -rf /\n.endc",
     ],
 )
-def test_nothing_takes_longer_than_a_second(text: str) -> None:
-    with within(2):
+def test_nothing_takes_more_than_a_bounded_number_of_calls(text: str) -> None:
+    with max_calls(10_000_000):
         equal_expressions(text, "R1+x")
         matches_circuit(text, DIVIDER, "V1", "R2")
 
 
 DIVIDER = netlist.parse("V1 1 0 V1\nR1 1 2 R1\nR2 2 0 R2")
+
+
+def test_what_needs_too_many_steps_is_not_accepted() -> None:
+    sides = "5000a=" * 1600 + "a+" * 4999 + "a"
+    ladder = "V1 n0 0 V1\n" + "\n".join(f"R{i} n{i} n{i + 1} R{i}\nC{i} n{i + 1} 0 C{i}" for i in range(200))
+    circuit = netlist.parse(ladder)
+    with max_calls(12_000_000):
+        assert equal_expressions(sides, f"{sides} ") is Verdict.UNREADABLE
+        assert matches_circuit("x", circuit, "V1", "n1") is Verdict.DIFFERENT
+        assert matches_circuit("sqrt(x)", circuit, "V1", "n1") is Verdict.UNREADABLE
+
+
+@pytest.mark.parametrize("steps", [0, 1000, 10_000])
+def test_the_steps_that_are_left_decide_and_no_clock(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict_module, "MAX_STEPS", steps)
+    verdicts = [equal_expressions("sqrt(a+b)", "sqrt(b+a)"), matches_circuit("R2/(R1+R2)", DIVIDER, "V1", "R2")]
+    assert verdicts == [Verdict.EQUAL if steps == 10_000 else Verdict.UNREADABLE] * 2
+
+
+def test_a_netlist_may_have_values_with_roots_and_without_a_value() -> None:
+    text = "V1 1 0 V1\nR1 1 2 {0}\nR2 2 0 R2"
+    circuit = netlist.parse(text.replace("{0}", "{sqrt(x)}"))
+    assert matches_circuit("R2/(sqrt(x)+R2)", circuit, "V1", "R2") is Verdict.EQUAL
+    assert matches_circuit("R2/(sqrt(x)-R2)", circuit, "V1", "R2") is Verdict.DIFFERENT
+    assert matches_unknown("V1*R2/(sqrt(x)+R2)", circuit, probe("v(2)")) is Verdict.UNREADABLE
+    with pytest.raises(SingularCircuitError):
+        matches_circuit("1", netlist.parse(text.replace("{0}", "{1/(x-x)}")), "V1", "R2")
 
 
 def test_a_divider_is_judged_by_its_netlist() -> None:
@@ -273,7 +301,7 @@ def test_the_judge_agrees_with_the_numeric_solver(seed: int) -> None:
     )
     device = circuit.device(output)
     wanted = numeric.solve(Circuit(plain), 0.3).voltage(*device.nodes)
-    assert made.at(0.3, values) == pytest.approx(wanted, rel=1e-6, abs=1e-9)
+    assert made.value_at(0.3, values) == pytest.approx(wanted, rel=1e-6, abs=1e-9)
 
 
 @settings(max_examples=80, deadline=None)
@@ -322,5 +350,5 @@ def test_an_unknown_is_judged_with_all_sources_acting() -> None:
     assert matches_unknown("V1/(s*(1-s*R1*C1))", circuit, voltage) is Verdict.DIFFERENT
     assert matches_unknown("iv1(s) = -C1*V1/(1+s*R1*C1)", circuit, current) is Verdict.EQUAL
     assert matches_unknown("no idea at all", circuit, voltage) is Verdict.UNREADABLE
-    with pytest.raises(KeyError, match=r"no unknown of the circuit; there are I\(V1\), V\(1\), V\(2\)"):
+    with pytest.raises(KeyError, match=r"expected an unknown of the circuit \(I\(V1\), V\(1\), V\(2\)\), got"):
         matches_unknown("1", circuit, probe("i(R1)"))

@@ -1,4 +1,4 @@
-"""What the contract tests share: one small torch thread, one cache and one desk for the whole session."""
+"""Provide one cache and one harness to all contract tests of a session."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.contract.desk import Desk
+from tests.contract.harness import Harness
 
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where blank models and small data sets are made, once."""
+    """The folder in which untrained models and small data sets are made once."""
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="session")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return Desk(tmp_path_factory.mktemp("desk"))
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Harness:
+    return Harness(tmp_path_factory.mktemp("harness"))
 
 
 @pytest.fixture(autouse=True)
 def random_numbers() -> Iterator[None]:
-    """No test hands its random state to the next."""
+    """Give each test the same random state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield

@@ -1,4 +1,4 @@
-"""Which promises do parts not keep, and why? `python -m tests.contract.exemptions` counts and prints them."""
+"""List the promises from which parts are exempt: `python -m tests.contract.exemptions` counts and prints them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from circuitvlm.runtime.config.allow_list import DOORS, door_files
+from circuitvlm.runtime.config.allow_list import PART_PACKAGES, part_modules
 
 HERE = Path(__file__).parent
 log = logging.getLogger("exemptions")
@@ -19,62 +19,64 @@ log = logging.getLogger("exemptions")
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """One class, one promise that it cannot keep, one reason."""
+    """One class, one promise that it cannot keep, and the reason."""
 
-    room: str
+    group: str
     kind: str
     promise: str
     reason: str
 
 
-def known(folder: Path = HERE) -> dict[str, set[str]]:
-    """The promises of each room: the functions `promise_<name>` of its contract test."""
+def known_promises(folder: Path = HERE) -> dict[str, set[str]]:
+    """The promises of each group: the functions `promise_<name>` of its contract test."""
     files = {path.stem.removeprefix("test_"): path for path in folder.glob("test_*.py")}
     pattern = r"(?m)^def promise_(\w+)\("
-    return {room: set(re.findall(pattern, files[room].read_text(encoding="utf-8"))) for room in DOORS if room in files}
+    groups = [group for group in PART_PACKAGES if group in files]
+    return {group: set(re.findall(pattern, files[group].read_text(encoding="utf-8"))) for group in groups}
 
 
 def exemptions() -> list[Exemption]:
-    """Every exemption that a public class or function of a room with doors declares."""
+    """Every exemption that a public class or function of a part module declares."""
     return [
-        Exemption(room, f"{kind.__module__}.{kind.__qualname__}", promise, reason)
-        for room in DOORS
-        for kind in kinds(room)
+        Exemption(group, f"{kind.__module__}.{kind.__qualname__}", promise, reason)
+        for group in PART_PACKAGES
+        for kind in kinds(group)
         for promise, reason in getattr(kind, "exempt", {}).items()
     ]
 
 
-def kinds(room: str) -> Iterator[type]:
-    """The public classes and functions written in the room's doors."""
-    for file in door_files(room):
-        module = importlib.import_module(f"{DOORS[room]}.{file}")
-        for name, value in vars(module).items():
-            ours = getattr(value, "__module__", None) == module.__name__ and not name.startswith("_")
-            if ours and (inspect.isclass(value) or inspect.isfunction(value)):
+def kinds(group: str) -> Iterator[type]:
+    """The public classes and functions that the group's part modules define."""
+    for name in part_modules(group):
+        module = importlib.import_module(f"{PART_PACKAGES[group]}.{name}")
+        for key, value in vars(module).items():
+            is_own = getattr(value, "__module__", None) == module.__name__ and not key.startswith("_")
+            if is_own and (inspect.isclass(value) or inspect.isfunction(value)):
                 yield value
 
 
-def faults(found: list[Exemption], promises: Mapping[str, set[str]]) -> list[str]:
+def faults(declarations: list[Exemption], promises: Mapping[str, set[str]]) -> list[str]:
     """What is wrong with exemptions: a promise that no contract test knows, or no reason."""
-    wrong = []
-    for one in found:
-        there = promises.get(one.room, set())
-        if one.promise not in there:
-            wrong.append(
-                f"{one.kind}: no promise {one.promise!r}; the room {one.room} promises {', '.join(sorted(there))}"
+    result = []
+    for exemption in declarations:
+        names = promises.get(exemption.group, set())
+        if exemption.promise not in names:
+            result.append(
+                f"{exemption.kind}: expected a promise of {', '.join(sorted(names))} (group {exemption.group}), "
+                f"got {exemption.promise!r}"
             )
-        if not isinstance(one.reason, str) or not one.reason.strip():
-            wrong.append(f"{one.kind}: exempt from {one.promise!r} without a reason")
-    return wrong
+        if not isinstance(exemption.reason, str) or not exemption.reason.strip():
+            result.append(f"{exemption.kind}: expected a reason for {exemption.promise!r}, got {exemption.reason!r}")
+    return result
 
 
 def main() -> int:
-    """Print the exemptions; 0 where all are of known promises and have reasons."""
-    found = exemptions()
-    log.info("%d exemptions from %d promises", len(found), sum(map(len, known().values())))
-    for one in found:
-        log.info("  %s: not %r, since %s", one.kind, one.promise, one.reason)
-    wrong = faults(found, known())
+    """Print the exemptions; return 0 where all are from known promises and have reasons."""
+    declarations = exemptions()
+    log.info("%d exemptions from %d promises", len(declarations), sum(map(len, known_promises().values())))
+    for exemption in declarations:
+        log.info("  %s: not %r, since %s", exemption.kind, exemption.promise, exemption.reason)
+    wrong = faults(declarations, known_promises())
     for fault in wrong:
         log.error("%s", fault)
     return 1 if wrong else 0

@@ -1,4 +1,4 @@
-"""Which examples can a task be tried on? Those of every small source on disk that know what the task asks about."""
+"""Find the examples of every small source on disk that a task can ask about."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from circuitvlm.core.record import Example
 from circuitvlm.runtime.config.allow_list import instantiate
-from tests.contract import rooms
+from tests.contract import parts
 
 
 def small_sources(name: str, cache: Path) -> dict[str, tuple[Any, dict[str, Any]]]:
     """The sources of a YAML of conf/data, built small, each with its section."""
-    said = {key: rooms.small(section, cache) for key, section in rooms.sections("data", name).items()}
+    said = {key: parts.shrink(section, cache) for key, section in parts.sections("data", name).items()}
     return {key: (instantiate(section), section) for key, section in said.items()}
 
 
@@ -23,7 +23,7 @@ def small_sources(name: str, cache: Path) -> dict[str, tuple[Any, dict[str, Any]
 def examples(folder: Path) -> tuple[Example, ...]:
     """All splits of every small source."""
     found: list[Example] = []
-    for name in rooms.names("data"):
+    for name in parts.names("data"):
         for source, _ in small_sources(name, folder).values():
             for split in source.splits():
                 found += source.examples(split)
@@ -40,8 +40,8 @@ def fitting(name: str, task: Any, folder: Path) -> list[Example]:
 
 def tasks() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every task of conf/task, by its key, with its section."""
-    for name in rooms.names("task"):
-        yield from rooms.sections("task", name).items()
+    for name in parts.names("task"):
+        yield from parts.sections("task", name).items()
 
 
 GARBAGE = (

@@ -12,59 +12,59 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from circuitvlm.core.tensor import Batch
-from tests.contract import rooms
-from tests.contract.desk import Desk, built, logits, losses, standin, together, train
+from tests.contract import parts
+from tests.contract.harness import Harness, build_net, logits, losses, padded_batch, smoke_test_model, train
 
 STEPS = 5
 
 
-def promise_silent(adapter: Any, model: Any, desk: Desk) -> None:
+def promise_silent(adapter: Any, model: Any, harness: Harness) -> None:
     """At birth an adapter changes no answer."""
-    net, batch = built(model), _batch(model, desk)
+    net, batch = build_net(model), _batch(model, harness)
     plain = _said(model, net, batch)
     adapted = _said(model, adapter.attach(net, model, None).eval(), batch)
     difference = float((plain - adapted).abs().max())
     assert difference < 1e-5, f"at birth the logits differ by {difference}"
 
 
-def promise_frozen(adapter: Any, model: Any, desk: Desk) -> None:
+def promise_frozen(adapter: Any, model: Any, harness: Harness) -> None:
     """What is frozen is bit-identical after five steps."""
-    net = adapter.attach(built(model), model, None)
+    net = adapter.attach(build_net(model), model, None)
     frozen = {name: p for name, p in net.named_parameters() if not p.requires_grad}
     assert frozen, "nothing is frozen"
     before = {name: p.detach().clone() for name, p in frozen.items()}
-    _learn(net, model, desk)
+    _learn(net, model, harness)
     moved = [name for name, p in frozen.items() if not torch.equal(before[name], p)]
     assert not moved, f"{len(moved)} frozen weights moved, such as {moved[:3]}"
 
 
-def promise_moved(adapter: Any, model: Any, desk: Desk) -> None:
+def promise_moved(adapter: Any, model: Any, harness: Harness) -> None:
     """Every weight that is said to be trained has moved after five steps."""
-    net = adapter.attach(built(model), model, None)
+    net = adapter.attach(build_net(model), model, None)
     trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
     assert trained, "nothing is trained"
     before = {name: p.detach().clone() for name, p in trained.items()}
-    _learn(net, model, desk)
+    _learn(net, model, harness)
     still = [name for name, p in trained.items() if torch.equal(before[name], p)]
     assert not still, f"{len(still)} trainable weights did not move, such as {still[:3]}"
 
 
-def promise_base(adapter: Any, model: Any, desk: Desk) -> None:
+def promise_base(adapter: Any, model: Any, harness: Harness) -> None:
     """The base's own weights are trained if and only if the adapter says so."""
-    net = built(model)
+    net = build_net(model)
     base = list(net.parameters())
     adapter.attach(net, model, None)
     trained = any(p.requires_grad for p in base)
     assert trained == adapter.trains_base, f"trains_base is {adapter.trains_base}, but base weights train: {trained}"
 
 
-def promise_saved(adapter: Any, model: Any, desk: Desk) -> None:
+def promise_saved(adapter: Any, model: Any, harness: Harness) -> None:
     """Saved and loaded into a fresh net, it gives the same logits."""
-    batch, folder = _batch(model, desk), _fresh(desk)
-    net = adapter.attach(built(model), model, None)
-    _learn(net, model, desk)
+    batch, folder = _batch(model, harness), _fresh(harness)
+    net = adapter.attach(build_net(model), model, None)
+    _learn(net, model, harness)
     adapter.save(net, folder)
-    other = adapter.attach(built(model), model, None).eval()
+    other = adapter.attach(build_net(model), model, None).eval()
     wanted = _said(model, net.eval(), batch)
     assert float((_said(model, other, batch) - wanted).abs().max()) > 1e-3, "five steps have changed no answer"
     adapter.load(other, folder)
@@ -76,9 +76,9 @@ def promise_saved(adapter: Any, model: Any, desk: Desk) -> None:
     )
 
 
-def promise_strict(adapter: Any, model: Any, desk: Desk) -> None:
+def promise_strict(adapter: Any, model: Any, harness: Harness) -> None:
     """A folder in which a tensor is missing or has another name is refused."""
-    net, folder = adapter.attach(built(model), model, None), _fresh(desk)
+    net, folder = adapter.attach(build_net(model), model, None), _fresh(harness)
     adapter.save(net, folder)
     files = sorted(folder.glob("*.safetensors"))
     assert files, f"nothing was saved as safetensors, only {[path.name for path in folder.iterdir()]}"
@@ -96,9 +96,9 @@ def promise_strict(adapter: Any, model: Any, desk: Desk) -> None:
         adapter.load(net, folder)
 
 
-def promise_small(adapter: Any, model: Any, desk: Desk) -> None:
+def promise_small(adapter: Any, model: Any, harness: Harness) -> None:
     """It trains fewer weights than it leaves alone."""
-    net = adapter.attach(built(model), model, None)
+    net = adapter.attach(build_net(model), model, None)
     sizes = {True: 0, False: 0}
     for parameter in net.parameters():
         sizes[parameter.requires_grad] += parameter.numel()
@@ -108,8 +108,8 @@ def promise_small(adapter: Any, model: Any, desk: Desk) -> None:
 # ------------------------------------------------------------------------------------------------------------- helpers
 
 
-def _batch(model: Any, desk: Desk) -> Batch:
-    return together(desk.samples(model)[:2], pad=model.codec().pad, side="right")
+def _batch(model: Any, harness: Harness) -> Batch:
+    return padded_batch(harness.samples(model)[:2], pad=model.codec().pad, side="right")
 
 
 def _said(model: Any, net: nn.Module, batch: Batch) -> Tensor:
@@ -117,14 +117,14 @@ def _said(model: Any, net: nn.Module, batch: Batch) -> Tensor:
         return logits(model, net, batch)
 
 
-def _learn(net: nn.Module, model: Any, desk: Desk) -> None:
-    batch = _batch(model, desk)
+def _learn(net: nn.Module, model: Any, harness: Harness) -> None:
+    batch = _batch(model, harness)
     train(net, lambda: losses(model, net, batch).sum() / 20, steps=STEPS)
 
 
-def _fresh(desk: Desk) -> Path:
+def _fresh(harness: Harness) -> Path:
     """A folder that no other promise has written to."""
-    return desk.folder / f"adapter-{len(list(desk.folder.glob('adapter-*')))}"
+    return harness.folder / f"adapter-{len(list(harness.folder.glob('adapter-*')))}"
 
 
 def _lost(adapter: Any, model: Any) -> list[str]:
@@ -144,17 +144,17 @@ def _refuses(adapter: Any, net: nn.Module, folder: Path) -> bool:
 # ------------------------------------------------------------------------------------------------------- what is there
 
 
-@pytest.mark.parametrize("family", rooms.families("model"))
-@pytest.mark.parametrize("name", rooms.names("adapter"))
-@rooms.promises(globals())
-def test_adapter_keeps(promise: rooms.Promise, name: str, family: str, cache: Path, desk: Desk) -> None:
-    adapter, model = rooms.build("adapter", name), standin(family, cache)
+@pytest.mark.parametrize("family", parts.families("model"))
+@pytest.mark.parametrize("name", parts.names("adapter"))
+@parts.each_promise(globals())
+def test_adapter_keeps(promise: parts.Promise, name: str, family: str, cache: Path, harness: Harness) -> None:
+    adapter, model = parts.build("adapter", name), smoke_test_model(family, cache)
     lost = _lost(adapter, model)
     if lost:  # the promise is then to say so
         with pytest.raises(ValueError, match=rf"adapter\..*\b{lost[0]}\b"):
-            adapter.attach(built(model), model, None)
+            adapter.attach(build_net(model), model, None)
         pytest.skip(f"{family} has no {', '.join(lost)}")
-    rooms.hold(promise, adapter, model, desk)
+    parts.check_promise(promise, adapter, model, harness)
 
 
 # -------------------------------------------------------------------------------------- and we would notice if it broke
@@ -238,15 +238,15 @@ BROKEN: list[tuple[Callable[..., None], type[Offset], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("promise", "kind", "said"), BROKEN, ids=[rooms.name_of(row[0]) for row in BROKEN])
+@pytest.mark.parametrize(("promise", "kind", "said"), BROKEN, ids=[parts.name_of(row[0]) for row in BROKEN])
 def test_a_broken_adapter_is_noticed(
-    promise: rooms.Promise, kind: type[Offset], said: str, cache: Path, desk: Desk
+    promise: parts.Promise, kind: type[Offset], said: str, cache: Path, harness: Harness
 ) -> None:
-    model = standin(rooms.families("model")[0], cache)
-    promise(Offset(), model, desk)
+    model = smoke_test_model(parts.families("model")[0], cache)
+    promise(Offset(), model, harness)
     with pytest.raises(AssertionError, match=said):
-        promise(kind(), model, desk)
+        promise(kind(), model, harness)
 
 
 def test_every_promise_is_proven() -> None:
-    assert rooms.unproven(globals(), BROKEN) == []
+    assert parts.unproven_promises(globals(), BROKEN) == []

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from circuitvlm.core.record import Example, Picture, PictureError
-from tests.contract import rooms
+from tests.contract import parts
 from tests.contract.sources import small_sources
 
 Again = Callable[[], Any]
@@ -87,11 +87,11 @@ def _content(examples: Sequence[Example]) -> list[Any]:
 # ------------------------------------------------------------------------------------------------------- what is there
 
 
-@pytest.mark.parametrize("name", rooms.names("data"))
-@rooms.promises(globals())
-def test_source_keeps(promise: rooms.Promise, name: str, cache: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", parts.names("data"))
+@parts.each_promise(globals())
+def test_source_keeps(promise: parts.Promise, name: str, cache: Path, tmp_path: Path) -> None:
     for key, (source, said) in small_sources(name, cache).items():
-        rooms.hold(promise, source, said, lambda key=key: small_sources(name, tmp_path)[key][0])
+        parts.check_promise(promise, source, said, lambda key=key: small_sources(name, tmp_path)[key][0])
 
 
 # -------------------------------------------------------------------------------------- and we would notice if it broke
@@ -156,9 +156,9 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("promise", "fault", "said"), BROKEN, ids=[rooms.name_of(row[0]) for row in BROKEN])
+@pytest.mark.parametrize(("promise", "fault", "said"), BROKEN, ids=[parts.name_of(row[0]) for row in BROKEN])
 def test_a_broken_source_is_noticed(
-    promise: rooms.Promise, fault: Any, said: str, rows: dict[str, list[Example]]
+    promise: parts.Promise, fault: Any, said: str, rows: dict[str, list[Example]]
 ) -> None:
     promise(Listed(rows), SAID, lambda: Listed(rows))
     with pytest.raises(AssertionError, match=said):
@@ -166,4 +166,4 @@ def test_a_broken_source_is_noticed(
 
 
 def test_every_promise_is_proven() -> None:
-    assert rooms.unproven(globals(), BROKEN) == []
+    assert parts.unproven_promises(globals(), BROKEN) == []

@@ -1,4 +1,4 @@
-"""Does every dropout of conf/dropout keep its promises? And would we notice if not?"""
+"""Check the promises of every dropout of conf/dropout, and that a broken one is noticed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract import rooms
+from tests.contract import parts
 
 DEPTHS = range(1, 41)
 
@@ -14,28 +14,28 @@ DEPTHS = range(1, 41)
 def promise_length(dropout: Any) -> None:
     """One probability for each block."""
     for depth in DEPTHS:
-        found = len(dropout.profile(depth))
-        assert found == depth, f"{found} probabilities for {depth} blocks"
+        length = len(dropout.profile(depth))
+        assert length == depth, f"{length} probabilities for {depth} blocks"
 
 
 def promise_probabilities(dropout: Any) -> None:
-    """Each is a probability in [0, 1): 1 would let nothing through."""
+    """Each is a probability in [0, 1): with 1 nothing passes."""
     for depth in DEPTHS:
         wrong = [p for p in dropout.profile(depth) if not 0 <= p < 1]
         assert not wrong, f"at depth {depth}: {wrong} lie outside of [0, 1)"
 
 
 def promise_same(dropout: Any) -> None:
-    """The same profile whatever was asked before."""
+    """The same profile in whatever order depths are given."""
     first = {depth: list(dropout.profile(depth)) for depth in DEPTHS}
     for depth in reversed(DEPTHS):
-        assert list(dropout.profile(depth)) == first[depth], f"another profile of {depth} blocks when asked again"
+        assert list(dropout.profile(depth)) == first[depth], f"another profile of {depth} blocks in the second call"
 
 
-@pytest.mark.parametrize("name", rooms.names("dropout"))
-@rooms.promises(globals())
-def test_dropout_keeps(promise: rooms.Promise, name: str) -> None:
-    rooms.hold(promise, rooms.build("dropout", name))
+@pytest.mark.parametrize("name", parts.names("dropout"))
+@parts.each_promise(globals())
+def test_dropout_keeps(promise: parts.Promise, name: str) -> None:
+    parts.check_promise(promise, parts.build("dropout", name))
 
 
 class Short:
@@ -48,7 +48,7 @@ class Growing:
         return [0.03 * k for k in range(depth)]
 
 
-class Tiring:
+class Decaying:
     p = 0.5
 
     def profile(self, depth: int) -> list[float]:
@@ -59,15 +59,15 @@ class Tiring:
 BROKEN = [
     (promise_length, Short, "32 probabilities for 33"),
     (promise_probabilities, Growing, "outside of"),
-    (promise_same, Tiring, "another profile"),
+    (promise_same, Decaying, "another profile"),
 ]
 
 
-@pytest.mark.parametrize(("promise", "kind", "said"), BROKEN, ids=[rooms.name_of(row[0]) for row in BROKEN])
-def test_a_broken_dropout_is_noticed(promise: rooms.Promise, kind: Any, said: str) -> None:
-    with pytest.raises(AssertionError, match=said):
+@pytest.mark.parametrize(("promise", "kind", "message"), BROKEN, ids=[parts.name_of(row[0]) for row in BROKEN])
+def test_a_broken_dropout_is_noticed(promise: parts.Promise, kind: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
         promise(kind())
 
 
 def test_every_promise_is_proven() -> None:
-    assert rooms.unproven(globals(), BROKEN) == []
+    assert parts.unproven_promises(globals(), BROKEN) == []

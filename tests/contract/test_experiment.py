@@ -1,4 +1,4 @@
-"""Does every experiment run one training step on its stand-in, and get graded? And would we notice if not?"""
+"""Check that every experiment runs one training step as a smoke test and is graded, and that breaks are noticed."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from circuitvlm.runtime.config.check import check
 from circuitvlm.runtime.config.compose import compose
 from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.training.assemble import Run
-from circuitvlm.training.checkpoint import saved
-from tests.contract import rooms
+from circuitvlm.training.checkpoint import storage
+from tests.contract import parts
 
 CHANGED = (
-    "standin=true",
+    "smoke_test=true",
     "trainer=cpu",
-    "workers=0",
-    "global_batch=4",
-    "micro_batch=2",
-    "predict_batch=2",
+    "num_workers=0",
+    "global_batch_size=4",
+    "micro_batch_size=2",
+    "eval_batch_size=2",
     "max_new_tokens=4",
-    "checkpoint_every=1",
-    "minutes=null",
+    "checkpoint_every_n_steps=1",
+    "max_minutes=null",
     "init_adapter=null",
 )
 ITEMS = 3
@@ -51,17 +51,17 @@ def promise_step(run: Run, watch: Watch) -> None:
     ]
     assert len(still) < len(watch.trained), f"none of {len(still)} trainable weights moved"
     assert not moved, f"{len(moved)} frozen weights moved"
-    last = saved.newest(run.folder)
+    last = storage.newest_intact(run.folder)
     assert last is not None, "the step left no whole checkpoint"
-    held = torch.load(last.state, weights_only=True)
+    held = torch.load(last.state_path, weights_only=True)
     assert set(held["state_dict"]) == watch.trained, "the checkpoint holds other weights than those that are trained"
     assert any((run.folder / "adapter").glob("*.safetensors")), "no adapter was saved"
 
 
 def promise_graded(run: Run, watch: Watch) -> None:
     """Every question of every split that the experiment evaluates gets a reply and a score."""
-    grades = run.evaluate(run.cfg["evaluate"], items=ITEMS, out=run.folder / "replies")
-    assert set(grades) == set(run.cfg["evaluate"]), f"graded are {sorted(grades)}"
+    grades = run.evaluate(run.cfg["eval_splits"], items=ITEMS, replies_folder=run.folder / "replies")
+    assert set(grades) == set(run.cfg["eval_splits"]), f"graded are {sorted(grades)}"
     for split, found in grades.items():
         wanted = [question.id for question in run.data.questions(split, limit=ITEMS)]
         assert [item.id for item in found.items] == wanted, f"{split}: graded are {[item.id for item in found.items]}"
@@ -89,13 +89,13 @@ class Watch(Callback):
 
 
 def small_run(name: str, cache: Path, runs: Path, *more: str) -> Run:
-    """The experiment on its stand-in, with few items, in a folder of its own."""
-    composed = compose([f"experiment={name}", f"runs={runs}", *CHANGED, *more], config_dir=rooms.CONF)
+    """The smoke test of an experiment, with few items, in a folder of its own."""
+    composed = compose([f"experiment={name}", f"runs={runs}", *CHANGED, *more], config_dir=parts.CONF)
     cfg = OmegaConf.create(_few(OmegaConf.to_container(composed, resolve=True), cache))
     assert isinstance(cfg, DictConfig)
     check(cfg)
     run = Run(cfg, base=cfg)
-    folders.start(run.folder, run.settings, base=cfg, fresh=False)
+    folders.prepare(run.folder, run.settings, base=cfg, overwrite=False)
     return run
 
 
@@ -109,9 +109,9 @@ def trained(run: Run) -> Watch:
 
 def _few(plain: Any, cache: Path) -> dict[str, Any]:
     made = dict(plain)
-    for room in ("data", "model"):
-        assert isinstance(made[room], Mapping)
-        made[room] = rooms.small(made[room], cache)
+    for key in ("data", "model"):
+        assert isinstance(made[key], Mapping)
+        made[key] = parts.shrink(made[key], cache)
     return made
 
 
@@ -125,9 +125,9 @@ def done(request: pytest.FixtureRequest, cache: Path, tmp_path_factory: pytest.T
     return run, trained(run)
 
 
-@pytest.mark.parametrize("done", rooms.names("experiment"), indirect=True)
-@rooms.promises(globals())
-def test_experiment_keeps(promise: rooms.Promise, done: tuple[Run, Watch]) -> None:
+@pytest.mark.parametrize("done", parts.names("experiment"), indirect=True)
+@parts.each_promise(globals())
+def test_experiment_keeps(promise: parts.Promise, done: tuple[Run, Watch]) -> None:
     promise(*done)
 
 
@@ -135,14 +135,14 @@ def test_experiment_keeps(promise: rooms.Promise, done: tuple[Run, Watch]) -> No
 
 
 def test_an_experiment_that_learns_nothing_is_noticed(cache: Path, tmp_path: Path) -> None:
-    run = small_run(rooms.names("experiment")[0], cache, tmp_path, "optimizer.lr=0.0", "optimizer.weight_decay=0.0")
+    run = small_run(parts.names("experiment")[0], cache, tmp_path, "optimizer.lr=0.0", "optimizer.weight_decay=0.0")
     watch = trained(run)
     with pytest.raises(AssertionError, match="trainable weights moved"):
         promise_step(run, watch)
 
 
 def test_a_reply_that_is_graded_twice_is_noticed(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = small_run(rooms.names("experiment")[0], cache, tmp_path)
+    run = small_run(parts.names("experiment")[0], cache, tmp_path)
     real = run.regrade
 
     def doubled(split: str, **given: Any) -> Any:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from circuitvlm.core.record import Score
 from circuitvlm.runtime.config.allow_list import instantiate
-from tests.contract import rooms
+from tests.contract import parts
 from tests.contract.sources import GARBAGE, fitting, tasks
 
 Truths = Sequence[tuple[Any, Any]]
@@ -76,16 +77,30 @@ def promise_same(metric: Any, truths: Truths) -> None:
     assert first == again, "another score when asked again"
 
 
-def truths_for(name: str, folder: Path) -> list[tuple[Any, Any]]:
+def variants() -> list[tuple[str, dict[str, Any]]]:
+    """Each metric YAML as it stands, and with the settings that a task's YAML gives to it."""
+    found: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in parts.names("metric")]
+    for path in sorted((parts.CONF / "task").glob("*.yaml")):
+        plain = OmegaConf.to_container(OmegaConf.load(path))
+        assert isinstance(plain, dict), f"{path} is no mapping"
+        chosen = {
+            key: name for entry in plain.get("defaults", []) if isinstance(entry, dict) for key, name in entry.items()
+        }
+        for key, settings in plain.get("metrics", {}).items():
+            variant = (chosen[f"/metric@metrics.{key}"], settings)
+            found += [variant] if variant not in found else []
+    return found
+
+
+def truths_for(section: dict[str, Any], folder: Path) -> list[tuple[Any, Any]]:
     """The truths of each task that uses a metric; one that no task uses is tried on all that compare like with like.
 
     (Some tasks' truths know more than an answer says: those are for metrics of their own.)
     """
-    said = rooms.section("metric", name)
-    found = {True: [], False: []}  # type: dict[bool, list[tuple[Any, Any]]]
+    used, unused = [], []  # type: list[tuple[Any, Any]], list[tuple[Any, Any]]
     for metrics, pairs in _read(folder):
-        found[said in metrics] += pairs
-    return found[True] or [(read, truth) for read, truth in found[False] if type(read) is type(truth)]
+        (used if section in metrics else unused).extend(pairs)
+    return used or [(read, truth) for read, truth in unused if type(read) is type(truth)]
 
 
 @cache
@@ -102,10 +117,15 @@ def _read(folder: Path) -> list[tuple[list[dict[str, Any]], list[tuple[Any, Any]
 # ------------------------------------------------------------------------------------------------------- what is there
 
 
-@pytest.mark.parametrize("name", rooms.names("metric"))
-@rooms.promises(globals())
-def test_metric_keeps(promise: rooms.Promise, name: str, cache: Path) -> None:
-    rooms.hold(promise, rooms.build("metric", name), truths_for(name, cache))
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    variants(),
+    ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else value,
+)
+@parts.each_promise(globals())
+def test_metric_keeps(promise: parts.Promise, name: str, settings: dict[str, Any], cache: Path) -> None:
+    section = parts.section("metric", name) | settings
+    parts.check_promise(promise, instantiate(section), truths_for(section, cache))
 
 
 # -------------------------------------------------------------------------------------- and we would notice if it broke
@@ -114,29 +134,29 @@ def test_metric_keeps(promise: rooms.Promise, name: str, cache: Path) -> None:
 class Same:
     """A metric that keeps every promise. Its faults are the subclasses."""
 
-    def score(self, predicted: Any, truth: Any) -> Score:
-        return Score(value=float(type(predicted) is type(truth) and predicted == truth))
+    def score(self, prediction: Any, truth: Any) -> Score:
+        return Score(value=float(type(prediction) is type(truth) and prediction == truth))
 
 
 class Strict(Same):
-    def score(self, predicted: Any, truth: Any) -> Score:
-        return Score(value=float(predicted is not None and predicted is not truth))
+    def score(self, prediction: Any, truth: Any) -> Score:
+        return Score(value=float(prediction is not None and prediction is not truth))
 
 
 class Length(Same):
-    def score(self, predicted: Any, truth: Any) -> Score:
-        return Score(value=len(predicted) / len(truth))
+    def score(self, prediction: Any, truth: Any) -> Score:
+        return Score(value=len(prediction) / len(truth))
 
 
 class Mild(Same):
-    def score(self, predicted: Any, truth: Any) -> Score:
-        return Score(value=0.1) if predicted is None else super().score(predicted, truth)
+    def score(self, prediction: Any, truth: Any) -> Score:
+        return Score(value=0.1) if prediction is None else super().score(prediction, truth)
 
 
 class Moody(Same):
     turn = 0
 
-    def score(self, predicted: Any, truth: Any) -> Score:
+    def score(self, prediction: Any, truth: Any) -> Score:
         self.turn += 1
         return Score(value=1 / self.turn)
 
@@ -149,8 +169,8 @@ BROKEN: list[tuple[Callable[..., None], type[Same], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("promise", "kind", "said"), BROKEN, ids=[rooms.name_of(row[0]) for row in BROKEN])
-def test_a_broken_metric_is_noticed(promise: rooms.Promise, kind: type[Same], said: str) -> None:
+@pytest.mark.parametrize(("promise", "kind", "said"), BROKEN, ids=[parts.name_of(row[0]) for row in BROKEN])
+def test_a_broken_metric_is_noticed(promise: parts.Promise, kind: type[Same], said: str) -> None:
     truths = [("Ohm", "Ohm"), ("Farad", "Farad")]
     promise(Same(), truths)
     with pytest.raises(AssertionError, match=said):
@@ -158,4 +178,4 @@ def test_a_broken_metric_is_noticed(promise: rooms.Promise, kind: type[Same], sa
 
 
 def test_every_promise_is_proven() -> None:
-    assert rooms.unproven(globals(), BROKEN) == []
+    assert parts.unproven_promises(globals(), BROKEN) == []

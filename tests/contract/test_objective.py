@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from circuitvlm.core.tensor import IGNORE, Batch, Encoded, Tally
-from tests.contract import rooms
-from tests.contract.desk import together
+from tests.contract import parts
+from tests.contract.harness import padded_batch
 
 VOCABULARY, WIDTH = 13, 5
 
@@ -46,14 +46,14 @@ def promise_nothing(objective: Any) -> None:
 def promise_count(objective: Any) -> None:
     """What is counted before the net has run is what is counted after it."""
     for samples in ([_sample(5, 3, seed=1)], [_sample(5, 0, seed=1)], [_sample(9, 9, seed=2), _sample(4, 2, seed=3)]):
-        before = objective.count(together(samples, pad=0, side="right"))
+        before = objective.count(padded_batch(samples, pad=0, side="right"))
         after = float(_tally(objective, _net(), samples).count.detach())
         assert before == pytest.approx(after), f"{before} before, {after} after"
 
 
 def promise_better(objective: Any) -> None:
     """A net that is surer of the labels has less to learn, down to 0 but not below."""
-    batch = together([_sample(9, 8, seed=2)], pad=0, side="right")
+    batch = padded_batch([_sample(9, 8, seed=2)], pad=0, side="right")
     right_NV = nn.functional.one_hot(batch.labels_N, VOCABULARY).float()
     sums = [float(objective.tally(right_NV * sureness, batch).sum) for sureness in (-5, 0, 5, 50)]
     assert sums == sorted(sums, reverse=True), f"surer of the labels, but the sums are {sums}"
@@ -82,17 +82,17 @@ def _sample(length: int, labelled: int, *, seed: int) -> Encoded:
 
 def _tally(objective: Any, net: nn.Linear, samples: Sequence[Encoded]) -> Tally:
     """The tally of features that depend on the token alone, so that they are the same in every company."""
-    batch: Batch = together(samples, pad=0, side="right")
+    batch: Batch = padded_batch(samples, pad=0, side="right")
     table = torch.randn(VOCABULARY, WIDTH, generator=torch.Generator().manual_seed(7))
-    hidden_ND: Tensor = table[batch.tokens_BT][batch.asked]
+    hidden_ND: Tensor = table[batch.tokens_BT][batch.target_mask]
     tally: Tally = objective.tally(net(hidden_ND), batch)
     return tally
 
 
-@pytest.mark.parametrize("name", rooms.names("objective"))
-@rooms.promises(globals())
-def test_objective_keeps(promise: rooms.Promise, name: str) -> None:
-    rooms.hold(promise, rooms.build("objective", name))
+@pytest.mark.parametrize("name", parts.names("objective"))
+@parts.each_promise(globals())
+def test_objective_keeps(promise: parts.Promise, name: str) -> None:
+    parts.check_promise(promise, parts.build("objective", name))
 
 
 class Whole:
@@ -136,12 +136,12 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("promise", "kind", "said"), BROKEN, ids=[rooms.name_of(row[0]) for row in BROKEN])
-def test_a_broken_objective_is_noticed(promise: rooms.Promise, kind: Any, said: str) -> None:
+@pytest.mark.parametrize(("promise", "kind", "said"), BROKEN, ids=[parts.name_of(row[0]) for row in BROKEN])
+def test_a_broken_objective_is_noticed(promise: parts.Promise, kind: Any, said: str) -> None:
     promise(Whole())
     with pytest.raises(AssertionError, match=said):
         promise(kind())
 
 
 def test_every_promise_is_proven() -> None:
-    assert rooms.unproven(globals(), BROKEN) == []
+    assert parts.unproven_promises(globals(), BROKEN) == []

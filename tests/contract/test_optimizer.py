@@ -1,4 +1,4 @@
-"""Does every optimizer of conf/optimizer keep its promises? And would we notice if not?"""
+"""Check that every optimizer of conf/optimizer keeps its promises, and that broken ones are noticed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from circuitvlm.training.parameter_groups import groups
-from tests.contract import rooms
+from circuitvlm.training.parameter_groups import parameter_groups
+from tests.contract import parts
 
 Make = Callable[..., Optimizer]
 
@@ -51,8 +51,10 @@ def pair(make: Make, *, scale: float = 1.0) -> tuple[Reader, Optimizer]:
         torch.manual_seed(0)
         net = Reader()
     said = make.keywords if isinstance(make, partial) else {}
-    parts = groups(net, Spec(), lr=scale * said["lr"], weight_decay=said.get("weight_decay", 0.0), lr_scale={})
-    return net, make(parts)
+    groups = parameter_groups(
+        net, Spec(), lr=scale * said["lr"], weight_decay=said.get("weight_decay", 0.0), lr_multipliers={}
+    )
+    return net, make(groups)
 
 
 def learn(
@@ -124,10 +126,10 @@ def promise_resumes(make: Make) -> None:
     assert not other, f"these went on otherwise: {', '.join(other)}"
 
 
-@pytest.mark.parametrize("name", rooms.names("optimizer"))
-@rooms.promises(globals())
-def test_optimizer_keeps(promise: rooms.Promise, name: str) -> None:
-    rooms.hold(promise, rooms.build("optimizer", name))
+@pytest.mark.parametrize("name", parts.names("optimizer"))
+@parts.each_promise(globals())
+def test_optimizer_keeps(promise: parts.Promise, name: str) -> None:
+    parts.check_promise(promise, parts.build("optimizer", name))
 
 
 class Idle(SGD):
@@ -170,27 +172,27 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("promise", "kind", "said"), BROKEN, ids=[rooms.name_of(row[0]) for row in BROKEN])
-def test_a_broken_optimizer_is_noticed(promise: rooms.Promise, kind: Any, said: str) -> None:
+@pytest.mark.parametrize(("promise", "kind", "said"), BROKEN, ids=[parts.name_of(row[0]) for row in BROKEN])
+def test_a_broken_optimizer_is_noticed(promise: parts.Promise, kind: Any, said: str) -> None:
     with pytest.raises(AssertionError, match=said):
         promise(partial(kind, lr=0.01))
 
 
 def test_every_promise_is_proven() -> None:
-    assert rooms.unproven(globals(), BROKEN) == []
+    assert parts.unproven_promises(globals(), BROKEN) == []
 
 
 def test_muon_turns_matrices_and_leaves_the_rest_to_adamw() -> None:
     """Each weight moves as torch's own Muon or AdamW moves it."""
     said = {"lr": 0.01, "adamw_share": 0.1, "momentum": 0.9, "betas": [0.9, 0.99], "weight_decay": 0.1}
-    net, optimizer = pair(rooms.build("optimizer", "muon", **said))
+    net, optimizer = pair(parts.build("optimizer", "muon", **said))
     learn(net, optimizer, steps=3)
 
     plain = pair(partial(SGD, lr=0.0))[0]
     matrices = [plain.hidden.weight]
     vectors = [plain.patches.bias, plain.norm.weight, plain.norm.bias, plain.hidden.bias]
     others = [plain.embed.weight, plain.patches.weight, plain.head.weight]
-    parts = [
+    optimizers = [
         torch.optim.Muon(matrices, lr=0.01, momentum=0.9, weight_decay=0.1),
         AdamW(
             [{"params": others, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}],
@@ -202,7 +204,7 @@ def test_muon_turns_matrices_and_leaves_the_rest_to_adamw() -> None:
         tokens = torch.randint(11, (32, 3), generator=torch.Generator().manual_seed(step))
         plain.zero_grad()
         nn.functional.cross_entropy(plain(tokens), tokens[:, 0]).backward()
-        for part in parts:
+        for part in optimizers:
             part.step()
     for (name, weight), (_, wanted) in zip(net.named_parameters(), plain.named_parameters(), strict=True):
         torch.testing.assert_close(weight, wanted, rtol=1e-6, atol=1e-7, msg=lambda text, name=name: f"{name}: {text}")
@@ -210,7 +212,7 @@ def test_muon_turns_matrices_and_leaves_the_rest_to_adamw() -> None:
 
 @pytest.mark.parametrize("kind", ["group", "plain"])
 def test_muon_refuses_groups_that_do_not_say_who_moves_them(kind: str) -> None:
-    make = rooms.build("optimizer", "muon")
+    make = parts.build("optimizer", "muon")
     said, weight = nn.Parameter(torch.zeros(2, 2)), nn.Parameter(torch.zeros(2, 2))
-    with pytest.raises(ValueError, match=r"group 1 .*matrix.*training\.groups"):
+    with pytest.raises(ValueError, match=r"group 1 .*matrix.*training\.parameter_groups"):
         make([{"params": [said], "matrix": True}, {"params": [weight]} if kind == "group" else weight])

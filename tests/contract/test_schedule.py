@@ -1,4 +1,4 @@
-"""Does every schedule of conf/schedule keep its promises? And would we notice if not?"""
+"""Check the promises of every schedule of conf/schedule, and that a broken one is noticed."""
 
 from __future__ import annotations
 
@@ -9,74 +9,76 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.contract import rooms
+from tests.contract import parts
 
 TOTALS = (1, 2, 3, 10, 1000, 12345.5)
 GRID = 400
 
-Said = Mapping[str, Any]
+Settings = Mapping[str, Any]
 
 
-def promise_bounds(schedule: Any, said: Said) -> None:
+def promise_bounds(schedule: Any, settings: Settings) -> None:
     """A factor in [0, 1], at every step of every total."""
     for total in TOTALS:
         wrong = [(step, f) for step in _grid(total) if not 0 <= (f := schedule(step, total)) <= 1]
         assert not wrong, f"total {total}: (step, factor) such as {wrong[:2]} lie outside of [0, 1]"
 
 
-def promise_ends(schedule: Any, said: Said) -> None:
-    """It begins low where it warms up, reaches the peak, and ends at its floor where it states one."""
+def promise_ends(schedule: Any, settings: Settings) -> None:
+    """It starts low if it has a warm-up, reaches the peak, and ends at its `floor` if it has one."""
     for total in (100, 1000, 12345.5):
         factors = [schedule(step, total) for step in _grid(total)]
-        if said.get("warmup"):
-            assert factors[0] < 0.05, f"total {total}: a warm-up that begins at {factors[0]}"
-        assert max(factors) > 0.9, f"total {total}: the peak rate is never reached, only {max(factors)} of it"
-        if "floor" in said:
-            assert factors[-1] == pytest.approx(said["floor"], abs=1e-6), f"total {total}: ends at {factors[-1]}"
+        if settings.get("warmup"):
+            assert factors[0] < 0.05, f"total {total}: a warm-up that starts at {factors[0]}"
+        assert max(factors) > 0.9, f"total {total}: expected the peak rate, got at most {max(factors)} of it"
+        if "floor" in settings:
+            assert factors[-1] == pytest.approx(settings["floor"], abs=1e-6), f"total {total}: ends at {factors[-1]}"
 
 
-def promise_same(schedule: Any, said: Said) -> None:
-    """The same at a step whatever was asked before: a run that goes on has the rates of one that never stopped."""
+def promise_same(schedule: Any, settings: Settings) -> None:
+    """The same at a step in whatever order steps are given: a resumed run has the rates of one that never stopped."""
     for total in TOTALS:
         steps = _grid(total)
-        wanted = {step: schedule(step, total) for step in steps}
+        expected = {step: schedule(step, total) for step in steps}
         random.Random(0).shuffle(steps)
         for step in steps:
-            assert schedule(step, total) == wanted[step], f"total {total}, step {step}: another factor when asked again"
+            assert schedule(step, total) == expected[step], (
+                f"total {total}, step {step}: another factor the second time"
+            )
 
 
 def _grid(total: float) -> list[float]:
     return [float(step) for step in np.linspace(0, total, GRID)]
 
 
-@pytest.mark.parametrize("name", rooms.names("schedule"))
-@rooms.promises(globals())
-def test_schedule_keeps(promise: rooms.Promise, name: str) -> None:
-    rooms.hold(promise, rooms.build("schedule", name), rooms.section("schedule", name))
+@pytest.mark.parametrize("name", parts.names("schedule"))
+@parts.each_promise(globals())
+def test_schedule_keeps(promise: parts.Promise, name: str) -> None:
+    parts.check_promise(promise, parts.build("schedule", name), parts.section("schedule", name))
 
 
-@pytest.mark.parametrize("changed", [{"warmup": 0.0}, {"warmup": 0.5}, {"warmup": 1.0}, {"floor": 0.1}])
-@pytest.mark.parametrize("name", rooms.names("schedule"))
-@rooms.promises(globals())
-def test_schedule_keeps_at_the_edges(promise: rooms.Promise, name: str, changed: dict[str, float]) -> None:
-    said = rooms.section("schedule", name)
-    if not changed.keys() <= said.keys():
-        pytest.skip(f"{name} has no {', '.join(changed)}")
-    if promise is promise_ends and changed.get("warmup") == 1.0:
+@pytest.mark.parametrize("changes", [{"warmup": 0.0}, {"warmup": 0.5}, {"warmup": 1.0}, {"floor": 0.1}])
+@pytest.mark.parametrize("name", parts.names("schedule"))
+@parts.each_promise(globals())
+def test_schedule_keeps_at_the_edges(promise: parts.Promise, name: str, changes: dict[str, float]) -> None:
+    settings = parts.section("schedule", name)
+    if not changes.keys() <= settings.keys():
+        pytest.skip(f"{name} has no {', '.join(changes)}")
+    if promise is promise_ends and changes.get("warmup") == 1.0:
         pytest.skip("all warm-up: there is no end")
-    rooms.hold(promise, rooms.build("schedule", name, **changed), said | changed)
+    parts.check_promise(promise, parts.build("schedule", name, **changes), settings | changes)
 
 
-def overshooting(step: float, total: float) -> float:
+def overshoot(step: float, total: float) -> float:
     return 1.2 - step / total if step else 0.0
 
 
-def hanging(step: float, total: float) -> float:
+def constant_after_warmup(step: float, total: float) -> float:
     return min(1.0, 10 * step / total)
 
 
-class Remembering:
-    """It counts its own calls, as torch's own schedulers do."""
+class CallCounter:
+    """A schedule that depends on the number of its calls, as torch's own schedulers do."""
 
     calls = 0
 
@@ -86,17 +88,17 @@ class Remembering:
 
 
 BROKEN = [
-    (promise_bounds, overshooting, "outside of"),
-    (promise_ends, hanging, "ends at"),
-    (promise_same, Remembering(), "another factor"),
+    (promise_bounds, overshoot, "outside of"),
+    (promise_ends, constant_after_warmup, "ends at"),
+    (promise_same, CallCounter(), "another factor"),
 ]
 
 
-@pytest.mark.parametrize(("promise", "fault", "said"), BROKEN, ids=[rooms.name_of(row[0]) for row in BROKEN])
-def test_a_broken_schedule_is_noticed(promise: rooms.Promise, fault: Any, said: str) -> None:
-    with pytest.raises(AssertionError, match=said):
+@pytest.mark.parametrize(("promise", "fault", "message"), BROKEN, ids=[parts.name_of(row[0]) for row in BROKEN])
+def test_a_broken_schedule_is_noticed(promise: parts.Promise, fault: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
         promise(fault, {"warmup": 0.1, "floor": 0.0})
 
 
 def test_every_promise_is_proven() -> None:
-    assert rooms.unproven(globals(), BROKEN) == []
+    assert parts.unproven_promises(globals(), BROKEN) == []

@@ -11,11 +11,11 @@ import pytest
 
 from circuitvlm.core.record import Dialogue, Example, Score, Turn
 from circuitvlm.runtime.config.allow_list import instantiate
-from tests.contract import rooms
+from tests.contract import parts
 from tests.contract.sources import GARBAGE, fitting
-from tests.within import within
+from tests.steps import max_calls
 
-SECONDS = 5.0
+CALLS = 12_000_000
 """Longest time to read one reply: grading must not hang on what a model says."""
 
 
@@ -43,7 +43,7 @@ def promise_reading(task: Any, examples: Sequence[Example]) -> None:
     """Whatever a model says is read without an exception, in bounded time, and scored."""
     truth = task.truth(examples[0])
     for text in (*GARBAGE, *_cut(task.ask(examples[0]).reply)):
-        with within(SECONDS, f"reading {text[:40]!r}"):
+        with max_calls(CALLS, f"reading {text[:40]!r}"):
             try:
                 read = task.read(text)
                 scores = [metric.score(read, truth).value for metric in task.metrics.values()]
@@ -91,12 +91,12 @@ def _cut(reply: str) -> list[str]:
 # ------------------------------------------------------------------------------------------------------- what is there
 
 
-@pytest.mark.parametrize("name", rooms.names("task"))
-@rooms.promises(globals())
-def test_task_keeps(promise: rooms.Promise, name: str, cache: Path) -> None:
-    for key, said in rooms.sections("task", name).items():
+@pytest.mark.parametrize("name", parts.names("task"))
+@parts.each_promise(globals())
+def test_task_keeps(promise: parts.Promise, name: str, cache: Path) -> None:
+    for key, said in parts.sections("task", name).items():
         task = instantiate(said)
-        rooms.hold(promise, task, fitting(key, task, cache))
+        parts.check_promise(promise, task, fitting(key, task, cache))
 
 
 # -------------------------------------------------------------------------------------- and we would notice if it broke
@@ -158,12 +158,12 @@ BROKEN: list[tuple[Callable[..., None], type[Echo], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("promise", "kind", "said"), BROKEN, ids=[rooms.name_of(row[0]) for row in BROKEN])
-def test_a_broken_task_is_noticed(promise: rooms.Promise, kind: type[Echo], said: str) -> None:
+@pytest.mark.parametrize(("promise", "kind", "said"), BROKEN, ids=[parts.name_of(row[0]) for row in BROKEN])
+def test_a_broken_task_is_noticed(promise: parts.Promise, kind: type[Echo], said: str) -> None:
     promise(Echo(), EXAMPLES)
     with pytest.raises(AssertionError, match=said):
         promise(kind(), EXAMPLES)
 
 
 def test_every_promise_is_proven() -> None:
-    assert rooms.unproven(globals(), BROKEN) == []
+    assert parts.unproven_promises(globals(), BROKEN) == []

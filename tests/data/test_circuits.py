@@ -1,4 +1,4 @@
-"""Do splits of generated circuits stay apart, come back the same, and survive being interrupted?"""
+"""Test that splits of generated circuits are disjoint, reproducible, and resumed after an interruption."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import pytest
 
 from circuitvlm.circuit import netlist
 from circuitvlm.circuit.judge.equivalence import topology_key
-from circuitvlm.data import circuits
 from circuitvlm.data._reading import chunks
+from circuitvlm.data._reading.splits import generated_split
 from circuitvlm.data.circuits import Circuits
-from circuitvlm.data.circuits.drawings import share_of
+from circuitvlm.data.circuits import source as circuits_source
+from circuitvlm.data.circuits.drawings import Split
 
 
-def source(cache: Path, *, seed: int = 0, workers: int = 0, **splits: dict[str, Any]) -> Circuits:
-    return Circuits(seed=seed, width=224, height=168, cache=str(cache), workers=workers, splits=splits)
+def source(cache: Path, *, seed: int = 0, num_workers: int = 0, **splits: dict[str, Any]) -> Circuits:
+    return Circuits(seed=seed, width=224, height=168, cache=str(cache), num_workers=num_workers, splits=splits)
 
 
-def split(count: int = 60, topologies: str = "train", **other: Any) -> dict[str, Any]:
-    return {"count": count, "components": [3, 6], "styles": ["american", "iec"], "topologies": topologies} | other
+def split(count: int = 60, topologies: str = "train", **changes: Any) -> dict[str, Any]:
+    return {"count": count, "components": [3, 6], "styles": ["american", "iec"], "topologies": topologies} | changes
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_no_topology_lies_in_two_shares(three: Circuits) -> None:
 
 
 def test_shares_are_about_eighty_ten_ten_and_know_no_seed() -> None:
-    shares = [share_of(hashlib.md5(str(i).encode()).hexdigest()) for i in range(2000)]
+    shares = [generated_split(hashlib.md5(str(i).encode()).hexdigest()) for i in range(2000)]
     assert [round(shares.count(share) / 2000, 1) for share in ("train", "validation", "test")] == [0.8, 0.1, 0.1]
 
 
@@ -72,16 +73,16 @@ def test_no_circuit_comes_twice(three: Circuits) -> None:
 
 
 def test_styles_come_as_often_as_they_are_named(cache: Path) -> None:
-    many = source(cache, train=split(150, styles=["american", "american", "american", "iec"])).examples("train")
-    assert 0.6 < sum(example.tags["style"] == "american" for example in many) / 150 < 0.9
+    examples = source(cache, train=split(150, styles=["american", "american", "american", "iec"])).examples("train")
+    assert 0.6 < sum(example.tags["style"] == "american" for example in examples) / 150 < 0.9
 
 
 def test_workers_make_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = source(tmp_path / "a", train=split(8)).examples("train")
+    serial = source(tmp_path / "a", train=split(8)).examples("train")
     monkeypatch.setattr(chunks, "CHUNK", 4)
-    chunked = source(tmp_path / "b", workers=2, train=split(8)).examples("train")
-    assert len(chunked) == 8
-    for a, b in zip(alone, chunked, strict=True):
+    parallel = source(tmp_path / "b", num_workers=2, train=split(8)).examples("train")
+    assert len(parallel) == 8
+    for a, b in zip(serial, parallel, strict=True):
         assert (a.id, a.facts, a.tags) == (b.id, b.facts, b.tags)
         assert a.images[0].path.read_bytes() == b.images[0].path.read_bytes()
 
@@ -94,14 +95,14 @@ def test_single_parts_are_small_pictures(tmp_path: Path) -> None:
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "CHUNK", 5)
     source(tmp_path / "whole", train=split(15)).examples("train")
-    made = circuits._make
+    make_item = circuits_source._make_item
 
-    def dying(settings: circuits.Split, index: int) -> Any:
+    def interrupt(settings: Split, index: int) -> Any:
         if index == 12:
             raise KeyboardInterrupt
-        return made(settings, index)
+        return make_item(settings, index)
 
-    monkeypatch.setattr(circuits, "_make", dying)
+    monkeypatch.setattr(circuits_source, "_make_item", interrupt)
     monkeypatch.setattr("os.getpid", lambda: 0)
     with pytest.raises(KeyboardInterrupt):
         source(tmp_path / "killed", train=split(15)).examples("train")
@@ -110,11 +111,11 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pyte
     assert not (folder / chunks.ITEMS).is_file()
     calls: list[int] = []
 
-    def counting(settings: circuits.Split, index: int) -> Any:
+    def count(settings: Split, index: int) -> Any:
         calls.append(index)
-        return made(settings, index)
+        return make_item(settings, index)
 
-    monkeypatch.setattr(circuits, "_make", counting)
+    monkeypatch.setattr(circuits_source, "_make_item", count)
     source(tmp_path / "killed", train=split(15)).examples("train")
     assert calls == [10, 11, 12, 13, 14]
     shutil.rmtree(next(folder.glob("*.tmp")))  # what the kill left behind goes when it is an hour old
@@ -122,14 +123,14 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_second_process_may_be_faster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = circuits._make
+    make_item = circuits_source._make_item
 
-    def overtaken(settings: circuits.Split, index: int) -> Any:
-        monkeypatch.setattr(circuits, "_make", made)
+    def make_item_later(settings: Split, index: int) -> Any:
+        monkeypatch.setattr(circuits_source, "_make_item", make_item)
         source(tmp_path, train=split(5)).examples("train")  # another process finishes while this one is drawing
-        return made(settings, index)
+        return make_item(settings, index)
 
-    monkeypatch.setattr(circuits, "_make", overtaken)
+    monkeypatch.setattr(circuits_source, "_make_item", make_item_later)
     assert len(source(tmp_path, train=split(5)).examples("train")) == 5
     assert not list(tmp_path.rglob("*.tmp"))
 
@@ -142,26 +143,26 @@ def test_settings_decide_the_folder(tmp_path: Path) -> None:
 
 def test_too_many_of_a_kind_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "ROUNDS", 2)
-    monkeypatch.setattr(circuits, "_distinct", lambda rows: list(rows)[:1])
-    with pytest.raises(ValueError, match="wanted 3 distinct items"):
+    monkeypatch.setattr(circuits_source, "_row_key", lambda row: ())
+    with pytest.raises(ValueError, match="expected 3 distinct items, got 1"):
         source(tmp_path, train=split(3)).examples("train")
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
-        (split() | {"colour": 1}, "'train' states .*colour"),
-        (split(topologies="all"), "topologies 'all'"),
-        (split(styles=["iecc"]), "'iecc', wanted one of"),
-        (split(styles=[]), "states no styles"),
-        (split(count=0), "count 0"),
+        (split() | {"colour": 1}, "splits.train: expected the keys .*colour"),
+        (split(topologies="all"), "topologies: expected .* got 'all'"),
+        (split(styles=["iecc"]), "style: expected one of .* got 'iecc'"),
+        (split(styles=[]), "styles: expected at least one"),
+        (split(count=0), "count: expected 1 or more, got 0"),
     ],
 )
-def test_wrong_settings_are_named(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_wrong_settings_are_named(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         source(tmp_path, train=settings)
 
 
 def test_an_unknown_split_is_named(three: Circuits) -> None:
-    with pytest.raises(ValueError, match="no split 'tset'; there are train, validation, test"):
+    with pytest.raises(ValueError, match="expected a split of train, validation, test, got 'tset'"):
         three.examples("tset")

@@ -1,4 +1,4 @@
-"""Is every layout of CircuitSense read as it lies, dealt without leaks, and nothing replaced in silence?"""
+"""Test that every layout of CircuitSense is read, that splits are disjoint, and that unusable questions are counted."""
 
 from __future__ import annotations
 
@@ -28,21 +28,22 @@ from circuitvlm.circuit.solve import numeric
 from circuitvlm.core.record import Example
 from circuitvlm.data._reading import files, images
 from circuitvlm.data._reading.files import DataFileError, UnusableError
-from circuitvlm.data.circuitsense import CircuitSense, kinds, share_of
+from circuitvlm.data._reading.splits import split_by_share
+from circuitvlm.data.circuitsense import CircuitSense, kinds
 from circuitvlm.data.circuitsense.audit import SPLITS, audit
-from circuitvlm.data.circuitsense.draft import PARTS, Draft
-from circuitvlm.data.circuitsense.examples import circuit_of, key_of, without_probes
-from circuitvlm.data.circuitsense.folders import items
-from circuitvlm.data.circuitsense.writer import Measurement, Written, write
+from circuitvlm.data.circuitsense.examples import parse_circuit, remove_probes, topology_of
+from circuitvlm.data.circuitsense.folders import group_files
+from circuitvlm.data.circuitsense.raw import PARTS, RawQuestion
+from circuitvlm.data.circuitsense.writer import CircuitItem, Measurement, write
 from circuitvlm.runtime import hub
 from circuitvlm.runtime.hub import FetchError
-from tests.within import within
+from tests.steps import max_calls
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "circuitsense"
 
 
-def source(root: Path | str, cache: Path, **changed: Any) -> CircuitSense:
-    said: dict[str, Any] = {
+def source(root: Path | str, cache: Path, **changes: Any) -> CircuitSense:
+    kwargs: dict[str, Any] = {
         "root": str(root),
         "revision": "main",
         "parts": PARTS,
@@ -53,15 +54,15 @@ def source(root: Path | str, cache: Path, **changed: Any) -> CircuitSense:
         "cache": str(cache),
         "on_unusable": "count",
     }
-    return CircuitSense(**said | changed)
+    return CircuitSense(**kwargs | changes)
 
 
-def everything(one: CircuitSense) -> dict[str, Example]:
-    return {example.id: example for split in one.splits() for example in one.examples(split)}
+def examples_by_id(data: CircuitSense) -> dict[str, Example]:
+    return {example.id: example for split in data.splits() for example in data.examples(split)}
 
 
-def places(one: CircuitSense) -> dict[str, str]:
-    return {example.id: split for split in one.splits() for example in one.examples(split)}
+def splits_by_id(data: CircuitSense) -> dict[str, str]:
+    return {example.id: split for split in data.splits() for example in data.examples(split)}
 
 
 def png(colour: int = 255) -> bytes:
@@ -73,8 +74,8 @@ def png(colour: int = 255) -> bytes:
 def item(folder: Path, *, image: bytes | None = None, **texts: str) -> Path:
     """A question in a folder of its own name."""
     folder.mkdir(parents=True, exist_ok=True)
-    for what, text in texts.items():
-        (folder / f"{folder.name}_{what}.txt").write_text(text, encoding="utf-8")
+    for role, text in texts.items():
+        (folder / f"{folder.name}_{role}.txt").write_text(text, encoding="utf-8")
     (folder / f"{folder.name}_image.png").write_bytes(png() if image is None else image)
     return folder
 
@@ -121,26 +122,26 @@ TAGS: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("name", READ)
 def test_an_item_is_read_as_what_it_is(name: str, whole: CircuitSense) -> None:
-    facts = everything(whole)[name].facts
+    facts = examples_by_id(whole)[name].facts
     assert {key: facts[key] for key in READ[name]} == READ[name]
     assert isinstance(facts["question"], str)
 
 
 def test_tags_say_where_an_item_belongs(whole: CircuitSense) -> None:
-    found = everything(whole)
+    examples = examples_by_id(whole)
     for name, tags in TAGS.items():
-        assert tags.items() <= found[name].tags.items()
-    assert found["synthetic/level0/q1"].tags["circuit"] == found["synthetic/level0/q2"].tags["circuit"]
-    assert found["curated/level1/a_book/q1"].facts["options"] == [
+        assert tags.items() <= examples[name].tags.items()
+    assert examples["synthetic/level0/q1"].tags["circuit"] == examples["synthetic/level0/q2"].tags["circuit"]
+    assert examples["curated/level1/a_book/q1"].facts["options"] == [
         "R1", "R2", "R1 + R2", "R1*R2/(R1 + R2)", "None of the above",
     ]  # fmt: skip
-    assert all(e.tags["topology"] for e in found.values() if "netlist" in e.facts)
+    assert all(e.tags["topology"] for e in examples.values() if "netlist" in e.facts)
 
 
 def test_every_reason_is_counted_and_told_once(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="circuitvlm.data"):
-        one = source(FIXTURE, cache)
-        assert one.unusable == Counter(
+        data = source(FIXTURE, cache)
+        assert data.unusable == Counter(
             {
                 "answer says TIMEOUT_OR_ERROR": 2,
                 "no answer": 2,
@@ -157,106 +158,111 @@ def test_every_reason_is_counted_and_told_once(cache: Path, caplog: pytest.LogCa
                 "entry that states nothing": 1,
             }
         )
-        for split in one.splits():
-            one.examples(split)
-    lines = [record.getMessage() for record in caplog.records if record.name == "circuitvlm.data.circuitsense"]
+        for split in data.splits():
+            data.examples(split)
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("circuitsense:")]
     assert len(lines) == 1
-    assert f"{len(everything(one))} of {len(everything(one)) + 15} questions; 15 cannot be used" in lines[0]
+    assert (
+        f"{len(examples_by_id(data))} of {len(examples_by_id(data)) + 15} questions in {FIXTURE}; 15 cannot be used"
+        in lines[0]
+    )
 
 
 def test_every_transfer_function_is_that_of_its_netlist(whole: CircuitSense) -> None:
     """The proof that netlists come in SPICE's convention: with lcapy's, that of level 2 has the opposite sign."""
-    checked = 0
-    for example in everything(whole).values():
+    count = 0
+    for example in examples_by_id(whole).values():
         facts = example.facts
         if facts["kind"] == "transfer_function" and "netlist" in facts:
             circuit = netlist.parse(str(facts["netlist"]))
-            found = verdict.matches_circuit(
+            result = verdict.matches_circuit(
                 str(facts["answer"]), circuit, source=str(facts["source"]), output=str(facts["output"])
             )
-            assert found is verdict.Verdict.EQUAL, example.id
-            checked += 1
-    assert checked >= 5
+            assert result is verdict.Verdict.EQUAL, example.id
+            count += 1
+    assert count >= 5
 
 
 def test_unwanted_parts_and_kinds_stay_away(cache: Path) -> None:
-    found = everything(source(FIXTURE, cache, parts=["curated", "qa"], kinds=["number"]))
-    assert {(e.tags["part"], e.tags["kind"]) for e in found.values()} == {("curated", "number"), ("qa", "number")}
+    examples = examples_by_id(source(FIXTURE, cache, parts=["curated", "qa"], kinds=["number"]))
+    assert {(e.tags["part"], e.tags["kind"]) for e in examples.values()} == {("curated", "number"), ("qa", "number")}
 
 
 def test_a_single_level_can_be_the_root(cache: Path) -> None:
-    one = source(FIXTURE / "Analysis/synthetic/level1", cache)
-    assert [e.tags["level"] for e in everything(one).values()] == ["1", "1"]
-    assert {e.tags["part"] for e in everything(one).values()} == {"synthetic"}
+    data = source(FIXTURE / "Analysis/synthetic/level1", cache)
+    assert [e.tags["level"] for e in examples_by_id(data).values()] == ["1", "1"]
+    assert {e.tags["part"] for e in examples_by_id(data).values()} == {"synthetic"}
 
 
 def test_items_come_in_natural_order(tmp_path: Path) -> None:
     for number in (10, 2, 1):
         item(tmp_path / f"synthetic/q{number}", question="What is V1?", ta=f"{number} V", image=png(number))
-    one = source(tmp_path, tmp_path / "cache", splits={"all": {"share": 1}})
-    assert [e.id for e in one.examples("all")] == ["synthetic/q1", "synthetic/q2", "synthetic/q10"]
+    data = source(tmp_path, tmp_path / "cache", splits={"all": {"share": 1}})
+    assert [e.id for e in data.examples("all")] == ["synthetic/q1", "synthetic/q2", "synthetic/q10"]
 
 
 def test_a_raster_image_goes_before_its_svg_and_a_lone_image_needs_no_name() -> None:
-    found = items(["a/q1_question.txt", "a/q1_image.svg", "a/q1_image.png", "b/q2_question.txt", "b/photo.jpg"])
-    assert [one.images for one in found] == [["a/q1_image.png"], ["b/photo.jpg"]]
-    two = items(["c/q1_question.txt", "c/q2_question.txt", "c/photo.jpg", "c/readme_source.txt"])
-    assert [one.images for one in two] == [[], []]
+    questions = group_files(
+        ["a/q1_question.txt", "a/q1_image.svg", "a/q1_image.png", "b/q2_question.txt", "b/photo.jpg"]
+    )
+    assert [question.images for question in questions] == [["a/q1_image.png"], ["b/photo.jpg"]]
+    two = group_files(["c/q1_question.txt", "c/q2_question.txt", "c/photo.jpg", "c/readme_source.txt"])
+    assert [question.images for question in two] == [[], []]
 
 
 # -------------------------------------------------------------------------------------------------------------- splits
 
 
 def test_no_topology_and_no_image_lies_in_two_splits(whole: CircuitSense) -> None:
-    told = places(whole)
-    seen: dict[str, dict[str, set[str]]] = {split: {} for split in whole.splits()}
-    for read in whole.scan.read:
-        mine = seen[told[read.example.id]]
-        mine.setdefault("image", set()).update(read.images)
-        mine.setdefault("topology", set()).add(read.example.tags.get("topology", read.example.id))
-    assert all(seen.values())
-    for one, other in combinations(seen.values(), 2):
-        assert not one["image"] & other["image"]
-        assert not one["topology"] & other["topology"]
+    splits = splits_by_id(whole)
+    values: dict[str, dict[str, set[str]]] = {split: {} for split in whole.splits()}
+    for question in whole.scan.questions:
+        split_values = values[splits[question.example.id]]
+        split_values.setdefault("image", set()).update(question.image_hashes)
+        split_values.setdefault("topology", set()).add(question.example.tags.get("topology", question.example.id))
+    assert all(values.values())
+    for first, second in combinations(values.values(), 2):
+        assert not first["image"] & second["image"]
+        assert not first["topology"] & second["topology"]
 
 
 def test_neither_seed_nor_order_nor_size_moves_a_circuit(whole: CircuitSense, tmp_path: Path) -> None:
-    everywhere = places(whole)
+    everywhere = splits_by_id(whole)
     shutil.copytree(FIXTURE, tmp_path / "moved", copy_function=shutil.copyfile)
-    assert places(source(tmp_path / "moved", tmp_path, seed=5)) == everywhere
+    assert splits_by_id(source(tmp_path / "moved", tmp_path, seed=5)) == everywhere
     for seed in range(3):
-        few = source(FIXTURE, tmp_path, parts=["qa", "synthetic"], max_samples=12, seed=seed)
-        assert places(few).items() <= everywhere.items()
-        assert 0 < len(places(few)) + few.unusable.total() <= 12
+        sample = source(FIXTURE, tmp_path, parts=["qa", "synthetic"], max_samples=12, seed=seed)
+        assert splits_by_id(sample).items() <= everywhere.items()
+        assert 0 < len(splits_by_id(sample)) + sample.unusable.total() <= 12
 
 
 def test_a_draw_is_the_seeds(cache: Path) -> None:
-    def drawn(seed: int) -> set[str]:
-        return set(everything(source(FIXTURE, cache, max_samples=20, seed=seed)))
+    def sample(seed: int) -> set[str]:
+        return set(examples_by_id(source(FIXTURE, cache, max_samples=20, seed=seed)))
 
-    assert drawn(1) == drawn(1) != drawn(2)
+    assert sample(1) == sample(1) != sample(2)
 
 
 def test_isomorphic_circuits_have_one_key_with_and_without_probes() -> None:
     first = "V1 1 0 step\nR1 1 2 R1\nC1 2 0 C1"
     again = "C7 9 0 C7\nV3 5 0 step\nVI1 5 6 0\nR2 9 6 R2\n.control\nop\nprint i(VI1) ; measurement of I1\n.endc"
-    assert key_of(first) == key_of(again) != key_of(first.replace("C1 2 0", "C1 1 2"))
+    assert topology_of(first) == topology_of(again) != topology_of(first.replace("C1 2 0", "C1 1 2"))
 
 
 def test_a_circuit_of_probes_alone_keeps_them() -> None:
     circuit = netlist.parse("VI1 1 0 0\nVI2 1 0 0")
-    assert without_probes(circuit) == circuit
-    joined = without_probes(netlist.parse("V1 1 0 5\nVI1 1 2 0\nVI2 3 0 0\nR1 2 3 1"))
-    assert [device.nodes for device in joined.devices] == [("1", "0"), ("1", "0")]
+    assert remove_probes(circuit) == circuit
+    circuit_without_probes = remove_probes(netlist.parse("V1 1 0 5\nVI1 1 2 0\nVI2 3 0 0\nR1 2 3 1"))
+    assert [device.nodes for device in circuit_without_probes.devices] == [("1", "0"), ("1", "0")]
 
 
 def test_what_shares_a_picture_shares_a_split_whatever_the_netlist(tmp_path: Path) -> None:
     texts = ["V1 1 0 5\nR1 1 0 2", "V1 1 0 5\nC1 1 0 2", "V1 1 0 5\nL1 1 0 2", "V1 1 0 5\nR1 1 2 2\nC1 2 0 1", ""]
     for number, text in enumerate(texts):
         item(tmp_path / f"q{number}", question="What is V1?", ta="5 V", **({"netlist": text} if text else {}))
-    assert len({share_of(key_of(text), {"a": 0.5, "b": 0.5}) for text in texts if text}) == 2
-    found = source(tmp_path, tmp_path / "cache", splits={"a": {"share": 0.5}, "b": {"share": 0.5}})
-    assert sorted(len(found.examples(split)) for split in found.splits()) == [0, 5]
+    assert len({split_by_share(topology_of(text), {"a": 0.5, "b": 0.5}) for text in texts if text}) == 2
+    data = source(tmp_path, tmp_path / "cache", splits={"a": {"share": 0.5}, "b": {"share": 0.5}})
+    assert sorted(len(data.examples(split)) for split in data.splits()) == [0, 5]
 
 
 # ------------------------------------------------------------------------------------------------------ kinds of answer
@@ -272,7 +278,7 @@ def test_what_shares_a_picture_shares_a_split_whatever_the_netlist(tmp_path: Pat
     ],
 )  # fmt: skip
 def test_a_number_is_told_from_other_answers(answer: str, unit: str | None) -> None:
-    assert kinds.number_unit(answer) == unit
+    assert kinds.unit_of_number(answer) == unit
 
 
 @pytest.mark.parametrize(
@@ -302,16 +308,17 @@ def test_a_formula_is_told_from_prose(answer: str, formula: bool) -> None:
         ("(A) 1 V\n\n(B) 2 V", ["1 V", "2 V"]),
         ("1.5 V\n2.5 V\nNone of the above", ["1.5 V", "2.5 V", "None of the above"]),
         ("R1\nR2", ["R1", "R2"]),
+        ("B) a\nC) b", ["B) a", "C) b"]),
     ],
 )
 def test_options_are_read_with_and_without_marks(text: str, options: list[str]) -> None:
-    assert kinds.options_of(text) == options
+    assert kinds.parse_options(text) == options
 
 
 @pytest.mark.parametrize(("index", "letter"), [("1", "A"), (" 2.\n", "B"), ("(b)", "B"), ("B", "B")])
 def test_an_index_is_a_letter(index: str, letter: str) -> None:
-    draft = Draft(question="Which?", answer="", images=(), options="x\ny", choice=index)
-    assert kinds.facts_of(draft, None)["answer"] == letter
+    draft = RawQuestion(question="Which?", answer="", images=(), options="x\ny", choice=index)
+    assert kinds.find_facts(draft, None)["answer"] == letter
 
 
 @pytest.mark.parametrize(
@@ -319,7 +326,7 @@ def test_an_index_is_a_letter(index: str, letter: str) -> None:
     [("i(vi1)", "i(VI1)"), ("v(5, 7)", "v(5,7)"), (" V( 5 )", "v(5)"), ("i(a,b)", ""), ("v(1);quit", ""), ("", "")],
 )
 def test_a_probe_has_one_spelling(text: str, probe: str) -> None:
-    assert kinds.probe_named(text) == probe
+    assert kinds.normalize_probe(text) == probe
 
 
 @pytest.mark.parametrize(
@@ -333,12 +340,12 @@ def test_a_probe_has_one_spelling(text: str, probe: str) -> None:
     ],
 )
 def test_what_an_equation_is_solved_for_is_known(question: str, answer: str, unknown: str) -> None:
-    facts = kinds.facts_of(Draft(question=question, answer=answer, images=()), None)
+    facts = kinds.find_facts(RawQuestion(question=question, answer=answer, images=()), None)
     assert (facts["kind"], facts["unknown"]) == ("equation", unknown)
 
 
 @pytest.mark.parametrize(
-    ("asked", "circuit", "kind"),
+    ("ports", "circuit", "kind"),
     [
         ("from V1 to C1 in", "V1 1 0 5\nC1 1 0 1", "transfer_function"),
         ("from V1 to C1.", "", "transfer_function"),
@@ -347,11 +354,11 @@ def test_what_an_equation_is_solved_for_is_known(question: str, answer: str, unk
         ("from input to output of", "", "equation"),
     ],
 )
-def test_a_transfer_function_is_between_devices(asked: str, circuit: str, kind: str) -> None:
-    draft = Draft(
-        question=f"What is the transfer function {asked} this?", answer="1/(s*C1)", images=(), netlist=circuit
+def test_a_transfer_function_is_between_devices(ports: str, circuit: str, kind: str) -> None:
+    draft = RawQuestion(
+        question=f"What is the transfer function {ports} this?", answer="1/(s*C1)", images=(), netlist=circuit
     )
-    assert kinds.facts_of(draft, circuit_of(circuit))["kind"] == kind
+    assert kinds.find_facts(draft, parse_circuit(circuit))["kind"] == kind
 
 
 WORDS = [
@@ -375,9 +382,9 @@ texts = st.lists(st.sampled_from(WORDS) | st.text(max_size=12), max_size=12).map
 @given(question=texts, answer=texts, options=texts, choice=texts, text=texts)
 @settings(max_examples=300)
 def test_any_text_has_a_kind_or_a_reason(question: str, answer: str, options: str, choice: str, text: str) -> None:
-    draft = Draft(question=question, answer=answer, images=(), options=options, choice=choice, netlist=text)
+    draft = RawQuestion(question=question, answer=answer, images=(), options=options, choice=choice, netlist=text)
     try:
-        facts = kinds.facts_of(draft, circuit_of(text))
+        facts = kinds.find_facts(draft, parse_circuit(text))
     except UnusableError:
         return
     assert facts["kind"] in kinds.KINDS
@@ -388,9 +395,10 @@ def test_any_text_has_a_kind_or_a_reason(question: str, answer: str, options: st
     "text", ["1" * 200_000, "$" * 200_000, "V1 " * 60_000, "_{" * 90_000, ".control\n" * 20_000, "a " * 99_999]
 )
 def test_hostile_lengths_are_read_at_once(text: str) -> None:
-    with within(2):
-        kinds.facts_of(Draft(question=f"What is the current {text}", answer=text, images=(), netlist=text), None)
-        kinds.options_of(text)
+    with max_calls(4_000_000):
+        question = f"What is the current {text}"
+        kinds.find_facts(RawQuestion(question=question, answer=text, images=(), netlist=text), None)
+        kinds.parse_options(text)
 
 
 # --------------------------------------------------------------------------------------------------------------- files
@@ -406,24 +414,24 @@ def test_hostile_lengths_are_read_at_once(text: str) -> None:
     ],
 )
 def test_text_is_utf_8_or_cp1252(raw: bytes, text: str) -> None:
-    assert files.decoded(raw) == text
+    assert files.decode(raw) == text
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
-        (b'{"1_1": "V1 1 0 5", }', "labels.json: no JSON from byte 20 on"),
-        ('{"µ": 1, 2}'.encode(), "labels.json: no JSON from byte 10 on"),
-        (b'\xef\xbb\xbf{"a" 1}', "labels.json: no JSON from byte 8 on"),
-        (b"[" * 100_000, "labels.json: JSON that cannot be read"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "labels.json: JSON that cannot be read"),
-        (b"[1, 2]", "labels.json: wanted an object of ids, came list"),
-        (b"", "labels.json: no JSON from byte 0 on"),
+        (b'{"1_1": "V1 1 0 5", }', "labels.json: invalid JSON from byte 20 on"),
+        ('{"µ": 1, 2}'.encode(), "labels.json: invalid JSON from byte 10 on"),
+        (b'\xef\xbb\xbf{"a" 1}', "labels.json: invalid JSON from byte 8 on"),
+        (b"[" * 100_000, "labels.json: unreadable JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "labels.json: unreadable JSON"),
+        (b"[1, 2]", "labels.json: expected an object of ids, got a list"),
+        (b"", "labels.json: invalid JSON from byte 0 on"),
     ],
 )
-def test_broken_json_is_an_error_that_names_file_and_byte(raw: bytes, said: str, tmp_path: Path) -> None:
+def test_broken_json_is_an_error_that_names_file_and_byte(raw: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_bytes(raw)
-    with pytest.raises(DataFileError, match=said):
+    with pytest.raises(DataFileError, match=message):
         source(tmp_path, tmp_path).examples("train")
 
 
@@ -431,7 +439,7 @@ def test_broken_json_is_an_error_that_names_file_and_byte(raw: bytes, said: str,
 @pytest.mark.parametrize("text", ["[]", "{}", '{"results": {}, "questions": 3}', "7"])
 def test_another_shape_of_json_is_an_error(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
-    with pytest.raises(DataFileError, match=f"{name}: wanted an object with a list"):
+    with pytest.raises(DataFileError, match=f"{name}: expected an object with a list"):
         source(tmp_path, tmp_path).examples("train")
 
 
@@ -452,16 +460,16 @@ def test_any_entries_are_counted_or_read(results: list[Any], questions: list[Any
         (folder / "symbolic_equations.json").write_text(json.dumps({"results": results}))
         (folder / "circuit_qa_dataset.json").write_text(json.dumps({"questions": questions}))
         (folder / "labels.json").write_text(json.dumps({"a": labels, "../b": "V1 1 0 5"}))
-        one = source(folder, folder / "cache")
-        assert one.unusable["path leads out of the folder"] == 1
-        assert one.scan.read == ()
+        data = source(folder, folder / "cache")
+        assert data.unusable["path leads out of the folder"] == 1
+        assert data.scan.questions == ()
 
 
 @given(st.text(alphabet="./\\aC:\0~", max_size=12))
-def test_no_stated_path_leads_out_of_its_folder(stated: str) -> None:
+def test_no_stated_path_leads_out_of_its_folder(relative_path: str) -> None:
     folder = Path("/data/set")
     try:
-        path = files.within(folder, stated)
+        path = files.resolve_inside(folder, relative_path)
     except UnusableError:
         return
     assert Path(*path.parts).is_relative_to(folder)
@@ -475,14 +483,14 @@ def test_files_beyond_the_bounds_are_counted(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(files, "MAX_JSON_BYTES", 1000)
     monkeypatch.setattr(files, "MAX_TEXT_BYTES", 500)
     monkeypatch.setattr(images, "MAX_IMAGE_BYTES", 2000)
-    one = source(tmp_path, tmp_path / "cache")
-    assert one.unusable["JSON file too large"] >= 2
-    assert one.unusable["text file too large"] == 1
-    assert one.unusable["image file too large"] == 1
+    data = source(tmp_path, tmp_path / "cache")
+    assert data.unusable["JSON file too large"] >= 2
+    assert data.unusable["text file too large"] == 1
+    assert data.unusable["image file too large"] == 1
 
 
 def test_unusable_items_can_be_an_error(cache: Path) -> None:
-    with pytest.raises(DataFileError, match=r"15 questions cannot be used: .* \(.*\)"):
+    with pytest.raises(DataFileError, match=r"; 15 cannot be used \(.*\)"):
         source(FIXTURE, cache, on_unusable="stop").examples("train")
     assert source(FIXTURE, cache, parts=["perception"], on_unusable="stop").unusable == Counter()
 
@@ -491,16 +499,16 @@ def test_an_id_that_comes_twice_is_counted(tmp_path: Path) -> None:
     row = {"circuit_id": "1", "question_id": "1_q1", "question": "What is I1?", "answer": 2, "unit": "A"}
     (tmp_path / "circuit_qa_dataset.json").write_text(json.dumps({"questions": [row, row]}))
     (tmp_path / "1.png").write_bytes(png())
-    one = source(tmp_path, tmp_path / "cache")
-    assert one.unusable == Counter({"id comes twice": 1})
-    assert [e.facts["answer"] for e in everything(one).values()] == ["2 A"]
+    data = source(tmp_path, tmp_path / "cache")
+    assert data.unusable == Counter({"duplicate id": 1})
+    assert [e.facts["answer"] for e in examples_by_id(data).values()] == ["2 A"]
 
 
 def test_netlists_that_cannot_be_read_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     item(tmp_path / "q1", question="What is V1?", ta="5 V", netlist="no netlist at all")
     with caplog.at_level(logging.INFO, logger="circuitvlm.data"):
-        found = everything(source(tmp_path, tmp_path / "cache"))
-    assert "netlist" not in found["synthetic/q1"].facts
+        examples = examples_by_id(source(tmp_path, tmp_path / "cache"))
+    assert "netlist" not in examples["synthetic/q1"].facts
     assert "1 netlists cannot be read" in caplog.text
 
 
@@ -509,21 +517,21 @@ def test_netlists_that_cannot_be_read_are_told_of(tmp_path: Path, caplog: pytest
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
 
 
-def drawn(body: str, size: str = 'width="60pt" height="40pt"') -> Image.Image:
-    return Image.open(io.BytesIO(images.rasterised(f"{HEAD}{size}>{body}</svg>".encode())))
+def render(body: str, size: str = 'width="60pt" height="40pt"') -> Image.Image:
+    return Image.open(io.BytesIO(images.rasterize_svg(f"{HEAD}{size}>{body}</svg>".encode())))
 
 
 def test_an_svg_becomes_black_on_white_once(tmp_path: Path) -> None:
     path = tmp_path / "a.svg"
     path.write_text(f'{HEAD} viewBox="0 0 60 40"><text x="5" y="30" font-size="20">G1</text></svg>')
-    made = images.usable(path, cache=tmp_path)
-    pixels = np.asarray(Image.open(made).convert("L"))
+    png_path = images.usable_image(path, cache=tmp_path)
+    pixels = np.asarray(Image.open(png_path).convert("L"))
     assert pixels.shape == (40, 60)
     assert pixels.max() == 255, "no paper is drawn"
     assert pixels.min() < 100, "no text is drawn"
-    stamp = made.stat().st_mtime_ns
-    assert images.usable(path, cache=tmp_path) == made
-    assert made.stat().st_mtime_ns == stamp
+    stamp = png_path.stat().st_mtime_ns
+    assert images.usable_image(path, cache=tmp_path) == png_path
+    assert png_path.stat().st_mtime_ns == stamp
     assert not list(tmp_path.rglob("*.tmp"))
 
 
@@ -532,20 +540,20 @@ def test_nothing_from_outside_is_drawn(tmp_path: Path) -> None:
     Image.new("L", (60, 40), 0).save(black)
     for link in (str(black), black.as_uri(), "black.png"):
         for attribute in ("href", "xlink:href"):
-            page = drawn(f'<image {attribute}="{link}" width="60" height="40"/><script>alert(1)</script>')
+            page = render(f'<image {attribute}="{link}" width="60" height="40"/><script>alert(1)</script>')
             assert np.asarray(page.convert("L")).min() == 255
 
 
 @pytest.mark.parametrize(
-    ("size", "wanted"),
+    ("size", "pixels"),
     [
         ('width="9000" height="3000"', (1536, 512)),
         ('viewBox="0 0 1 100000"', (16, 1536)),
         ('width="100%" height="100%" viewBox="0,0,30,20"', (30, 20)),
     ],
 )
-def test_the_size_of_a_drawing_is_bounded(size: str, wanted: tuple[int, int]) -> None:
-    assert drawn('<rect width="5" height="5"/>', size).size == wanted
+def test_the_size_of_a_drawing_is_bounded(size: str, pixels: tuple[int, int]) -> None:
+    assert render('<rect width="5" height="5"/>', size).size == pixels
 
 
 USES = "".join(
@@ -568,13 +576,13 @@ USES = "".join(
     ],
 )
 def test_a_hostile_svg_is_refused_at_once(svg: str, reason: str) -> None:
-    with within(2), pytest.raises(UnusableError, match=reason):
-        images.rasterised(svg.encode())
+    with max_calls(20_000), pytest.raises(UnusableError, match=reason):
+        images.rasterize_svg(svg.encode())
 
 
 def test_copies_within_copies_of_themselves_are_refused_at_once() -> None:
-    with within(2), pytest.raises(UnusableError, match="unreadable image"):
-        drawn('<g id="a"><use href="#b"/></g><g id="b"><use href="#a"/></g><use href="#a"/>')
+    with max_calls(5_000), pytest.raises(UnusableError, match="unreadable image"):
+        render('<g id="a"><use href="#b"/></g><g id="b"><use href="#a"/></g><use href="#a"/>')
 
 
 @pytest.mark.parametrize(
@@ -583,7 +591,7 @@ def test_copies_within_copies_of_themselves_are_refused_at_once() -> None:
 def test_a_header_that_is_none_is_unreadable(name: str, raw: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(raw)
     with pytest.raises(UnusableError, match="unreadable image"):
-        images.usable(tmp_path / name, cache=tmp_path)
+        images.usable_image(tmp_path / name, cache=tmp_path)
 
 
 # -------------------------------------------------------------------------------------------------------------- the hub
@@ -625,21 +633,21 @@ def test_a_hub_name_gives_what_the_folder_gives(
     whole: CircuitSense, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub = Hub(monkeypatch)
-    assert places(source("someone/Some.Set", tmp_path)) == places(whole)
+    assert splits_by_id(source("someone/Some.Set", tmp_path)) == splits_by_id(whole)
     hub.online = False
-    assert places(source("someone/Some.Set", tmp_path)) == places(whole), "what is here needs no network"
+    assert splits_by_id(source("someone/Some.Set", tmp_path)) == splits_by_id(whole), "what is here needs no network"
 
 
 def test_only_the_drawn_items_are_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = Hub(monkeypatch)
-    few = source("someone/Some.Set", tmp_path, parts=["synthetic"], max_samples=3, seed=1)
-    names = set(everything(few))
+    sample = source("someone/Some.Set", tmp_path, parts=["synthetic"], max_samples=3, seed=1)
+    names = set(examples_by_id(sample))
     folders = {file.rpartition("/")[0] for call in hub.calls for file in call}
     assert len(folders) == 3
-    assert names == set(everything(source(FIXTURE, tmp_path, parts=["synthetic"], max_samples=3, seed=1)))
-    before = len(hub.calls)
-    everything(source("someone/Some.Set", tmp_path, parts=["synthetic"], max_samples=4, seed=1))
-    again = [file for call in hub.calls[before:] for file in call]
+    assert names == set(examples_by_id(source(FIXTURE, tmp_path, parts=["synthetic"], max_samples=3, seed=1)))
+    call_count = len(hub.calls)
+    examples_by_id(source("someone/Some.Set", tmp_path, parts=["synthetic"], max_samples=4, seed=1))
+    again = [file for call in hub.calls[call_count:] for file in call]
     assert {file.rpartition("/")[0] for file in again}.isdisjoint(folders), "what was there came again"
 
 
@@ -648,8 +656,8 @@ def test_without_a_network_the_command_is_named(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(FetchError, match=r"ConnectionError.*hf download someone/Some.Set --repo-type dataset"):
         source("someone/Some.Set", tmp_path).examples("train")
     hub.online = True
-    monkeypatch.setattr(hub, "snapshot_download", lambda *_, **__: None)
-    with pytest.raises(FetchError, match=r"files did not come.*run again"):
+    monkeypatch.setattr("circuitvlm.runtime.hub.snapshot_download", lambda *_, **__: None)
+    with pytest.raises(FetchError, match=r"more files.*the same command resumes"):
         source("someone/Some.Set", tmp_path).examples("train")
 
 
@@ -668,8 +676,8 @@ def test_patterns_cover_the_missing_files_and_no_other(data: st.DataObject) -> N
 @pytest.mark.parametrize("name", ["a", "a/b/c", "../b", "a/..", "/a/b", "a b/c", ""])
 def test_what_is_no_name_never_reaches_the_hub(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Hub(monkeypatch)
-    with pytest.raises((DataFileError, FetchError), match=r"wanted .*owner/name"):
-        source(name, tmp_path).examples("train") if not Path(name).is_dir() else hub.dataset(
+    with pytest.raises((DataFileError, FetchError), match=r"expected .*owner/name"):
+        source(name, tmp_path).examples("train") if not Path(name).is_dir() else hub.fetch_dataset(
             name, revision="main", cache=tmp_path
         )
 
@@ -677,93 +685,93 @@ def test_what_is_no_name_never_reaches_the_hub(name: str, tmp_path: Path, monkey
 # --------------------------------------------------------------------------------------------- the writer and the audit
 
 
-def written(count: int, *, symbolic: bool) -> Iterable[Written]:
+def circuit_items(count: int, *, symbolic: bool) -> Iterable[CircuitItem]:
     """Generated circuits with what is asked of them; symbolic ones have a controlled source."""
     for number in range(count):
         circuit = generate.item([3], number, components=(3, 6)).circuit
-        solved = numeric.solve(circuit)
+        solution = numeric.solve(circuit)
         if symbolic:
             lines = netlist.format(circuit, renumber=False).splitlines()
             names = "\n".join(" ".join([*line.split()[:3], line.split()[0]]) for line in lines)
             circuit = netlist.parse(f"{names}\nG9 1 0 1 0 g_1")
         device = circuit.devices[0]
-        asked = [
-            Measurement(f"i({device.name})", "I1", float(solved.current(device.name).real)),
-            Measurement("v(1)", "U1", float(solved.voltage("1").real)),
+        measurements = [
+            Measurement(f"i({device.name})", "I1", float(solution.current(device.name).real)),
+            Measurement("v(1)", "U1", float(solution.voltage("1").real)),
         ]
         answers = {"V1_to_R1": "R1/(R1 + R2)"} if symbolic else {}
-        yield Written(f"1_{number}", circuit, png(number), answers, () if symbolic else asked)
+        yield CircuitItem(f"1_{number}", circuit, png(number), answers, () if symbolic else measurements)
 
 
 def test_numeric_circuits_come_back_as_they_were_written(tmp_path: Path) -> None:
-    made = list(written(12, symbolic=False))
-    write(tmp_path, made)
-    found = everything(source(tmp_path, tmp_path / "cache"))
-    for one in made:
-        drawn_ = found[f"generated/{one.id}/netlist"]
-        assert netlist.parse(str(drawn_.facts["netlist"])).devices == one.circuit.devices
-        assert drawn_.images[0].path.read_bytes() == one.image
-        for number, asked in enumerate(one.measurements, start=1):
-            facts = found[f"qa/{one.id}/{one.id}_q{number}"].facts
-            truth = quantity.Quantity(asked.value, "A" if asked.probe[0] == "i" else "V")
+    items = list(circuit_items(12, symbolic=False))
+    write(tmp_path, items)
+    examples = examples_by_id(source(tmp_path, tmp_path / "cache"))
+    for item in items:
+        example = examples[f"generated/{item.id}/netlist"]
+        assert netlist.parse(str(example.facts["netlist"])).devices == item.circuit.devices
+        assert example.images[0].path.read_bytes() == item.image
+        for number, measurement in enumerate(item.measurements, start=1):
+            facts = examples[f"qa/{item.id}/{item.id}_q{number}"].facts
+            truth = quantity.Quantity(measurement.value, "A" if measurement.probe[0] == "i" else "V")
             assert quantity.compare(str(facts["answer"]), truth, tolerance=1e-5).correct
-            assert (facts["kind"], facts["probe"]) == ("measurement", asked.probe)
+            assert (facts["kind"], facts["probe"]) == ("measurement", measurement.probe)
     assert audit(str(tmp_path), cache=str(tmp_path / "cache")).contradictions == ()
 
 
 def test_symbolic_circuits_come_back_in_spices_convention(tmp_path: Path) -> None:
-    made = [one for one in written(12, symbolic=True) if any(d.name == "V1" for d in one.circuit.devices)]
-    write(tmp_path, made)
-    said = json.loads((tmp_path / "symbolic_equations.json").read_text())["results"]
-    found = everything(source(tmp_path, tmp_path / "cache"))
-    for one, result in zip(made, said, strict=True):
-        again = netlist.parse(str(found[f"generated/{one.id}/netlist"].facts["netlist"]))
-        assert [(d.name, d.nodes) for d in again.devices] == [(d.name, d.nodes) for d in one.circuit.devices]
-        theirs = netlist.parse(result["cleaned_netlist"])
-        assert theirs.device("G9").nodes == ("0", "1", "1", "0"), "lcapy's G drives out of its first node"
-        assert to_spice(theirs).devices == again.devices
-        assert f"generated/{one.id}/V1_to_R1" in found or "R1" not in {d.name for d in one.circuit.devices}
+    items = [item for item in circuit_items(12, symbolic=True) if any(d.name == "V1" for d in item.circuit.devices)]
+    write(tmp_path, items)
+    results = json.loads((tmp_path / "symbolic_equations.json").read_text())["results"]
+    examples = examples_by_id(source(tmp_path, tmp_path / "cache"))
+    for item, result in zip(items, results, strict=True):
+        again = netlist.parse(str(examples[f"generated/{item.id}/netlist"].facts["netlist"]))
+        assert [(d.name, d.nodes) for d in again.devices] == [(d.name, d.nodes) for d in item.circuit.devices]
+        lcapy_circuit = netlist.parse(result["cleaned_netlist"])
+        assert lcapy_circuit.device("G9").nodes == ("0", "1", "1", "0"), "lcapy's G drives out of its first node"
+        assert to_spice(lcapy_circuit).devices == again.devices
+        assert f"generated/{item.id}/V1_to_R1" in examples or "R1" not in {d.name for d in item.circuit.devices}
 
 
 def test_the_written_keys_are_the_generators(tmp_path: Path) -> None:
-    write(tmp_path, [*written(2, symbolic=False)])
-    labels, equations, asked = (json.loads((tmp_path / name).read_text()) for name in
+    write(tmp_path, [*circuit_items(2, symbolic=False)])
+    labels, equations, questions = (json.loads((tmp_path / name).read_text()) for name in
                                 ("labels.json", "symbolic_equations.json", "circuit_qa_dataset.json"))  # fmt: skip
     assert set(labels) == {"1_0", "1_1"}
     assert ".control\nop\nprint i(" in labels["1_0"]
     assert set(equations) == {"summary", "results"}
-    assert set(asked) == {"metadata", "questions"}
-    assert set(asked["questions"][0]) == {
+    assert set(questions) == {"metadata", "questions"}
+    assert set(questions["questions"][0]) == {
         "question_id", "circuit_id", "question", "measurement_command", "measurement_variable", "measurement_type",
         "unit", "answer", "answer_formatted", "has_answer", "circuit_netlist", "original_netlist",
     }  # fmt: skip
-    write(tmp_path, [Written("s", to_spice(netlist.parse("V1 1 0 step\nC1 1 0 C1")), png(), {"V1_to_C1": "1"})])
+    write(tmp_path, [CircuitItem("s", to_spice(netlist.parse("V1 1 0 step\nC1 1 0 C1")), png(), {"V1_to_C1": "1"})])
     assert set(json.loads((tmp_path / "symbolic_equations.json").read_text())["results"][0]) == {
         "circuit_id", "cleaned_netlist", "voltage_sources", "components", "transfer_functions", "nodal_equations",
         "complexity_metrics",
     }  # fmt: skip
 
 
-def one_written(**changed: Any) -> Written:
-    said: dict[str, Any] = {"id": "a", "circuit": netlist.parse("V1 1 0 5\nR1 1 0 2"), "image": png()}
-    return Written(**said | changed)
+def circuit_item(**changes: Any) -> CircuitItem:
+    fields: dict[str, Any] = {"id": "a", "circuit": netlist.parse("V1 1 0 5\nR1 1 0 2"), "image": png()}
+    return CircuitItem(**fields | changes)
 
 
 @pytest.mark.parametrize(
-    ("made", "said"),
+    ("items", "message"),
     [
-        ([one_written(id="../a")], "wanted a file name"),
-        ([one_written(), one_written()], "comes once"),
-        ([one_written(circuit=netlist.parse("V1 1 0 step\nG1 1 0 1 0 2"))], "in lcapy's dialect"),
-        ([one_written(circuit=netlist.parse("V1 1 0 1.23456789\nR1 1 0 5"))], "would read as another"),
-        ([one_written(measurements=[Measurement("i(R1);quit", "I1", 1.0)])], "wanted a probe"),
-        ([one_written(measurements=[Measurement("i(R1)", "I 1\nquit", 1.0)])], "a name such as I1"),
-        ([one_written(measurements=[Measurement("i(R1)", "I1", float("nan"))])], "a finite value"),
+        ([circuit_item(id="../a")], "expected a unique file name"),
+        ([circuit_item(), circuit_item()], "expected a unique file name"),
+        ([circuit_item(circuit=netlist.parse("V1 1 0 step\nG1 1 0 1 0 2"))], "got lcapy's"),
+        ([circuit_item(circuit=netlist.parse("V1 1 0 1.23456789\nR1 1 0 5"))], "the same after writing and reading"),
+        ([circuit_item(measurements=[Measurement("i(R1);quit", "I1", 1.0)])], "expected a probe"),
+        ([circuit_item(measurements=[Measurement("i(R1)", "I 1\nquit", 1.0)])], "a name such as I1"),
+        ([circuit_item(measurements=[Measurement("i(R1)", "I1", float("nan"))])], "a finite value"),
     ],
 )
-def test_what_cannot_be_written_is_refused(made: Sequence[Written], said: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=said):
-        write(tmp_path, made)
+def test_what_cannot_be_written_is_refused(items: Sequence[CircuitItem], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        write(tmp_path, items)
 
 
 def test_the_audit_finds_wrong_answers_and_what_comes_twice(tmp_path: Path) -> None:
@@ -775,50 +783,60 @@ def test_the_audit_finds_wrong_answers_and_what_comes_twice(tmp_path: Path) -> N
     write(
         tmp_path,
         [
-            Written("right", numeric_, png(1), measurements=[Measurement("v(2)", "U1", 5.0)]),
-            Written("wrong", numeric_, png(2), measurements=[Measurement("v(2)", "U1", -5.0)]),
-            Written("lowpass", low, png(3), {"V1_to_C1": "1/(1 + s*R1*C1)"}),
-            Written("opposite", low, png(3), {"V1_to_C1": "-1/(1 + s*R1*C1)"}),
+            CircuitItem("right", numeric_, png(1), measurements=[Measurement("v(2)", "U1", 5.0)]),
+            CircuitItem("wrong", numeric_, png(2), measurements=[Measurement("v(2)", "U1", -5.0)]),
+            CircuitItem("lowpass", low, png(3), {"V1_to_C1": "1/(1 + s*R1*C1)"}),
+            CircuitItem("opposite", low, png(3), {"V1_to_C1": "-1/(1 + s*R1*C1)"}),
         ],
     )
-    found = audit(str(tmp_path), cache=str(tmp_path / "cache"))
-    assert [(c.id, c.found) for c in found.contradictions] == [
+    result = audit(str(tmp_path), cache=str(tmp_path / "cache"))
+    assert [(c.id, c.result) for c in result.contradictions] == [
         ("generated/opposite/V1_to_C1", "opposite sign"),
         ("qa/wrong/wrong_q1", "5 V"),
     ]
-    assert (found.checked, found.across_splits) == (4, 0)
-    assert found.isomorphic == (("lowpass", "opposite"), ("right", "wrong"))
-    assert found.same_image == (("lowpass", "opposite"),)
-    assert found.counts == {
+    assert (result.checked_answers, result.divided_topologies) == (4, 0)
+    assert result.isomorphic_circuits == (("lowpass", "opposite"), ("right", "wrong"))
+    assert result.image_circuits == (("lowpass", "opposite"),)
+    assert result.counts == {
         ("unstated", "netlist"): 4,
         ("unstated", "measurement"): 2,
         ("unstated", "transfer_function"): 2,
     }
-    assert "2 of 4 checked answers are contradicted by the solver" in found.lines()
+    assert "2 of 4 checked answers are contradicted by the solver" in result.lines()
 
 
 # ------------------------------------------------------------------------------------------------------------- settings
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changes", "message"),
     [
-        ({"parts": ["sythetic"]}, r"parts: came \['sythetic'\], wanted some of synthetic"),
-        ({"kinds": []}, "kinds: came"),
-        ({"on_unusable": "ignore"}, "on_unusable: came"),
-        ({"max_samples": 0}, "max_samples is 0"),
-        ({"splits": {"train": {"share": 0.5}}}, "sum to 0.5; wanted 1"),
-        ({"splits": {"train": {"share": 1, "seed": 2}}}, "'train' states"),
-        ({"splits": {"train": {"share": 2}}}, "'train' states"),
+        ({"parts": ["sythetic"]}, r"parts: expected synthetic or .*, got 'sythetic'.* Did you mean 'synthetic'"),
+        ({"kinds": []}, "kinds: expected at least one of"),
+        ({"on_unusable": "ignore"}, "on_unusable: expected count or stop"),
+        ({"max_samples": 0}, "max_samples: expected null, or 1 or more, got 0"),
+        ({"splits": {"train": {"share": 0.5}}}, "expected shares that sum to 1, got .*0.5"),
+        ({"splits": {"train": {"share": 1, "seed": 2}}}, "splits.train: expected share"),
+        ({"splits": {"train": {"share": 2}}}, "splits.train: expected share"),
     ],
 )
-def test_wrong_settings_are_named(changed: dict[str, Any], said: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=said):
-        source(tmp_path, tmp_path, **changed)
+def test_wrong_settings_are_named(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        source(tmp_path, tmp_path, **changes)
 
 
 def test_an_empty_root_and_an_unknown_split_are_named(tmp_path: Path, whole: CircuitSense) -> None:
-    with pytest.raises(DataFileError, match="wanted folders with"):
+    with pytest.raises(DataFileError, match="expected questions of synthetic"):
         source(tmp_path, tmp_path).examples("train")
-    with pytest.raises(ValueError, match="no split 'tset'; there are train, validation, test"):
+    with pytest.raises(ValueError, match="expected a split of train, validation, test, got 'tset'"):
         whole.examples("tset")
+
+
+def test_a_symbolic_circuit_with_a_current_controlled_source_is_written_and_read(tmp_path: Path) -> None:
+    """The output nodes of F are the same in SPICE and in current lcapy; those of G and I are swapped."""
+    circuit = netlist.parse("V1 1 0 V1\nR1 1 2 R1\nVI1 2 3 0\nR2 3 0 R2\nF1 0 2 VI1 y_1\nR3 2 0 R3")
+    write(tmp_path / "made", [CircuitItem("1_0", circuit, png(0), {"V1_to_R2": "R2"}, ())])
+    made = source(tmp_path / "made", tmp_path)
+    examples = [example for split in made.splits() for example in made.examples(split) if "netlist" in example.facts]
+    assert examples
+    assert all("F1 0 2 VI1" in str(example.facts["netlist"]) for example in examples)

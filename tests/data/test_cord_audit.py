@@ -1,4 +1,4 @@
-"""Does the audit of a CORD folder find what was put into it?"""
+"""Test that the audit of a CORD folder finds the faults that were put into it."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ import pytest
 from circuitvlm.data._reading.files import DataFileError
 from circuitvlm.data.cord.audit import audit, is_cord
 
-arrow, written = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "cord"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    ignored = shutil.ignore_patterns("*.py", "__pycache__")
-    return Path(shutil.copytree(FIXTURE, tmp_path / "cord", ignore=ignored, copy_function=shutil.copyfile))
+    ignore = shutil.ignore_patterns("*.py", "__pycache__")
+    return Path(shutil.copytree(FIXTURE, tmp_path / "cord", ignore=ignore, copy_function=shutil.copyfile))
 
 
 def test_a_sound_folder_has_no_fault(folder: Path, tmp_path: Path) -> None:
-    found = audit(str(folder), cache=str(tmp_path / "cache"))
-    assert not found.faulty
-    assert found.parts == {"train": 6, "validation": 3, "test": 3}
-    assert found.fields["total.total_price"] == 13
-    assert found.fields["menu.nm"] >= 12
-    assert "6 in train" in found.lines()
+    report = audit(str(folder), cache=str(tmp_path / "cache"))
+    assert not report.is_faulty
+    assert report.parts == {"train": 6, "validation": 3, "test": 3}
+    assert report.fields["total.total_price"] == 13
+    assert report.fields["menu.nm"] >= 12
+    assert "6 in train" in report.lines()
 
 
 def test_what_was_broken_is_found(folder: Path, tmp_path: Path) -> None:
     (folder / "train" / "json" / "receipt_00000.json").write_text("{")
     for kind, suffix in (("image", "png"), ("json", "json")):
-        one = folder / "train" / kind / f"receipt_00002.{suffix}"
-        shutil.copyfile(one, folder / "test" / kind / f"receipt_00001.{suffix}")
-    one = folder / "dev" / "json" / "receipt_00000.json"
-    said = json.loads(one.read_text()) | {
+        path = folder / "train" / kind / f"receipt_00002.{suffix}"
+        shutil.copyfile(path, folder / "test" / kind / f"receipt_00001.{suffix}")
+    path = folder / "dev" / "json" / "receipt_00000.json"
+    truth = json.loads(path.read_text()) | {
         "gt_parse": json.loads((folder / "test/json/receipt_00000.json").read_text())["gt_parse"]
     }
-    one.write_text(json.dumps(said))
-    found = audit(str(folder), cache=str(tmp_path / "cache"))
-    assert found.faulty
-    assert found.unusable == {"ground truth is no JSON": 1}
-    assert found.images == (("train-receipt_00002", "test-receipt_00001"),)
-    assert found.parses == (
+    path.write_text(json.dumps(truth))
+    report = audit(str(folder), cache=str(tmp_path / "cache"))
+    assert report.is_faulty
+    assert report.unusable == {"ground truth is not JSON": 1}
+    assert report.images == (("train-receipt_00002", "test-receipt_00001"),)
+    assert report.parses == (
         ("train-receipt_00002", "test-receipt_00001"),
         ("validation-receipt_00000", "test-receipt_00000"),
     )
-    assert "1 cannot be used: ground truth is no JSON" in found.lines()
-    assert "2 groups with the same parse lie across parts" in found.lines()
+    assert "1 cannot be used: ground truth is not JSON" in report.lines()
+    assert "2 groups with the same parse in several parts" in report.lines()
 
 
 def test_the_folder_is_known_by_its_files(tmp_path: Path) -> None:
@@ -60,13 +60,13 @@ def test_the_folder_is_known_by_its_files(tmp_path: Path) -> None:
 
 def test_files_of_other_data_with_such_names_are_none(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text('{"image": "a.png", "conversations": []}\n')
-    written.write_table(arrow.Table.from_pylist([{"image": None, "label": 3}]), tmp_path / "test-0.parquet")
+    parquet.write_table(arrow.Table.from_pylist([{"image": None, "label": 3}]), tmp_path / "test-0.parquet")
     assert not is_cord(str(tmp_path))
     (tmp_path / "dev.jsonl").write_text('{"image": "a.png", "gt_parse": {\n')
     assert is_cord(str(tmp_path))
     (tmp_path / "dev.jsonl").unlink()
-    written.write_table(arrow.Table.from_pylist([{"ground_truth": "{}"}]), tmp_path / "test-0.parquet")
+    parquet.write_table(arrow.Table.from_pylist([{"ground_truth": "{}"}]), tmp_path / "test-0.parquet")
     assert is_cord(str(tmp_path))
     (tmp_path / "test-0.parquet").write_bytes((tmp_path / "test-0.parquet").read_bytes()[:60])
-    with pytest.raises(DataFileError, match=r"test-0\.parquet: no parquet file"):
+    with pytest.raises(DataFileError, match=r"test-0\.parquet: unreadable parquet file"):
         is_cord(str(tmp_path))

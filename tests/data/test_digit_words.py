@@ -1,4 +1,4 @@
-"""Is every generated question answered by the right digit, and does it lie in one split?"""
+"""Test that every generated question has the right digit as its answer, and is in one split."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from circuitvlm.core.record import Example
-from circuitvlm.data.digit_words import ASKED, KINDS, WORDS, DigitWords
+from circuitvlm.data.digit_words import KINDS, QUESTIONS, WORDS, DigitWords
 from circuitvlm.task.instruct import Instruct
 
 SPLITS = {
@@ -19,44 +19,44 @@ SPLITS = {
 }
 
 
-def source(**changed: Any) -> DigitWords:
-    said: dict[str, Any] = {"seed": 0, "answer": "The digit is {label}.", "kinds": list(KINDS), "splits": SPLITS}
-    return DigitWords(**said | changed)
+def source(**changes: Any) -> DigitWords:
+    settings: dict[str, Any] = {"seed": 0, "answer": "The digit is {label}.", "kinds": list(KINDS), "splits": SPLITS}
+    return DigitWords(**settings | changes)
 
 
 def answers(kind: str) -> dict[str, int]:
-    """Question -> the digit that is said to answer it."""
-    one = source(kinds=[kind], splits={"train": {"count": 400, "share": 1.0}})
-    found: dict[str, int] = {}
-    for example in one.examples("train"):
+    """Question -> the digit of its answer."""
+    words = source(kinds=[kind], splits={"train": {"count": 400, "share": 1.0}})
+    digits: dict[str, int] = {}
+    for example in words.examples("train"):
         answer = re.fullmatch(r"The digit is (\d)\.", str(example.facts["answer"]))
         assert answer
-        found[str(example.facts["question"])] = int(answer[1])
-    return found
+        digits[str(example.facts["question"])] = int(answer[1])
+    return digits
 
 
 def numbers(text: str) -> list[int]:
     """Figures and number words, as they come."""
-    said = re.findall(rf"\d|\b(?:ten|{'|'.join(WORDS)})\b", text)
-    return [int(word) if word.isdigit() else [*WORDS, "ten"].index(word) for word in said]
+    number_words = re.findall(rf"\d|\b(?:ten|{'|'.join(WORDS)})\b", text)
+    return [int(word) if word.isdigit() else [*WORDS, "ten"].index(word) for word in number_words]
 
 
-def shown(question: str) -> str:
-    """What stands before the question."""
-    return next(question.removesuffix(asked) for asked in ASKED if question.endswith(asked))
+def prefix_of(question: str) -> str:
+    """The text before the question."""
+    return next(question.removesuffix(end) for end in QUESTIONS if question.endswith(end))
 
 
 @pytest.mark.parametrize("kind", ["shown", "hidden"])
 def test_the_only_digit_before_the_question_is_the_answer(kind: str) -> None:
     for question, digit in answers(kind).items():
-        assert numbers(shown(question)) == [digit], question
+        assert numbers(prefix_of(question)) == [digit], question
 
 
 def test_the_most_frequent_figure_is_the_answer_and_no_other_is_as_frequent() -> None:
     for question, digit in answers("frequent").items():
-        (first, most), *others = Counter(numbers(shown(question))).most_common()
+        (first, count), *wrong_counts = Counter(numbers(prefix_of(question))).most_common()
         assert first == digit, question
-        assert others[0][1] < most, question
+        assert wrong_counts[0][1] < count, question
 
 
 def test_a_named_digit_is_the_answer() -> None:
@@ -66,8 +66,8 @@ def test_a_named_digit_is_the_answer() -> None:
 
 def test_the_neighbour_is_one_away_on_the_side_that_is_asked_for() -> None:
     for question, digit in answers("neighbour").items():
-        (given,) = numbers(question)
-        assert digit == given + (-1 if "before" in question else 1), question
+        (start,) = numbers(question)
+        assert digit == start + (-1 if "before" in question else 1), question
 
 
 def test_a_sum_is_right() -> None:
@@ -89,11 +89,11 @@ def test_each_digit_is_an_answer_of_every_kind(kind: str) -> None:
 
 
 def test_no_question_lies_in_two_splits() -> None:
-    one = source()
-    asked = {split: {str(e.facts["question"]) for e in one.examples(split)} for split in one.splits()}
-    assert not asked["train"] & asked["test"]
-    assert not asked["train"] & asked["validation"]
-    assert not asked["validation"] & asked["test"]
+    words = source()
+    questions = {split: {str(e.facts["question"]) for e in words.examples(split)} for split in words.splits()}
+    assert not questions["train"] & questions["test"]
+    assert not questions["train"] & questions["validation"]
+    assert not questions["validation"] & questions["test"]
 
 
 def test_another_count_of_a_split_moves_no_example() -> None:
@@ -103,10 +103,10 @@ def test_another_count_of_a_split_moves_no_example() -> None:
 
 
 def test_another_seed_asks_other_questions() -> None:
-    def asked(one: DigitWords) -> list[object]:
-        return [e.facts["question"] for e in one.examples("train")]
+    def questions(words: DigitWords) -> list[object]:
+        return [e.facts["question"] for e in words.examples("train")]
 
-    assert asked(source()) != asked(source(seed=1))
+    assert questions(source()) != questions(source(seed=1))
 
 
 def test_the_task_asks_the_question_and_reads_the_answer() -> None:
@@ -118,20 +118,20 @@ def test_the_task_asks_the_question_and_reads_the_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changes", "message"),
     [
-        ({"kinds": ["shwon"]}, "no kind 'shwon'"),
-        ({"kinds": []}, "wanted a kind"),
-        ({"answer": "It is seven."}, "label"),
-        ({"splits": {"train": {"share": 1.0}}}, "count None"),
+        ({"kinds": ["shwon"]}, "expected .*, got 'shwon'. Did you mean 'shown'"),
+        ({"kinds": []}, "kinds: expected one or more"),
+        ({"answer": "It is seven."}, "answer: expected a text with {label}"),
+        ({"splits": {"train": {"share": 1.0}}}, "count: expected 1 or more, got None"),
         ({"splits": {"train": {"count": 3, "share": 0.5}}}, "sum to 0.5"),
     ],
 )
-def test_what_cannot_be_made_is_refused(changed: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        source(**changed)
+def test_what_cannot_be_made_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        source(**changes)
 
 
 def test_a_split_that_is_not_stated_is_refused() -> None:
-    with pytest.raises(ValueError, match="no split 'tset'"):
+    with pytest.raises(ValueError, match="got 'tset'"):
         source().examples("tset")

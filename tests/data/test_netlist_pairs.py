@@ -1,4 +1,4 @@
-"""Are LLaVA's conversations read as images with netlists, and what is none of them counted?"""
+"""Test that LLaVA's conversations are read as images with netlists, and that unusable ones are counted."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ FIXTURE = Path(__file__).parents[1] / "fixtures" / "netlist_pairs"
 SPLITS = {"train": {"share": 0.8}, "validation": {"share": 0.1}, "test": {"share": 0.1}}
 
 
-def source(root: Path, file: str = "pairs.json", **changed: Any) -> NetlistPairs:
-    said: dict[str, Any] = {"splits": SPLITS, "cache": str(root / "cache"), "on_unusable": "count"}
-    return NetlistPairs(root=str(root), file=file, **said | changed)
+def source(root: Path, file: str = "pairs.json", **changes: Any) -> NetlistPairs:
+    settings: dict[str, Any] = {"splits": SPLITS, "cache": str(root / "cache"), "on_unusable": "count"}
+    return NetlistPairs(root=str(root), file=file, **settings | changes)
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def rows(folder: Path) -> list[Any]:
 
 
 def test_a_flat_answer_is_a_canonical_netlist() -> None:
-    one = source(FIXTURE)
-    found = {example.id: example for split in one.splits() for example in one.examples(split)}
-    assert set(found) == {f"pair_{i}" for i in range(1, 8)}
-    for example in found.values():
+    pairs = source(FIXTURE)
+    examples = {example.id: example for split in pairs.splits() for example in pairs.examples(split)}
+    assert set(examples) == {f"pair_{i}" for i in range(1, 8)}
+    for example in examples.values():
         text = str(example.facts["netlist"])
         assert netlist.format(netlist.parse(text)) == text == example.facts["answer"]
         assert example.facts["question"] == "Generate a netlist for the circuit"
@@ -48,8 +48,8 @@ def test_a_flat_answer_is_a_canonical_netlist() -> None:
 
 
 def test_no_topology_lies_in_two_splits() -> None:
-    one = source(FIXTURE)
-    keys = [{example.tags["topology"] for example in one.examples(split)} for split in one.splits()]
+    pairs = source(FIXTURE)
+    keys = [{example.tags["topology"] for example in pairs.examples(split)} for split in pairs.splits()]
     assert all(keys)
     assert all(not a & b for a, b in combinations(keys, 2))
 
@@ -58,13 +58,13 @@ def test_what_cannot_be_used_is_counted() -> None:
     assert source(FIXTURE).unusable == Counter(
         {
             "no image": 1,
-            "netlist that cannot be read": 1,
-            "id comes twice": 1,
+            "unreadable netlist": 1,
+            "duplicate id": 1,
             "no conversation": 1,
             "path leads out of the folder": 1,
         }
     )
-    with pytest.raises(DataFileError, match="5 conversations cannot be used: number 8"):
+    with pytest.raises(DataFileError, match=r"5 cannot be used \(.*, first number 8"):
         source(FIXTURE, on_unusable="stop").examples("train")
 
 
@@ -73,21 +73,21 @@ def test_json_lines_are_the_same(folder: Path, mark: str) -> None:
     text = mark + "\r\n\n".join(json.dumps(row, ensure_ascii=False) for row in rows(folder))
     (folder / "pairs.jsonl").write_text(text, encoding="utf-8")
     for split in SPLITS:
-        wanted = [(e.id, e.facts) for e in source(folder).examples(split)]
-        assert [(e.id, e.facts) for e in source(folder, "pairs.jsonl").examples(split)] == wanted
+        expected_facts = [(e.id, e.facts) for e in source(folder).examples(split)]
+        assert [(e.id, e.facts) for e in source(folder, "pairs.jsonl").examples(split)] == expected_facts
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ('[{"id": 1}, ]', "pairs.json: no JSON from byte 12 on"),
-        ('{"id": 1}\n{"id": }\n', "pairs.json: no JSON from byte 17 on"),
-        ("[" * 50_000, "cannot be read from byte 0"),
+        ('[{"id": 1}, ]', "pairs.json: invalid JSON from byte 12 on"),
+        ('{"id": 1}\n{"id": }\n', "pairs.json: invalid JSON from byte 17 on"),
+        ("[" * 50_000, "unreadable JSON from byte 0"),
     ],
 )
-def test_broken_json_names_the_byte(folder: Path, text: str, said: str) -> None:
+def test_broken_json_names_the_byte(folder: Path, text: str, message: str) -> None:
     (folder / "pairs.json").write_text(text)
-    with pytest.raises(DataFileError, match=said):
+    with pytest.raises(DataFileError, match=message):
         source(folder).examples("train")
 
 
@@ -115,16 +115,16 @@ def test_a_system_turn_before_the_question_is_passed_over(folder: Path) -> None:
         {"from": "human", "value": "And now?"},
     ]
     (folder / "pairs.json").write_text(json.dumps([{"image": "1.png", "conversations": turns}]))
-    one = source(folder, splits={"all": {"share": 1}})
-    assert [(e.id, e.facts["question"], e.facts["netlist"]) for e in one.examples("all")] == [
+    pairs = source(folder, splits={"all": {"share": 1}})
+    assert [(e.id, e.facts["question"], e.facts["netlist"]) for e in pairs.examples("all")] == [
         ("pair-1", "Which?", "V1 1 0 5\nR1 1 0 2")
     ]
 
 
 def test_wrong_settings_and_a_missing_file_are_named(folder: Path) -> None:
-    with pytest.raises(DataFileError, match=r"there is no file .*none\.json"):
+    with pytest.raises(DataFileError, match=r"none\.json: expected a file of JSON"):
         source(folder, "none.json").examples("train")
-    with pytest.raises(ValueError, match="no split 'tset'"):
+    with pytest.raises(ValueError, match="got 'tset'"):
         source(folder).examples("tset")
-    with pytest.raises(ValueError, match="wanted count or stop"):
+    with pytest.raises(ValueError, match="expected count or stop"):
         source(folder, on_unusable="ignore")

@@ -1,4 +1,4 @@
-"""Is ScienceQA read as it lies on disk, in both layouts, and is what cannot be used counted?"""
+"""Test that both layouts of ScienceQA are read, and that unusable problems are counted."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ SPLITS = {"train": {"pids": "train"}, "validation": {"pids": "val"}, "test": {"p
 PROBLEMS: dict[str, Any] = json.loads((FIXTURE / "problems.json").read_text())
 
 
-def source(root: Path, **changed: Any) -> ScienceQA:
-    said: dict[str, Any] = {
+def source(root: Path, **changes: Any) -> ScienceQA:
+    kwargs: dict[str, Any] = {
         "revision": "main",
         "splits": SPLITS,
         "on_missing_image": "stop",
         "on_unusable": "stop",
         "cache": str(root / "cache"),
     }
-    return ScienceQA(root=str(root), **said | changed)
+    return ScienceQA(root=str(root), **kwargs | changes)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    ignored = shutil.ignore_patterns("*.py", "__pycache__")
-    return Path(shutil.copytree(FIXTURE, tmp_path / "scienceqa", ignore=ignored, copy_function=shutil.copyfile))
+    patterns = shutil.ignore_patterns("*.py", "__pycache__")
+    return Path(shutil.copytree(FIXTURE, tmp_path / "scienceqa", ignore=patterns, copy_function=shutil.copyfile))
 
 
-def change(folder: Path, pid: str, **changed: Any) -> None:
+def change(folder: Path, pid: str, **changes: Any) -> None:
     problems = json.loads((folder / "problems.json").read_text())
-    problems[pid] = {name: value for name, value in {**problems[pid], **changed}.items() if value is not ...}
+    problems[pid] = {name: value for name, value in {**problems[pid], **changes}.items() if value is not ...}
     (folder / "problems.json").write_text(json.dumps(problems))
 
 
@@ -53,12 +53,12 @@ def pids(split: str, *, image: bool | None = None) -> list[str]:
 
 
 def test_every_problem_becomes_an_example() -> None:
-    one = source(FIXTURE)
-    assert one.splits() == ("train", "validation", "test")
-    for split, own in (("train", "train"), ("validation", "val"), ("test", "test")):
-        assert [example.id for example in one.examples(split)] == pids(own)
-    assert one.unusable == Counter()
-    example = next(example for example in one.examples("test") if example.images)
+    data = source(FIXTURE)
+    assert data.splits() == ("train", "validation", "test")
+    for split, part in (("train", "train"), ("validation", "val"), ("test", "test")):
+        assert [example.id for example in data.examples(split)] == pids(part)
+    assert data.unusable == Counter()
+    example = next(example for example in data.examples("test") if example.images)
     problem = PROBLEMS[example.id]
     assert example.facts == {
         "kind": "choice",
@@ -118,33 +118,33 @@ def test_images_may_lie_without_the_folder_images(folder: Path) -> None:
 def test_without_lists_the_problems_say_their_split(folder: Path) -> None:
     (folder / "pid_splits.json").unlink()
     splits = {"train": {"pids": "trainval"}, "test": {"pids": "test"}}
-    one = source(folder, splits=splits)
-    assert [example.id for example in one.examples("train")] == pids("train") + pids("val")
+    data = source(folder, splits=splits)
+    assert [example.id for example in data.examples("train")] == pids("train") + pids("val")
 
 
 def test_mini_sets_are_given_out_where_they_are_stated() -> None:
     splits = {"train": {"pids": "minitrain"}, "validation": {"pids": "minival"}, "test": None}
-    one = source(FIXTURE, splits=splits)
-    assert one.splits() == ("train", "validation")
-    listed = json.loads((FIXTURE / "pid_splits.json").read_text())
-    assert [example.id for example in one.examples("validation")] == listed["minival"]
+    data = source(FIXTURE, splits=splits)
+    assert data.splits() == ("train", "validation")
+    sets = json.loads((FIXTURE / "pid_splits.json").read_text())
+    assert [example.id for example in data.examples("validation")] == sets["minival"]
 
 
-@pytest.mark.parametrize(("one", "other"), [("trainval", "val"), ("test", "minitest"), ("train", "train")])
-def test_splits_that_share_a_problem_are_refused(one: str, other: str) -> None:
-    shared = source(FIXTURE, splits={"train": {"pids": one}, "validation": {"pids": other}})
-    with pytest.raises(ValueError, match=rf"train \({one}\) and validation \({other}\) share \d+ problems"):
-        shared.examples("train")
+@pytest.mark.parametrize(("first", "second"), [("trainval", "val"), ("test", "minitest"), ("train", "train")])
+def test_splits_that_share_a_problem_are_refused(first: str, second: str) -> None:
+    data = source(FIXTURE, splits={"train": {"pids": first}, "validation": {"pids": second}})
+    with pytest.raises(ValueError, match=rf"train \({first}\) and validation \({second}\) share \d+ problems"):
+        data.examples("train")
     with pytest.raises(ValueError, match="share"):
-        shared.examples("validation")
+        data.examples("validation")
 
 
 def test_a_set_that_is_not_there_is_named_when_it_is_asked_for() -> None:
-    one = source(FIXTURE, splits={**SPLITS, "mini": {"pids": "minitests"}})
-    assert len(one.examples("test")) == len(pids("test"))
-    with pytest.raises(ValueError, match=r"no set 'minitests'.*Did you mean 'minitest'"):
-        one.examples("mini")
-    with pytest.raises(ValueError, match="no split 'val'; there are train, validation, test"):
+    data = source(FIXTURE, splits={**SPLITS, "mini": {"pids": "minitests"}})
+    assert len(data.examples("test")) == len(pids("test"))
+    with pytest.raises(ValueError, match=r"got 'minitests'.*Did you mean 'minitest'"):
+        data.examples("mini")
+    with pytest.raises(ValueError, match="expected a split of train, validation, test, got 'val'"):
         source(FIXTURE).examples("val")
 
 
@@ -153,63 +153,66 @@ def test_a_set_that_is_not_there_is_named_when_it_is_asked_for() -> None:
 
 def without_images(folder: Path) -> tuple[str, str]:
     """One image gone, one torn."""
-    gone, torn = pids("train", image=True)[:2]
-    (folder / "images" / "train" / gone / "image.png").unlink()
-    (folder / "images" / "train" / torn / "image.png").write_bytes(b"\x89PNG torn")
-    return gone, torn
+    missing_pid, damaged_pid = pids("train", image=True)[:2]
+    (folder / "images" / "train" / missing_pid / "image.png").unlink()
+    (folder / "images" / "train" / damaged_pid / "image.png").write_bytes(b"\x89PNG torn")
+    return missing_pid, damaged_pid
 
 
 def test_a_missing_image_stops_whoever_asks_for_its_set(folder: Path) -> None:
-    gone, _ = without_images(folder)
-    one = source(folder)
-    assert len(one.examples("test")) == len(pids("test"))
+    missing_pid, _ = without_images(folder)
+    data = source(folder)
+    assert len(data.examples("test")) == len(pids("test"))
     for _ in range(2):
-        with pytest.raises(DataFileError, match=f"problem {gone}: no image.*on_missing_image: skip"):
-            one.examples("train")
-    with pytest.raises(DataFileError, match=f"problem {gone}"):
-        _ = one.unusable
-    assert len(one.examples("validation")) == len(pids("val"))
+        with pytest.raises(DataFileError, match=f"problem {missing_pid}: no image.*on_missing_image: skip"):
+            data.examples("train")
+    with pytest.raises(DataFileError, match=f"problem {missing_pid}"):
+        _ = data.unusable
+    assert len(data.examples("validation")) == len(pids("val"))
 
 
 def test_a_set_is_looked_at_when_it_is_asked_for_and_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    one = source(folder)
-    said = []
+    data = source(folder)
+    messages = []
     with caplog.at_level(logging.INFO):
         for split in ("test", "test", "train"):
-            one.examples(split)
-            said.append([r.message for r in caplog.records if r.name == "circuitvlm.data.scienceqa"])
-    assert said[0] == said[1] == ["scienceqa: 12 of test"]
-    assert said[2] == ["scienceqa: 12 of test", "scienceqa: 36 of train"]
+            data.examples(split)
+            messages.append([r.message for r in caplog.records if r.message.startswith("scienceqa:")])
+    test_message = f"scienceqa: 12 problems of test in {folder}"
+    assert messages[0] == messages[1] == [test_message]
+    assert messages[2] == [test_message, f"scienceqa: 36 problems of train in {folder}"]
 
 
 def test_or_its_problem_is_left_out(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    gone, torn = without_images(folder)
+    missing_pid, damaged_pid = without_images(folder)
     with caplog.at_level(logging.INFO):
-        one = source(folder, on_missing_image="skip", on_unusable="count")
-        assert {example.id for example in one.examples("train")} == set(pids("train")) - {gone, torn}
-        assert len(one.examples("test")) == len(pids("test"))
-    assert one.unusable == Counter({"no image": 1, "unreadable image": 1})
-    assert [record.message for record in caplog.records if "cannot be used" in record.message] == [
-        "scienceqa: 34 of train; 2 cannot be used (1 no image, 1 unreadable image)"
-    ]
+        data = source(folder, on_missing_image="skip", on_unusable="count")
+        assert {example.id for example in data.examples("train")} == set(pids("train")) - {missing_pid, damaged_pid}
+        assert len(data.examples("test")) == len(pids("test"))
+    assert data.unusable == Counter({"no image": 1, "unreadable image": 1})
+    (message,) = (record.message for record in caplog.records if "cannot be used" in record.message)
+    assert message.startswith(
+        f"scienceqa: 34 problems of train in {folder}; 2 cannot be used (no image: 1, first {missing_pid}, got "
+    )
+    assert f"; unreadable image: 1, first {damaged_pid}, got " in message
 
 
 def test_or_it_is_asked_without(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    gone, torn = without_images(folder)
+    missing_pid, damaged_pid = without_images(folder)
     with caplog.at_level(logging.INFO):
-        found = {example.id: example for example in source(folder, on_missing_image="text").examples("train")}
+        examples = {example.id: example for example in source(folder, on_missing_image="text").examples("train")}
     assert "; 2 are asked without their image" in caplog.text
-    for pid in (gone, torn):
-        assert found[pid].images == ()
-        assert found[pid].tags["has_image"] == "yes"  # the official groups go by what the problem states
-    assert sum(bool(example.images) for example in found.values()) == len(pids("train", image=True)) - 2
+    for pid in (missing_pid, damaged_pid):
+        assert examples[pid].images == ()
+        assert examples[pid].tags["has_image"] == "yes"  # the official groups go by what the problem states
+    assert sum(bool(example.images) for example in examples.values()) == len(pids("train", image=True)) - 2
 
 
 @pytest.mark.parametrize("name", ["../../../problems.json", "/etc/hostname", "a\0b", "C:\\x.png", "image.svg"])
 def test_an_image_outside_the_folder_is_no_image(folder: Path, name: str) -> None:
     change(folder, pids("test", image=True)[0], image=name)
-    one = source(folder, on_missing_image="text")
-    (example,) = [example for example in one.examples("test") if example.id == pids("test", image=True)[0]]
+    data = source(folder, on_missing_image="text")
+    (example,) = [example for example in data.examples("test") if example.id == pids("test", image=True)[0]]
     assert example.images == ()
 
 
@@ -218,9 +221,9 @@ def test_an_image_outside_the_folder_is_no_image(folder: Path, name: str) -> Non
 FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"question": " "}, "no question"),
     ({"question": ...}, "no question"),
-    ({"choices": ["one"]}, "choices are not 2 to 8"),
-    ({"choices": "ab"}, "choices are not 2 to 8"),
-    ({"choices": ["a", 2]}, "choice that is no text"),
+    ({"choices": ["one"]}, "not 2 to 8 choices"),
+    ({"choices": "ab"}, "not 2 to 8 choices"),
+    ({"choices": ["a", 2]}, "choice that is not a text"),
     ({"answer": 7}, "answer out of range"),
     ({"answer": -1}, "answer out of range"),
     ({"answer": True}, "answer out of range"),
@@ -229,23 +232,24 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("changed", "reason"), FAULTS)
-def test_a_problem_that_cannot_be_asked_is_counted(folder: Path, changed: dict[str, Any], reason: str) -> None:
+@pytest.mark.parametrize(("changes", "reason"), FAULTS)
+def test_a_problem_that_cannot_be_asked_is_counted(folder: Path, changes: dict[str, Any], reason: str) -> None:
     pid = pids("train")[0]
-    change(folder, pid, **changed)
-    one = source(folder, on_unusable="count")
-    assert [example.id for example in one.examples("train")] == pids("train")[1:]
-    assert one.unusable == Counter({reason: 1})
+    change(folder, pid, **changes)
+    data = source(folder, on_unusable="count")
+    assert [example.id for example in data.examples("train")] == pids("train")[1:]
+    assert data.unusable == Counter({reason: 1})
     assert len(source(folder).examples("test")) == len(pids("test"))
-    with pytest.raises(DataFileError, match=rf"1 problems of train cannot be used: {pid} \({reason}\)"):
+    expected = rf"35 problems of train .* 1 cannot be used \({reason}: 1, first {pid}, got .*\)"
+    with pytest.raises(DataFileError, match=expected):
         source(folder).examples("train")
 
 
 def test_listed_pids_without_a_problem_are_counted(folder: Path) -> None:
-    edit(folder / "pid_splits.json", lambda said: {**said, "test": [*said["test"], "99999", said["test"][0], 88888]})
-    one = source(folder, on_unusable="count")
-    assert [example.id for example in one.examples("test")] == pids("test")
-    assert one.unusable == Counter({"listed without a problem": 2})
+    edit(folder / "pid_splits.json", lambda sets: {**sets, "test": [*sets["test"], "99999", sets["test"][0], 88888]})
+    data = source(folder, on_unusable="count")
+    assert [example.id for example in data.examples("test")] == pids("test")
+    assert data.unusable == Counter({"listed without a problem": 2})
 
 
 @pytest.mark.parametrize("absent", ["hint", "lecture", "solution", "grade", "subject", "topic", "task", "image"])
@@ -259,40 +263,40 @@ def test_a_field_may_be_missing_or_null(folder: Path, absent: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "said"),
+    ("file", "text", "message"),
     [
-        ("problems.json", "[]", "wanted a JSON object, came list"),
-        ("problems.json", '{"1": ', "no JSON from byte"),
-        ("problems.json", '{"1": 3}', "'1' is 3; wanted a problem"),
-        ("pid_splits.json", '{"train": "1"}', "'train' is '1'; wanted a list"),
+        ("problems.json", "[]", "expected a JSON object, got a list"),
+        ("problems.json", '{"1": ', "invalid JSON from byte"),
+        ("problems.json", '{"1": 3}', "'1': expected an object with question, choices and answer, got 3"),
+        ("pid_splits.json", '{"train": "1"}', "'train': expected a list of pids, got '1'"),
         ("captions.json", '{"captions": []}', "captions"),
     ],
 )
-def test_a_broken_file_is_named(folder: Path, file: str, text: str, said: str) -> None:
+def test_a_broken_file_is_named(folder: Path, file: str, text: str, message: str) -> None:
     (folder / file).write_text(text)
-    with pytest.raises(DataFileError, match=said) as caught:
+    with pytest.raises(DataFileError, match=message) as info:
         source(folder).examples("test")
-    assert file in str(caught.value)
+    assert file in str(info.value)
 
 
 def test_a_folder_of_something_else_is_told_what_was_wanted(tmp_path: Path) -> None:
-    with pytest.raises(DataFileError, match=r"nothing of it.*problems\.json or problem\.json, or parquet"):
+    with pytest.raises(DataFileError, match=r"expected problems\.json or problem\.json, or parquet"):
         source(tmp_path).examples("test")
-    with pytest.raises(DataFileError, match="wanted a folder, or owner/name of the hub"):
+    with pytest.raises(DataFileError, match="expected a folder, or owner/name of a data set on the hub"):
         source(tmp_path / "no" / "where").examples("test")
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changes", "message"),
     [
         ({"on_missing_image": "skipp"}, "Did you mean 'skip'"),
-        ({"on_unusable": "text"}, "wanted count, stop"),
-        ({"splits": {"train": {"share": 0.5}}}, "wanted its pids and no more"),
+        ({"on_unusable": "text"}, "expected count or stop"),
+        ({"splits": {"train": {"share": 0.5}}}, "expected pids"),
     ],
 )
-def test_settings_that_are_none_are_refused(changed: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        source(FIXTURE, **changed)
+def test_settings_that_are_none_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        source(FIXTURE, **changes)
 
 
 # -------------------------------------------------------------------------------------------------------------- parquet
@@ -319,9 +323,9 @@ def hub(tmp_path: Path) -> Path:
 
 
 def test_parquet_gives_the_same_problems(hub: Path, tmp_path: Path) -> None:
-    one, other = source(hub, cache=str(tmp_path / "cache")), source(FIXTURE)
+    data, other = source(hub, cache=str(tmp_path / "cache")), source(FIXTURE)
     for split in SPLITS:
-        mine, theirs = one.examples(split), other.examples(split)
+        mine, theirs = data.examples(split), other.examples(split)
         assert [e.id for e in mine] == [f"{split}-{row}" for row in range(len(theirs))]
         for a, b in zip(mine, theirs, strict=True):
             assert dict(a.facts) == {name: fact for name, fact in b.facts.items() if name != "caption"}
@@ -333,25 +337,25 @@ def test_parquet_images_are_unpacked_once_and_only_where_they_are_wanted(hub: Pa
     cache = tmp_path / "cache"
     only = source(hub, cache=str(cache), splits={"test": {"pids": "test"}})
     assert len(only.examples("test")) == len(pids("test"))
-    found = sorted(cache.rglob("*.png"))
-    assert len(found) == len(pids("test", image=True))
-    before = [path.stat().st_mtime_ns for path in found]
+    images = sorted(cache.rglob("*.png"))
+    assert len(images) == len(pids("test", image=True))
+    times = [path.stat().st_mtime_ns for path in images]
     assert len(source(hub, cache=str(cache), splits={"test": {"pids": "test"}}).examples("test")) == len(pids("test"))
-    assert [path.stat().st_mtime_ns for path in found] == before
-    with pytest.raises(ValueError, match="no set 'minitest'; there are"):
+    assert [path.stat().st_mtime_ns for path in images] == times
+    with pytest.raises(ValueError, match="got 'minitest'"):
         source(hub, cache=str(cache), splits={"test": {"pids": "minitest"}}).examples("test")
 
 
 def test_trainval_is_made_of_both(hub: Path, tmp_path: Path) -> None:
-    one = source(hub, cache=str(tmp_path / "cache"), splits={"train": {"pids": "trainval"}})
-    assert [e.id for e in one.examples("train")][-1] == "validation-11"
-    assert len(one.examples("train")) == 48
+    data = source(hub, cache=str(tmp_path / "cache"), splits={"train": {"pids": "trainval"}})
+    assert [e.id for e in data.examples("train")][-1] == "validation-11"
+    assert len(data.examples("train")) == 48
 
 
 def test_a_torn_parquet_file_is_named(hub: Path, tmp_path: Path) -> None:
     path = next((hub / "data").glob("test*.parquet"))
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(DataFileError, match=f"{path.name}: no parquet file"):
+    with pytest.raises(DataFileError, match=f"{path.name}: unreadable parquet file"):
         source(hub, cache=str(tmp_path / "cache")).examples("test")
 
 
@@ -359,7 +363,7 @@ def test_a_parquet_file_that_is_broken_inside_is_named(hub: Path, tmp_path: Path
     path = next((hub / "data").glob("test*.parquet"))
     raw = path.read_bytes()
     path.write_bytes(raw[:4] + b"\xff" * 4000 + raw[4004:])
-    with pytest.raises(DataFileError, match=f"{path.name}: no parquet file that can be read beyond 0 rows"):
+    with pytest.raises(DataFileError, match=f"{path.name}: unreadable parquet file beyond 0 rows"):
         source(hub, cache=str(tmp_path / "cache")).examples("test")
 
 

@@ -1,4 +1,4 @@
-"""Does the audit of a ScienceQA folder find what was put into it?"""
+"""Test that the audit of a ScienceQA folder finds the faults that were put into it."""
 
 from __future__ import annotations
 
@@ -17,51 +17,51 @@ FIXTURE = Path(__file__).parents[1] / "fixtures" / "scienceqa"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    ignored = shutil.ignore_patterns("*.py", "__pycache__")
-    return Path(shutil.copytree(FIXTURE, tmp_path / "scienceqa", ignore=ignored, copy_function=shutil.copyfile))
+    patterns = shutil.ignore_patterns("*.py", "__pycache__")
+    return Path(shutil.copytree(FIXTURE, tmp_path / "scienceqa", ignore=patterns, copy_function=shutil.copyfile))
 
 
 def test_a_sound_folder_has_no_fault() -> None:
-    found = audit(str(FIXTURE))
-    assert not found.faulty
-    assert (found.unlisted, found.unknown, found.shared, found.duplicates) == ((), (), (), ())
-    assert found.sets == {
+    result = audit(str(FIXTURE))
+    assert not result.is_faulty
+    assert (result.unlisted_pids, result.unknown_pids, result.shared_pids, result.duplicates) == ((), (), (), ())
+    assert result.sets == {
         "train": 36, "val": 12, "test": 12, "trainval": 48, "minitrain": 18, "minival": 6, "minitest": 6,
     }  # fmt: skip
-    assert sum(found.subjects.values()) == sum(found.grades.values()) == 60
-    assert found.subjects["natural science", "test"] == 6
-    assert "6 of natural science in test" in found.lines()
+    assert sum(result.subjects.values()) == sum(result.grades.values()) == 60
+    assert result.subjects["natural science", "test"] == 6
+    assert "6 of natural science in test" in result.lines()
 
 
 def test_what_was_broken_is_found(folder: Path) -> None:
     problems = json.loads((folder / "problems.json").read_text())
     sets = json.loads((folder / "pid_splits.json").read_text())
-    pictured = [pid for pid in sets["train"] if problems[pid]["image"]]
-    plain = [pid for pid in sets["train"] if not problems[pid]["image"]]
-    (folder / "images" / "train" / pictured[0] / "image.png").unlink()
-    problems[plain[0]]["answer"] = 9
-    problems["900"] = {**problems[plain[1]], "lecture": "other"}  # the same words in another split
-    problems["901"] = {**problems[pictured[1]]}  # the same words and pixels
-    problems["902"] = {**problems[pictured[2]]}  # the same words, another picture
-    problems["903"] = {**problems[plain[2]]}  # in no split
-    for new, image in (("901", pictured[1]), ("902", pictured[3])):
+    image_pids = [pid for pid in sets["train"] if problems[pid]["image"]]
+    text_pids = [pid for pid in sets["train"] if not problems[pid]["image"]]
+    (folder / "images" / "train" / image_pids[0] / "image.png").unlink()
+    problems[text_pids[0]]["answer"] = 9
+    problems["900"] = {**problems[text_pids[1]], "lecture": "other"}  # the same words in another split
+    problems["901"] = {**problems[image_pids[1]]}  # the same words and pixels
+    problems["902"] = {**problems[image_pids[2]]}  # the same words, another picture
+    problems["903"] = {**problems[text_pids[2]]}  # in no split
+    for new, image in (("901", image_pids[1]), ("902", image_pids[3])):
         (folder / "images" / "test" / new).mkdir()
         shutil.copyfile(folder / "images/train" / image / "image.png", folder / "images/test" / new / "image.png")
         problems[new]["split"] = "test"
-    sets["test"] += ["900", "901", "902", plain[3], "1000"]
+    sets["test"] += ["900", "901", "902", text_pids[3], "1000"]
     (folder / "problems.json").write_text(json.dumps(problems))
     (folder / "pid_splits.json").write_text(json.dumps(sets))
-    found = audit(str(folder))
-    assert found.faulty
-    assert found.images == {pictured[0]: "no image"}
-    assert found.unusable == {plain[0]: "answer out of range"}
-    assert found.unlisted == ("903",)
-    assert found.unknown == ("1000",)
-    assert found.shared == (plain[3],)
-    assert sorted(found.duplicates) == sorted([(plain[1], "900"), (pictured[1], "901")])
-    lines = found.lines()
-    assert "2 groups of duplicates lie across splits" in lines
-    assert f"  {plain[0]} (answer out of range)" in lines
+    result = audit(str(folder))
+    assert result.is_faulty
+    assert result.images == {image_pids[0]: "no image"}
+    assert result.unusable == {text_pids[0]: "answer out of range"}
+    assert result.unlisted_pids == ("903",)
+    assert result.unknown_pids == ("1000",)
+    assert result.shared_pids == (text_pids[3],)
+    assert sorted(result.duplicates) == sorted([(text_pids[1], "900"), (image_pids[1], "901")])
+    lines = result.lines()
+    assert "2 groups of duplicates are in several splits" in lines
+    assert f"  {text_pids[0]} (answer out of range)" in lines
 
 
 def test_the_command_knows_the_folder_by_its_problems(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Does every block of docs/tour.md run, in the order of the page?"""
+"""Run every block of docs/tour.md in the order of the page, and check the names that it mentions."""
 
 from __future__ import annotations
 
@@ -12,29 +12,35 @@ ROOT = Path(__file__).parents[2]
 TOUR = ROOT / "docs" / "tour.md"
 
 
-def blocks(text: str) -> list[tuple[int, str]]:
+def python_blocks(text: str) -> list[tuple[int, str]]:
     """The Python blocks of a page, each with the number of its first line."""
-    found = re.finditer(r"^```python\n(.*?)^```$", text, re.M | re.S)
-    return [(text.count("\n", 0, match.start(1)) + 1, match.group(1)) for match in found]
+    matches = re.finditer(r"^```python\n(.*?)^```$", text, re.M | re.S)
+    return [(text.count("\n", 0, match.start(1)) + 1, match.group(1)) for match in matches]
 
 
 def test_the_tour_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a folder of its own, where conf/ is the only thing there is."""
+    """In a folder of its own that holds only conf/."""
     (tmp_path / "conf").symlink_to(ROOT / "conf")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CIRCUITVLM_CACHE", str(tmp_path / "cache"))
-    space: dict[str, Any] = {}
-    found = blocks(TOUR.read_text(encoding="utf-8"))
-    assert len(found) >= 10
-    for line, code in found:
+    namespace: dict[str, Any] = {}
+    blocks = python_blocks(TOUR.read_text(encoding="utf-8"))
+    assert len(blocks) >= 10
+    for line, code in blocks:
         # Empty lines before the code let a traceback point at the line of the page.
-        exec(compile("\n" * (line - 1) + code, str(TOUR), "exec"), space)
+        exec(compile("\n" * (line - 1) + code, str(TOUR), "exec"), namespace)
 
 
-def test_the_tour_names_files_that_exist() -> None:
-    named = re.findall(
-        r"`((?:[a-z_]+/)+[a-z_0-9]+\.(?:py|yaml))(?:: \w+(?:\.\w+)?)?`", TOUR.read_text(encoding="utf-8")
-    )
-    assert len(set(named)) > 12
-    roots = (ROOT, ROOT / "src" / "circuitvlm")
-    assert [name for name in named if not any((root / name).is_file() for root in roots)] == []
+def test_the_tour_names_files_and_definitions_that_exist() -> None:
+    """Each `folder/file.py: Class.method` is a file of the project that defines the class and the method."""
+    pattern = r"`((?:[a-z_0-9]+/)+[a-z_0-9]+\.(?:py|yaml))(?:: (\w+(?:\.\w+)?))?`"
+    mentions = re.findall(pattern, TOUR.read_text(encoding="utf-8"))
+    assert len(set(mentions)) > 20
+    wrong = []
+    for name, definition in mentions:
+        path = next((p for root in (ROOT, ROOT / "src/circuitvlm") if (p := root / name).is_file()), None)
+        text = path.read_text(encoding="utf-8") if path else ""
+        words = definition.split(".") if definition else []
+        if path is None or not all(re.search(rf"^ *(?:class|def) {word}\b", text, re.M) for word in words):
+            wrong.append(f"{name}: {definition}")
+    assert wrong == []

@@ -1,4 +1,4 @@
-"""Are the profiles those of the LaVIN study, and is a matched mean exact, whatever the numbers?"""
+"""Check the dropout profiles of the LaVIN study, and that a profile is scaled exactly to a mean."""
 
 from __future__ import annotations
 
@@ -83,54 +83,58 @@ def test_every_profile_follows_the_formula_within_its_bound(p: float, v: float, 
 
 
 @given(
-    p=probabilities, v=st.floats(0.8, 1.25), depth=st.integers(1, 80), bound=probabilities, wanted=st.floats(0, 0.99)
+    p=probabilities,
+    v=st.floats(0.8, 1.25),
+    depth=st.integers(1, 80),
+    bound=probabilities,
+    target=st.floats(0, 0.99),
 )
-def test_a_matched_mean_is_exact_or_refused(p: float, v: float, depth: int, bound: float, wanted: float) -> None:
+def test_a_matched_mean_is_exact_or_refused(p: float, v: float, depth: int, bound: float, target: float) -> None:
     lim = max(p, bound) if v > 1 else min(p, bound)
     plain = Geometric(p=p, v=v, lim=lim, mean=None).profile(depth)
-    possible = max(plain) * wanted / mean(plain)  # of the largest
+    possible = max(plain) * target / mean(plain)  # of the largest
     assume(abs(possible - 1) > 1e-9)
-    part = Geometric(p=p, v=v, lim=lim, mean=wanted)
+    part = Geometric(p=p, v=v, lim=lim, mean=target)
     if possible > 1:
         with pytest.raises(ValueError, match=r"dropout\.mean"):
             part.profile(depth)
         return
     profile = part.profile(depth)
-    assert mean(profile) == pytest.approx(wanted, abs=1e-9)
-    assert all(0 <= found < 1 for found in profile)
+    assert mean(profile) == pytest.approx(target, abs=1e-9)
+    assert all(0 <= q < 1 for q in profile)
 
 
 @pytest.mark.parametrize(
-    ("said", "change"),
+    ("message", "change"),
     [
-        (r"dropout\.p: 1\.0; wanted a probability in \[0, 1\)", {"p": 1.0}),
-        (r"dropout\.p: nan", {"p": math.nan}),
-        (r"dropout\.v: 0; wanted a factor above 0", {"v": 0}),
-        (r"dropout\.v: inf", {"v": math.inf}),
-        (r"dropout\.lim: 1\.5; wanted a probability", {"lim": 1.5}),
-        (r"dropout\.lim: 0\.05; with v = 1\.1 it is a ceiling, at least p = 0\.1", {"lim": 0.05}),
-        (r"dropout\.lim: 0\.3; with v = 0\.9 it is a floor, at most p = 0\.1", {"v": 0.9, "lim": 0.3}),
-        (r"dropout\.mean: 1; wanted a probability", {"mean": 1}),
-        (r"dropout\.mean: -0\.1", {"mean": -0.1}),
+        (r"dropout\.p: expected a probability in \[0, 1\), got 1\.0", {"p": 1.0}),
+        (r"dropout\.p: .*nan", {"p": math.nan}),
+        (r"dropout\.v: expected a factor above 0.*got 0", {"v": 0}),
+        (r"dropout\.v: .*inf", {"v": math.inf}),
+        (r"dropout\.lim: expected a probability.*got 1\.5", {"lim": 1.5}),
+        (r"dropout\.lim: expected an upper bound, at least p = 0\.1, since v = 1\.1, got 0\.05", {"lim": 0.05}),
+        (r"dropout\.lim: expected a lower bound, at most p = 0\.1, since v = 0\.9, got 0\.3", {"v": 0.9, "lim": 0.3}),
+        (r"dropout\.mean: expected a probability.*got 1", {"mean": 1}),
+        (r"dropout\.mean: .*-0\.1", {"mean": -0.1}),
     ],
 )
-def test_what_cannot_be_is_said_when_built(said: str, change: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_what_cannot_be_is_said_when_built(message: str, change: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=message):
         Geometric(**{"p": 0.1, "v": 1.1, "lim": 0.2, "mean": None, **change})
 
 
 def test_a_profile_without_a_ceiling_is_refused_where_it_reaches_one() -> None:
     part = Geometric(p=0.1, v=1.1, lim=None, mean=None)
     assert max(part.profile(25)) < 1
-    with pytest.raises(ValueError, match="reaches 1 at block 26 of 40; give lim"):
+    with pytest.raises(ValueError, match="from block 26 of 40; set lim"):
         part.profile(40)
     assert mean(Geometric(p=0.1, v=1.1, lim=None, mean=0.1).profile(40)) == pytest.approx(0.1, abs=1e-12)
 
 
 def test_a_mean_that_cannot_be_is_refused_with_the_largest_that_can() -> None:
     part = Geometric(p=0.1, v=2, lim=0.8, mean=0.6)  # 0.1 0.2 0.4 0.8: the mean is 0.469 of the largest
-    with pytest.raises(ValueError, match=r"bring block 4 of 4 to 1\.28; .* its mean is below 0\.4688"):
+    with pytest.raises(ValueError, match=r"less than 0\.4688 .*got 0\.6, which sets block 4 of 4 to 1\.28"):
         part.profile(4)
-    with pytest.raises(ValueError, match="0 at each of 4 blocks"):
+    with pytest.raises(ValueError, match=r"a profile of 4 zeros, got 0\.1"):
         Geometric(p=0, v=2, lim=None, mean=0.1).profile(4)
     assert Geometric(p=0.1, v=2, lim=0.8, mean=0).profile(4) == [0.0] * 4

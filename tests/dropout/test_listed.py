@@ -1,4 +1,4 @@
-"""Does a straight line have its ends and its mean, and does a list serve its own length alone?"""
+"""Check that a linear profile has its ends and its mean, and that a list serves its own length only."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def test_a_line_is_scaled_to_a_mean_and_refused_where_that_cannot_be() -> None:
     line = Linear(first=0.0, last=0.2, mean=0.05)
     assert line.profile(3) == pytest.approx([0.0, 0.05, 0.1])
     assert line.profile(1) == pytest.approx([0.05])
-    with pytest.raises(ValueError, match=r"bring block 3 of 3 to 1\.2; .* below 0\.5"):
+    with pytest.raises(ValueError, match=r"less than 0\.5 .*sets block 3 of 3 to 1\.2"):
         Linear(first=0.0, last=0.2, mean=0.6).profile(3)
-    with pytest.raises(ValueError, match=r"dropout\.last: 1"):
+    with pytest.raises(ValueError, match=r"dropout\.last: .*got 1"):
         Linear(first=0.0, last=1, mean=None)
 
 
@@ -42,32 +42,32 @@ def test_a_list_is_taken_as_it_stands() -> None:
     assert part.profile(3) == part.profile(3) == [0.3, 0.0, 0.25]
 
 
-@given(values=st.lists(st.floats(0, 0.5), min_size=1, max_size=60), wanted=st.floats(0.001, 0.01))
-def test_a_list_is_scaled_to_a_mean(values: list[float], wanted: float) -> None:
+@given(values=st.lists(st.floats(0, 0.5), min_size=1, max_size=60), target_mean=st.floats(0.001, 0.01))
+def test_a_list_is_scaled_to_a_mean(values: list[float], target_mean: float) -> None:
     if max(values) < 1e-6:
         values[0] = 0.1
-    profile = Listed(values=values, mean=wanted).profile(len(values))
-    assert math.fsum(profile) / len(profile) == pytest.approx(wanted, abs=1e-9)
+    profile = Listed(values=values, mean=target_mean).profile(len(values))
+    assert math.fsum(profile) / len(profile) == pytest.approx(target_mean, abs=1e-9)
     assert all(0 <= p < 1 for p in profile)
     assert [p * sum(values) for p in profile] == pytest.approx([v * sum(profile) for v in values], abs=1e-12)
 
 
-@pytest.mark.parametrize(("depth", "said"), [(2, "2 blocks"), (4, "4 blocks"), (1, "1 block;"), (32, "32 blocks")])
-def test_a_list_is_never_stretched_or_cut(depth: int, said: str) -> None:
-    with pytest.raises(ValueError, match=rf"3 values came to a stack of {said}.*exactly one for each block"):
+@pytest.mark.parametrize(("depth", "message"), [(2, "2 blocks"), (4, "4 blocks"), (1, "1 block,"), (32, "32 blocks")])
+def test_a_list_is_never_stretched_or_cut(depth: int, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"exactly one value for each of {message}.*got 3"):
         Listed(values=[0.1, 0.2, 0.3], mean=None).profile(depth)
 
 
 @pytest.mark.parametrize(
-    ("values", "mean", "said"),
+    ("values", "mean", "message"),
     [
-        ([], None, "no value"),
-        ([0.1, 1.0], None, r"values\[1\]: 1\.0; wanted a probability"),
-        ([0.1, -0.1], None, r"values\[1\]: -0\.1"),
-        ([0.0, 0.0], 0.1, "0 at each of 2 blocks"),
-        ([0.1, 0.9], 0.6, "bring block 2 of 2"),
+        ([], None, r"got \[\]"),
+        ([0.1, 1.0], None, r"values\[1\]: expected a probability.*got 1\.0"),
+        ([0.1, -0.1], None, r"values\[1\]: .*got -0\.1"),
+        ([0.0, 0.0], 0.1, "a profile of 2 zeros"),
+        ([0.1, 0.9], 0.6, "sets block 2 of 2"),
     ],
 )
-def test_a_list_that_cannot_be_is_refused_when_built(values: list[float], mean: float | None, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_list_that_cannot_be_is_refused_when_built(values: list[float], mean: float | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Listed(values=values, mean=mean)

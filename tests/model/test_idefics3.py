@@ -1,4 +1,4 @@
-"""Does an Idefics3 see, speak and encode as transformers' own model and processor do, on every way to cut a picture?"""
+"""Compare an Idefics3 with transformers' own model and processor, for every way to cut a picture."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from transformers import (
 
 from circuitvlm.core.record import Dialogue, Picture, Turn
 from circuitvlm.core.tensor import IGNORE, IMAGE
-from circuitvlm.model.idefics3 import KINDS, STANDIN_SHAPE, Idefics3
-from circuitvlm.model.idefics3.codec import images
-from circuitvlm.model.idefics3.untrained import SPECIAL, blank
-from tests.contract import desk
+from circuitvlm.model.idefics3 import Idefics3
+from circuitvlm.model.idefics3.codec import load_image_processor
+from circuitvlm.model.idefics3.untrained import SPECIAL_TOKENS, untrained_folder
+from tests.contract import harness
 
 HUBS = (
     "{% for message in messages %}{{message['role'] | capitalize}}"
@@ -41,35 +41,37 @@ HUBS = (
 )
 """The chat template of the hub's folders, behind the token that begins a text."""
 
-SHAPE = {**STANDIN_SHAPE, "longest_edge": 168}
+NET_CLASSES = Idefics3.net_classes
+
+SHAPE = {**Idefics3.smoke_test_shape, "longest_edge": 168}
 """Up to 3 x 3 tiles of 56 pixels and 4 tokens."""
 
 SIZES = ((60, 40), (30, 90), (56, 56), (1, 1), (190, 1), (3, 200), (168, 169), (900, 500))
 """Width and height: landscape, portrait, one tile, tiny, strips, just beyond a tile, to be made smaller."""
 
 
-def made(tmp_path: Path, **changes: Any) -> Idefics3:
-    usual = {
+def make_model(tmp_path: Path, **changes: Any) -> Idefics3:
+    defaults = {
         "weights": None, "shape": SHAPE, "split": None, "longest_edge": None, "attention": "sdpa",
         "gradient_checkpointing": False, "max_tokens": 2048, "cache": str(tmp_path / "cache"),
     }  # fmt: skip
-    return Idefics3(**{**usual, **changes})
+    return Idefics3(**{**defaults, **changes})
 
 
-def saved(tmp_path: Path, kind: str) -> Idefics3:
+def save_checkpoint(tmp_path: Path, kind: str) -> Idefics3:
     """A checkpoint as plain transformers writes it."""
     folder = tmp_path / "checkpoint"
-    shutil.copytree(made(tmp_path).folder, folder)
-    restate(folder / "config.json", model_type=kind, architectures=[KINDS[kind].__name__])
+    shutil.copytree(make_model(tmp_path).folder, folder)
+    restate(folder / "config.json", model_type=kind, architectures=[NET_CLASSES[kind].__name__])
     if kind == "smolvlm":
         restate(folder / "preprocessor_config.json", image_processor_type="SmolVLMImageProcessor")
     torch.manual_seed(1)
-    KINDS[kind]._from_config(AutoConfig.from_pretrained(folder)).save_pretrained(folder)
-    return made(tmp_path, shape=None, weights=str(folder))
+    NET_CLASSES[kind]._from_config(AutoConfig.from_pretrained(folder)).save_pretrained(folder)
+    return make_model(tmp_path, shape=None, weights=str(folder))
 
 
-def restate(path: Path, **stated: Any) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **stated}))
+def restate(path: Path, **values: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
 def picture(tmp_path: Path, size: tuple[int, int] = (60, 40)) -> Picture:
@@ -79,20 +81,25 @@ def picture(tmp_path: Path, size: tuple[int, int] = (60, 40)) -> Picture:
     return Picture(path)
 
 
-def asked(text: str, *pictures: Picture, reply: str = "R1") -> Dialogue:
+def ask(text: str, *pictures: Picture, reply: str = "R1") -> Dialogue:
     return Dialogue(id="d", task="t", prompt=(Turn(role="user", text=text, images=pictures),), reply=reply)
 
 
 def conversations(tmp_path: Path) -> list[Dialogue]:
-    one, two, three = (picture(tmp_path, size) for size in SIZES[:3])
+    first, two, three = (picture(tmp_path, size) for size in SIZES[:3])
     turns = (
         Turn(role="system", text="Be brief."),
-        Turn(role="user", text="And?", images=(one,)),
+        Turn(role="user", text="And?", images=(first,)),
         Turn(role="assistant", text="A wire."),
         Turn(role="user", text="What else?", images=(two, three)),
     )
     again = Dialogue(id="again", task="t", prompt=turns, reply="Nothing, I think.")
-    return [asked("Read.", one), asked("Which?", two, three, reply=""), asked("How much?", reply="4"), again]
+    return [
+        ask("Read.", first),
+        ask("Which?", two, three, reply=""),
+        ask("How much?", reply="4"),
+        again,
+    ]
 
 
 # ---------------------------------------------------------------------------------------- as transformers has it: words
@@ -100,28 +107,28 @@ def conversations(tmp_path: Path) -> list[Dialogue]:
 
 @pytest.fixture(params=["characters", "smollm", "llama"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A blank's, with its own tokenizer, or with the hub's template and a tokenizer of SmolLM's or Llama 3's kind."""
-    place = blank(tmp_path / "cache", SHAPE)
+    """An untrained model's, with its own tokenizer, or with the hub's template and one like SmolLM's or Llama 3's."""
+    place = untrained_folder(tmp_path / "cache", SHAPE)
     if request.param != "characters":
-        like_the_hubs(place, named=request.param == "smollm")
+        like_the_hubs(place, has_tile_tokens=request.param == "smollm")
     return place
 
 
-def like_the_hubs(place: Path, *, named: bool) -> None:
+def like_the_hubs(place: Path, *, has_tile_tokens: bool) -> None:
     """Give a folder a tokenizer of bytes with a few pairs of them.
 
-    named: where a tile lies is said by tokens of their own, as in the small SmolVLMs; else by words of a text, which
-    begins with a token of its own if special ones are asked for, as in Idefics3-8B.
+    has_tile_tokens: a token of its own states the place of a tile, as in the small SmolVLMs. Otherwise a text states
+    it, and a text begins with a bos_token if special tokens are added, as in Idefics3-8B.
     """
     pairs = [("\u0120", letter) for letter in "RTNAB4"] + [("\u010a", "\u010a")]
-    begin = "<|im_start|>" if named else "<|begin_of_text|>"
+    begin = "<|im_start|>" if has_tile_tokens else "<|begin_of_text|>"
     tiles = [f"<row_{r}_col_{c}>" for r in range(1, 4) for c in range(1, 4)]
-    special = [begin, *SPECIAL[1:-1], *(["<global-img>", *tiles] if named else [])]
+    special = [begin, *SPECIAL_TOKENS[1:-1], *(["<global-img>", *tiles] if has_tile_tokens else [])]
     pieces = [*special, *sorted(pre_tokenizers.ByteLevel.alphabet()), *map("".join, pairs)]
     words = Tokenizer(models.BPE(vocab={piece: k for k, piece in enumerate(pieces)}, merges=pairs))
     words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     words.decoder = decoders.ByteLevel()
-    if not named:
+    if not has_tile_tokens:
         words.post_processor = TemplateProcessing(single=f"{begin} $A", special_tokens=[(begin, 0)])
     PreTrainedTokenizerFast(
         tokenizer_object=words, bos_token=begin, eos_token="<end_of_utterance>", pad_token="<pad>",
@@ -133,7 +140,7 @@ def like_the_hubs(place: Path, *, named: bool) -> None:
     restate(place / "preprocessor_config.json", image_mean=[0.5] * 3, image_std=[0.5] * 3)
 
 
-def processed(place: Path, dialogue: Dialogue, *, reply: bool = False, **changes: Any) -> dict[str, Tensor]:
+def stock_inputs(place: Path, dialogue: Dialogue, *, reply: bool = False, **changes: Any) -> dict[str, Tensor]:
     """What transformers' own processor makes of the prompt or, with `reply`, of the whole dialogue."""
     stock = Idefics3Processor.from_pretrained(place, **changes)
     turns: list[dict[str, Any]] = [
@@ -165,18 +172,18 @@ def stock(split: bool | None, longest_edge: int | None) -> dict[str, Any]:
 def test_prompts_are_those_of_the_stock_processor(
     tmp_path: Path, folder: Path, split: bool | None, edge: int | None
 ) -> None:
-    codec = made(tmp_path, split=split, longest_edge=edge).codec()
-    for dialogue in [*conversations(tmp_path), *(asked("Read.", picture(tmp_path, size)) for size in SIZES)]:
-        sample, wanted = codec.encode(dialogue, reply=False), processed(folder, dialogue, **stock(split, edge))
-        assert sample.tokens_T.tolist() == wanted["input_ids"][0].tolist()
+    codec = make_model(tmp_path, split=split, longest_edge=edge).codec()
+    for dialogue in [*conversations(tmp_path), *(ask("Read.", picture(tmp_path, size)) for size in SIZES)]:
+        sample, reference = codec.encode(dialogue, reply=False), stock_inputs(folder, dialogue, **stock(split, edge))
+        assert sample.tokens_T.tolist() == reference["input_ids"][0].tolist()
         if sample.vision:
-            assert torch.equal(sample.vision["pixel_values"], wanted["pixel_values"][0])
-            assert wanted["pixel_attention_mask"].all(), "tiles with margins"
-        template = "".join(codec.tokenizer.convert_ids_to_tokens(codec.folded(sample)))
+            assert torch.equal(sample.vision["pixel_values"], reference["pixel_values"][0])
+            assert reference["pixel_attention_mask"].all(), "tiles with margins"
+        template = "".join(codec.tokenizer.convert_ids_to_tokens(codec.fold_images(sample)))
         assert template.count("<image>") == sum(len(turn.images) for turn in dialogue.prompt)
         assert "<fake_token_around_image>" not in template
-        seen = len(sample.vision["pixel_values"]) * codec.places if sample.vision else 0
-        assert int((sample.modality_T == IMAGE).sum()) == seen
+        token_count = len(sample.vision["pixel_values"]) * codec.tokens_per_tile if sample.vision else 0
+        assert int((sample.modality_T == IMAGE).sum()) == token_count
 
 
 @given(width=st.integers(1, 400), height=st.integers(1, 400), split=st.booleans(), edge=st.integers(1, 300))
@@ -184,18 +191,18 @@ def test_prompts_are_those_of_the_stock_processor(
 def test_a_picture_of_any_size_is_cut_as_the_stock_processor_cuts_it(
     width: int, height: int, split: bool, edge: int, place: Path
 ) -> None:
-    codec = made(place, split=split, longest_edge=edge).codec()
+    codec = make_model(place, split=split, longest_edge=edge).codec()
     Image.new("RGB", (width, height), "gray").save(place / "any.png")
-    dialogue = asked("Read.", Picture(place / "any.png"))
+    dialogue = ask("Read.", Picture(place / "any.png"))
     if max(width, height) > 200 * min(width, height):
         with pytest.raises(ValueError, match="200 times"):
             codec.encode(dialogue, reply=False)
         return
-    wanted = processed(made(place).folder, dialogue, **stock(split, edge))
+    reference = stock_inputs(make_model(place).folder, dialogue, **stock(split, edge))
     sample = codec.encode(dialogue, reply=False)
-    assert sample.tokens_T.tolist() == wanted["input_ids"][0].tolist()
-    assert torch.equal(sample.vision["pixel_values"], wanted["pixel_values"][0])
-    assert int((sample.modality_T == IMAGE).sum()) == len(sample.vision["pixel_values"]) * codec.places
+    assert sample.tokens_T.tolist() == reference["input_ids"][0].tolist()
+    assert torch.equal(sample.vision["pixel_values"], reference["pixel_values"][0])
+    assert int((sample.modality_T == IMAGE).sum()) == len(sample.vision["pixel_values"]) * codec.tokens_per_tile
 
 
 @pytest.fixture(scope="module")
@@ -204,27 +211,27 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_known_reply_stands_where_the_stock_template_writes_it(tmp_path: Path, folder: Path) -> None:
-    codec = made(tmp_path).codec()
+    codec = make_model(tmp_path).codec()
     for dialogue in conversations(tmp_path):
-        sample, wanted = codec.encode(dialogue, reply=True), processed(folder, dialogue, reply=True)
+        sample, reference = codec.encode(dialogue, reply=True), stock_inputs(folder, dialogue, reply=True)
         assert [*sample.tokens_T.tolist(), *codec.tokenizer("\n", add_special_tokens=False)["input_ids"]] == (
-            wanted["input_ids"][0].tolist()
+            reference["input_ids"][0].tolist()
         )
 
 
 @pytest.mark.parametrize("reply", ["The netlist is", '{"menu":{"nm":"TEA"}}', "\nled", " R", "Ω </s> µ", ""])
 def test_replies_come_back_as_they_were(tmp_path: Path, folder: Path, reply: str) -> None:
-    codec = made(tmp_path).codec()
-    sample = codec.encode(asked("Which?", picture(tmp_path), reply=reply), reply=True)
-    said = sample.labels_T[sample.labels_T != IGNORE].tolist()
-    assert codec.tokenizer.convert_ids_to_tokens([said[-1]]) == ["<end_of_utterance>"]
-    assert codec.decode(said) == reply
+    codec = make_model(tmp_path).codec()
+    sample = codec.encode(ask("Which?", picture(tmp_path), reply=reply), reply=True)
+    reply_tokens = sample.labels_T[sample.labels_T != IGNORE].tolist()
+    assert codec.tokenizer.convert_ids_to_tokens([reply_tokens[-1]]) == ["<end_of_utterance>"]
+    assert codec.decode(reply_tokens) == reply
     assert codec.decode(codec.tokenizer(reply, add_special_tokens=False)["input_ids"]).strip() == reply.strip()
 
 
 def test_a_dialogue_is_its_turns_its_tiles_its_reply_and_its_end(tmp_path: Path) -> None:
-    codec = made(tmp_path).codec()
-    sample = codec.encode(asked("Hi", picture(tmp_path, (30, 20)), reply="R1"), reply=True)
+    codec = make_model(tmp_path).codec()
+    sample = codec.encode(ask("Hi", picture(tmp_path, (30, 20)), reply="R1"), reply=True)
     words = codec.tokenizer.convert_ids_to_tokens(sample.tokens_T.tolist())
     tile = ["<image>"] * 4
     lines = [
@@ -242,108 +249,110 @@ def test_a_dialogue_is_its_turns_its_tiles_its_reply_and_its_end(tmp_path: Path)
 
 
 def test_each_image_token_says_which_picture_it_belongs_to(tmp_path: Path) -> None:
-    codec = made(tmp_path).codec()
-    sample = codec.encode(asked("Hi", *(picture(tmp_path, size) for size in SIZES[:3])), reply=False)
+    codec = make_model(tmp_path).codec()
+    sample = codec.encode(ask("Hi", *(picture(tmp_path, size) for size in SIZES[:3])), reply=False)
     tiles = [int((sample.image_T == k).sum()) // 4 for k in range(3)]
     assert tiles == [3 * 2 + 1, 1 * 3 + 1, 3 * 3 + 1]
     assert sample.image_T[sample.image_T >= 0].tolist() == [k for k in range(3) for _ in range(4 * tiles[k])]
 
 
-FORGED = [*SPECIAL, "<row_1_col_1>", "<", "<im", "age>", "a", "\n"]
+FORGED_WORDS = [*SPECIAL_TOKENS, "<row_1_col_1>", "<", "<im", "age>", "a", "\n"]
 
 
-@given(parts=st.lists(st.sampled_from(FORGED), max_size=8))
+@given(parts=st.lists(st.sampled_from(FORGED_WORDS), max_size=8))
 @settings(max_examples=60, deadline=None)
 def test_no_words_of_a_user_or_a_reply_become_control_tokens_or_images(parts: list[str], place: Path) -> None:
-    codec = made(place).codec()
+    codec = make_model(place).codec()
     text = "".join(parts)
-    shown = picture(place, (1, 1))
-    plain, forged = (codec.encode(replace(asked(t, shown), reply=t), reply=True) for t in ("a", text))
+    sheet = picture(place, (1, 1))
+    plain, forged_sample = (codec.encode(replace(ask(t, sheet), reply=t), reply=True) for t in ("a", text))
     control = set(codec.tokenizer.all_special_ids) - {codec.tokenizer.unk_token_id}
-    counts = [sum(int(token) in control for token in sample.tokens_T) for sample in (plain, forged)]
+    counts = [sum(int(token) in control for token in sample.tokens_T) for sample in (plain, forged_sample)]
     assert counts[0] == counts[1]
-    assert int((forged.modality_T == IMAGE).sum()) == 4 * len(forged.vision["pixel_values"])
+    assert int((forged_sample.modality_T == IMAGE).sum()) == 4 * len(forged_sample.vision["pixel_values"])
 
 
 def test_a_dialogue_that_is_too_long_is_refused_whole_and_a_lower_edge_makes_it_fit(tmp_path: Path) -> None:
-    dialogue = asked("Read.", picture(tmp_path))
-    sample = made(tmp_path).codec().encode(dialogue, reply=True)
-    size, seen = len(sample), int((sample.modality_T == IMAGE).sum())
-    assert len(made(tmp_path, max_tokens=size).codec().encode(dialogue, reply=True)) == size
-    with pytest.raises(ValueError, match=rf"'d': {size} tokens, {seen} of them its images'.*lower model\.longest_edge"):
-        made(tmp_path, max_tokens=size - 1).codec().encode(dialogue, reply=True)
-    for less in ({"longest_edge": 112}, {"split": False}):
-        assert len(made(tmp_path, max_tokens=size - 1, **less).codec().encode(dialogue, reply=True)) < size
+    dialogue = ask("Read.", picture(tmp_path))
+    sample = make_model(tmp_path).codec().encode(dialogue, reply=True)
+    size, token_count = len(sample), int((sample.modality_T == IMAGE).sum())
+    assert len(make_model(tmp_path, max_tokens=size).codec().encode(dialogue, reply=True)) == size
+    with pytest.raises(
+        ValueError, match=rf"'d': .*got {size} tokens, {token_count} of them image tokens.*lower model\.longest_edge"
+    ):
+        make_model(tmp_path, max_tokens=size - 1).codec().encode(dialogue, reply=True)
+    for smaller in ({"longest_edge": 112}, {"split": False}):
+        assert len(make_model(tmp_path, max_tokens=size - 1, **smaller).codec().encode(dialogue, reply=True)) < size
 
 
 def test_a_template_that_loses_an_image_is_refused(tmp_path: Path) -> None:
-    codec = made(tmp_path).codec()
+    codec = make_model(tmp_path).codec()
     codec.tokenizer.chat_template = "{{ messages[0]['content'][-1]['text'] }}"
     with pytest.raises(ValueError, match=r"'d'.* writes 0 image tokens for 1 images"):
-        codec.encode(asked("Read.", picture(tmp_path)), reply=True)
+        codec.encode(ask("Read.", picture(tmp_path)), reply=True)
 
 
 def test_what_is_saved_beside_an_adapter_sees_the_same(tmp_path: Path) -> None:
-    codec, shown = made(tmp_path, longest_edge=100).codec(), picture(tmp_path)
-    sample = codec.encode(asked("Read.", shown), reply=True)
+    codec, sheet = make_model(tmp_path, longest_edge=100).codec(), picture(tmp_path)
+    sample = codec.encode(ask("Read.", sheet), reply=True)
     codec.save(tmp_path / "saved")
-    again = images(tmp_path / "saved", split=None, longest_edge=None, side=56)
-    found = again(images=[shown.open()], return_tensors="pt")["pixel_values"][0]
-    assert torch.equal(found, sample.vision["pixel_values"])
+    again = load_image_processor(tmp_path / "saved", split=None, longest_edge=None, side=56)
+    result = again(images=[sheet.open()], return_tensors="pt")["pixel_values"][0]
+    assert torch.equal(result, sample.vision["pixel_values"])
 
 
 # --------------------------------------------------------------------------------------- as transformers has it: logits
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NET_CLASSES)
 def test_logits_and_replies_are_those_of_transformers_whole_model(tmp_path: Path, kind: str) -> None:
-    model = saved(tmp_path, kind)
+    model = save_checkpoint(tmp_path, kind)
     restate(model.folder / "generation_config.json", do_sample=True, repetition_penalty=1.5, eos_token_id=[1, 50])
-    net, codec, whole = desk.built(model), model.codec(), KINDS[kind].from_pretrained(model.folder).eval()
+    net, codec, whole = harness.build_net(model), model.codec(), NET_CLASSES[kind].from_pretrained(model.folder).eval()
     assert type(net) is type(whole)
     assert net.generation_config.eos_token_id == [1, 50]
     samples = [codec.encode(dialogue, reply=True) for dialogue in conversations(tmp_path)]
-    wanted = []
+    reference = []
     for sample, dialogue in zip(samples, conversations(tmp_path), strict=True):
-        inputs = processed(model.folder, dialogue)
+        inputs = stock_inputs(model.folder, dialogue)
         vision = {key: inputs[key] for key in ("pixel_values", "pixel_attention_mask") if key in inputs}
         with torch.no_grad():
             logits = whole(input_ids=sample.tokens_T[None], **vision).logits
-            wanted.append(logits[0, :-1][sample.labels_T[1:] != IGNORE])
-            found = desk.logits(model, net, desk.alone(sample))
+            reference.append(logits[0, :-1][sample.labels_T[1:] != IGNORE])
+            result = harness.logits(model, net, harness.single_batch(sample))
             plainly = {"do_sample": False, "repetition_penalty": 1.0, "eos_token_id": [1, 50], "pad_token_id": 0}
             row_T = whole.generate(**inputs, max_new_tokens=5, **plainly)[0]
-            said = row_T[inputs["input_ids"].shape[1] :].tolist()
-        torch.testing.assert_close(found, wanted[-1], rtol=0, atol=1e-5)
-        prompt = desk.alone(codec.encode(dialogue, reply=False))
-        (row,) = model.generate(net, prompt, max_new_tokens=5, synced=False)
-        ends = [k for k, token in enumerate(said) if token in (1, 50)]
-        assert row == (said[: ends[0]] if ends else said)
+            reply_tokens = row_T[inputs["input_ids"].shape[1] :].tolist()
+        torch.testing.assert_close(result, reference[-1], rtol=0, atol=1e-5)
+        prompt = harness.single_batch(codec.encode(dialogue, reply=False))
+        (row,) = model.generate(net, prompt, max_new_tokens=5, synced_gpus=False)
+        ends = [k for k, token in enumerate(reply_tokens) if token in (1, 50)]
+        assert row == (reply_tokens[: ends[0]] if ends else reply_tokens)
     for side in ("left", "right"):  # with one another, of other numbers of tiles, and beside one without an image
-        batch = desk.together(samples, pad=codec.pad, side=side)
+        batch = harness.padded_batch(samples, pad=codec.pad, side=side)
         with torch.no_grad():
-            torch.testing.assert_close(desk.logits(model, net, batch), torch.cat(wanted), rtol=0, atol=1e-5)
+            torch.testing.assert_close(harness.logits(model, net, batch), torch.cat(reference), rtol=0, atol=1e-5)
 
 
 def test_an_empty_page_has_as_many_features_as_tokens(tmp_path: Path) -> None:
     """Its tiles are 0 throughout, as the stock model's padding is, since an untrained model's paper is 0."""
-    model = made(tmp_path)
+    model = make_model(tmp_path)
     Image.new("RGB", (60, 40), "white").save(tmp_path / "white.png")
-    sample = model.codec().encode(asked("Read.", Picture(tmp_path / "white.png")), reply=True)
+    sample = model.codec().encode(ask("Read.", Picture(tmp_path / "white.png")), reply=True)
     assert not sample.vision["pixel_values"].any()
     with torch.no_grad():
-        features = model.see(desk.built(model), desk.alone(sample))
+        features = model.image_features(harness.build_net(model), harness.single_batch(sample))
     assert len(features) == int((sample.modality_T == IMAGE).sum()) == 28
 
 
 def test_what_is_saved_again_is_plain_transformers(tmp_path: Path) -> None:
-    model = saved(tmp_path, "idefics3")
-    desk.built(model).save_pretrained(tmp_path / "again")
-    again, report = KINDS["idefics3"].from_pretrained(tmp_path / "again", output_loading_info=True)
+    model = save_checkpoint(tmp_path, "idefics3")
+    harness.build_net(model).save_pretrained(tmp_path / "again")
+    again, report = NET_CLASSES["idefics3"].from_pretrained(tmp_path / "again", output_loading_info=True)
     assert not report["missing_keys"]
     assert not report["unexpected_keys"]
-    kept = KINDS["idefics3"].from_pretrained(model.folder).state_dict()
-    assert all(torch.equal(value, kept[name]) for name, value in again.state_dict().items())
+    weights = NET_CLASSES["idefics3"].from_pretrained(model.folder).state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in again.state_dict().items())
 
 
 @pytest.mark.parametrize(("side", "patch", "scale", "places"), [(512, 16, 4, 64), (384, 14, 3, 81), (364, 14, 2, 169)])
@@ -352,18 +361,18 @@ def test_the_real_shapes_have_64_81_and_169_tokens_a_tile(
 ) -> None:
     """SmolVLM 256M and 500M, 2B, and Idefics3 8B."""
     shape = {**SHAPE, "image": side, "patch": patch, "scale": scale, "longest_edge": 4 * side}
-    model = made(tmp_path, shape=shape)
+    model = make_model(tmp_path, shape=shape)
     config = AutoConfig.from_pretrained(model.folder)
     assert isinstance(config, Idefics3Config)
     with torch.device("meta"):
         assert Idefics3Model(config).image_seq_len == places
     codec = model.codec()
-    assert codec.places == places
-    assert codec.images.get_number_of_image_patches(4 * side, 3 * side) == (13, 4, 3)
+    assert codec.tokens_per_tile == places
+    assert codec.image_processor.get_number_of_image_patches(4 * side, 3 * side) == (13, 4, 3)
 
 
 def test_flash_attention_falls_back_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    net = made(tmp_path, attention="flash_attention_2").build(dtype=torch.bfloat16, quantization=None)
+    net = make_model(tmp_path, attention="flash_attention_2").build(dtype=torch.bfloat16, quantization=None)
     assert net.config._attn_implementation == net.model.vision_model.config._attn_implementation == "sdpa"
     assert "using sdpa instead" in caplog.text
     assert {(p.dtype, p.requires_grad) for p in net.parameters()} == {(torch.bfloat16, False)}
@@ -372,34 +381,38 @@ def test_flash_attention_falls_back_with_a_warning(tmp_path: Path, caplog: pytes
 # ---------------------------------------------------------------------------------------------------------- the folders
 
 
-def test_a_stand_in_is_cut_as_its_own_small_folder_says(tmp_path: Path) -> None:
-    small = made(tmp_path, weights="a/b", shape=None, split=False, longest_edge=1024, max_tokens=77).standin()
-    assert (small.weights, small.shape, small.longest_edge) == (None, STANDIN_SHAPE, None)
+def test_a_smoke_test_model_is_cut_as_its_own_small_folder_says(tmp_path: Path) -> None:
+    small = make_model(
+        tmp_path, weights="a/b", shape=None, split=False, longest_edge=1024, max_tokens=77
+    ).smoke_test_model()
+    assert (small.weights, small.shape, small.longest_edge) == (None, Idefics3.smoke_test_shape, None)
     assert (small.split, small.max_tokens) == (False, 77)
 
 
 def test_missing_weights_are_told_in_two_lines(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError) as caught:
-        made(tmp_path, shape=None, weights="/no/such/folder").codec()
-    lines = str(caught.value).splitlines()
+    with pytest.raises(FileNotFoundError) as error_info:
+        make_model(tmp_path, shape=None, weights="/no/such/folder").codec()
+    lines = str(error_info.value).splitlines()
     assert len(lines) == 2
     assert "/no/such/folder" in lines[0]
     assert "SmolVLM-256M-Instruct" in lines[1]
 
 
 def test_other_folders_and_settings_are_refused(tmp_path: Path) -> None:
-    place = blank(tmp_path / "cache", SHAPE)
-    with pytest.raises(ValueError, match=r"longest_edge: came 0, wanted 1 or more pixels"):
-        made(tmp_path, longest_edge=0).codec()
+    place = untrained_folder(tmp_path / "cache", SHAPE)
+    with pytest.raises(ValueError, match=r"longest_edge: expected 1 or more pixels, .*got 0"):
+        make_model(tmp_path, longest_edge=0).codec()
     for wrong in ({"weights": "a"}, {"shape": None}):
         with pytest.raises(ValueError, match="either weights or shape"):
-            made(tmp_path, **wrong)
+            make_model(tmp_path, **wrong)
     restate(place / "preprocessor_config.json", max_image_size={"longest_edge": 28})
-    with pytest.raises(ValueError, match="tiles of 28 x 28 pixels, its tower wants 56 x 56"):
-        made(tmp_path).codec()
+    with pytest.raises(ValueError, match=r"expected tiles of 56 x 56 pixels, .* got 28 x 28"):
+        make_model(tmp_path).codec()
     restate(place / "config.json", image_token_id=7)
-    with pytest.raises(ValueError, match=r"<image> as token 7 of config\.json, which is"):
-        made(tmp_path).codec()
+    with pytest.raises(ValueError, match=r"<image> as token 7 of config\.json, got"):
+        make_model(tmp_path).codec()
     restate(place / "config.json", model_type="llava")
-    with pytest.raises(ValueError, match=r"is of the type 'llava', wanted 'idefics3' or 'smolvlm', as HuggingFaceTB"):
-        made(tmp_path, shape=None, weights=str(place)).codec()
+    with pytest.raises(
+        ValueError, match=r"of the type 'idefics3' or 'smolvlm', as HuggingFaceTB.* of the type 'llava'"
+    ):
+        make_model(tmp_path, shape=None, weights=str(place)).codec()

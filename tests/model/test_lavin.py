@@ -1,4 +1,4 @@
-"""Does LaVIN see, speak and encode as its paper and its checkpoints have it, on real shapes and on small ones?"""
+"""Test LaVIN against its paper and its checkpoints, on real shapes and on small ones."""
 
 from __future__ import annotations
 
@@ -33,11 +33,13 @@ from transformers import (
 from circuitvlm.collate.padded import Padded
 from circuitvlm.core.record import Dialogue, Picture, Turn
 from circuitvlm.core.tensor import IGNORE, IMAGE
-from circuitvlm.model.lavin import STANDIN_SHAPE, Lavin
-from circuitvlm.model.lavin.codec import images
-from circuitvlm.model.lavin.network import VisualPrefix, depths, joined
-from circuitvlm.model.lavin.untrained import blank
-from tests.contract import desk, rooms
+from circuitvlm.model.lavin import Lavin
+from circuitvlm.model.lavin.network import VisualPrefix, add_tower, token_depths
+from circuitvlm.model.lavin.spec import load_image_processor
+from circuitvlm.model.lavin.untrained import untrained_folder
+from tests.contract import harness, parts
+
+SHAPE = Lavin.smoke_test_shape
 
 LLAMA3 = (
     "{{ bos_token }}{% for message in messages %}<|start|>{{ message['role'] }}<|stop|>\n\n"
@@ -49,26 +51,26 @@ LLAMA3 = (
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return blank(tmp_path / "cache", STANDIN_SHAPE)
+    return untrained_folder(tmp_path / "cache", SHAPE)
 
 
-def made(tmp_path: Path, **changes: Any) -> Lavin:
-    usual: dict[str, Any] = {
-        "weights": None, "vision": None, "shape": STANDIN_SHAPE, "prefix_tokens": 6, "prefix_width": 32,
+def make_model(tmp_path: Path, **changes: Any) -> Lavin:
+    defaults: dict[str, Any] = {
+        "weights": None, "vision": None, "shape": SHAPE, "prefix_tokens": 6, "prefix_width": 32,
         "resize": "own", "chat_template": True, "attention": "sdpa", "gradient_checkpointing": False, "max_tokens": 512,
         "cache": str(tmp_path / "cache"),
     }  # fmt: skip
-    return Lavin(**{**usual, **changes})
+    return Lavin(**{**defaults, **changes})
 
 
-def loaded(tmp_path: Path, llm: Path, vision: Path, **changes: Any) -> Lavin:
-    return made(tmp_path, shape=None, weights=str(llm), vision=str(vision), **changes)
+def load_model(tmp_path: Path, llm: Path, vision: Path, **changes: Any) -> Lavin:
+    return make_model(tmp_path, shape=None, weights=str(llm), vision=str(vision), **changes)
 
 
-def saved(tmp_path: Path) -> tuple[Path, Path]:
+def save_checkpoints(tmp_path: Path) -> tuple[Path, Path]:
     """An LLM with weights in the form of plain transformers, and a tower."""
-    start = blank(tmp_path / "cache", STANDIN_SHAPE)
-    net = desk.built(made(tmp_path))
+    start = untrained_folder(tmp_path / "cache", SHAPE)
+    net = harness.build_net(make_model(tmp_path))
     llm, tower = LlamaForCausalLM(net.config), CLIPVisionModel(net.vision.config)
     llm.save_pretrained(tmp_path / "llm")
     AutoTokenizer.from_pretrained(start).save_pretrained(tmp_path / "llm")
@@ -92,7 +94,7 @@ def picture(tmp_path: Path, size: tuple[int, int] = (60, 40), name: str = "p.png
     return Picture(tmp_path / name)
 
 
-def asked(text: str, *pictures: Picture, reply: str = "R1") -> Dialogue:
+def ask(text: str, *pictures: Picture, reply: str = "R1") -> Dialogue:
     return Dialogue(id="d", task="t", prompt=(Turn(role="user", text=text, images=pictures),), reply=reply)
 
 
@@ -101,72 +103,72 @@ def asked(text: str, *pictures: Picture, reply: str = "R1") -> Dialogue:
 
 @pytest.mark.parametrize(("size", "count"), [("7b", 659_584), ("13b", 791_680)])
 def test_the_prefix_has_as_many_weights_as_lavins_on_the_real_shapes(size: str, count: int) -> None:
-    model = rooms.build("model", f"lavin_{size}")
+    model = parts.build("model", f"lavin_{size}")
     shape = {"7b": {}, "13b": {"hidden_size": 5120, "intermediate_size": 13824, "num_hidden_layers": 40}}[size]
     tower = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
     with torch.device("meta"):
         llm, seer = LlamaForCausalLM(LlamaConfig(**shape)), CLIPVisionModel(CLIPVisionConfig(**tower, patch_size=14))
-        net = joined(llm, seer, tokens=model.prefix_tokens, width=model.prefix_width)
+        add_tower(llm, seer, tokens=model.prefix_tokens, width=model.prefix_width)
     (place,) = model.components["projector"]
-    assert sum(p.numel() for p in net.get_submodule(place).parameters()) == count
-    assert [len(net.get_submodule(stack)) for stack in model.blocks] == [24, llm.config.num_hidden_layers]
+    assert sum(p.numel() for p in llm.get_submodule(place).parameters()) == count
+    assert [len(llm.get_submodule(stack)) for stack in model.blocks] == [24, llm.config.num_hidden_layers]
 
 
 def test_the_prefix_is_two_linears_with_a_silu_between() -> None:
     torch.manual_seed(0)
-    prefix = VisualPrefix(seen=5, width=3, spoken=4).double()
+    prefix = VisualPrefix(tower_width=5, width=3, llm_width=4).double()
     x = torch.randn(2, 6, 5, dtype=torch.float64)
     z = x @ prefix.down.weight.T + prefix.down.bias
-    wanted = (z / (1 + torch.exp(-z))) @ prefix.up.weight.T + prefix.up.bias
-    torch.testing.assert_close(prefix(x), wanted, rtol=1e-12, atol=1e-12)
+    reference = (z / (1 + torch.exp(-z))) @ prefix.up.weight.T + prefix.up.bias
+    torch.testing.assert_close(prefix(x), reference, rtol=1e-12, atol=1e-12)
 
 
 def test_six_tokens_are_taken_after_every_fourth_of_24_blocks() -> None:
-    assert depths(24, tokens=6) == [4, 8, 12, 16, 20, 24]
-    assert depths(12, tokens=6) == [2, 4, 6, 8, 10, 12]
+    assert token_depths(24, tokens=6) == [4, 8, 12, 16, 20, 24]
+    assert token_depths(12, tokens=6) == [2, 4, 6, 8, 10, 12]
     for blocks, tokens in ((5, 6), (6, 0)):
         with pytest.raises(ValueError, match="prefix_tokens"):
-            depths(blocks, tokens=tokens)
+            token_depths(blocks, tokens=tokens)
 
 
 @given(blocks=st.integers(1, 60), data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_depths_rise_and_end_with_the_last_block(blocks: int, data: st.DataObject) -> None:
-    found = depths(blocks, tokens=data.draw(st.integers(1, blocks)))
-    assert found == sorted(set(found))
-    assert found[0] >= 1
-    assert found[-1] == blocks
+    result = token_depths(blocks, tokens=data.draw(st.integers(1, blocks)))
+    assert result == sorted(set(result))
+    assert result[0] >= 1
+    assert result[-1] == blocks
 
 
 @pytest.mark.parametrize("tokens", [6, 3])
 def test_features_are_the_towers_own_class_tokens_before_its_last_norm(tmp_path: Path, tokens: int) -> None:
-    llm, tower = saved(tmp_path)
-    model = loaded(tmp_path, llm, tower, prefix_tokens=tokens)
-    net = desk.built(model)
+    llm, tower = save_checkpoints(tmp_path)
+    model = load_model(tmp_path, llm, tower, prefix_tokens=tokens)
+    net = harness.build_net(model)
     pictures = [picture(tmp_path, name="a.png"), picture(tmp_path, (9, 30), name="b.png")]
-    batch = desk.alone(model.codec().encode(asked("Which?", *pictures), reply=True))
+    batch = harness.single_batch(model.codec().encode(ask("Which?", *pictures), reply=True))
     plain = CLIPVisionModel.from_pretrained(tower)
     with torch.no_grad():
         states = plain(pixel_values=batch.vision["pixel_values"], output_hidden_states=True).hidden_states
         raw = torch.stack([states[6 * (k + 1) // tokens][:, 0] for k in range(tokens)], dim=1)
-        torch.testing.assert_close(model.see(net, batch), net.projector(raw).flatten(0, 1))
-    assert len(model.see(net, batch)) == 2 * tokens
+        torch.testing.assert_close(model.image_features(net, batch), net.projector(raw).flatten(0, 1))
+    assert len(model.image_features(net, batch)) == 2 * tokens
 
 
 def test_the_prefix_is_new_in_float32_and_of_the_seed(tmp_path: Path) -> None:
-    llm, tower = saved(tmp_path)
+    llm, tower = save_checkpoints(tmp_path)
     nets = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        nets.append(loaded(tmp_path, llm, tower).build(dtype=torch.bfloat16, quantization=None))
+        nets.append(load_model(tmp_path, llm, tower).build(dtype=torch.bfloat16, quantization=None))
     one, same, other = (net.projector.up.weight for net in nets)
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert {p.dtype for p in nets[0].projector.parameters()} == {torch.float32}
     assert {p.dtype for p in (*nets[0].model.parameters(), *nets[0].vision.parameters())} == {torch.bfloat16}
-    model = loaded(tmp_path, llm, tower)
-    batch = desk.alone(model.codec().encode(asked("Read.", picture(tmp_path)), reply=True))
-    assert desk.logits(model, nets[0], batch).dtype == torch.bfloat16
+    model = load_model(tmp_path, llm, tower)
+    batch = harness.single_batch(model.codec().encode(ask("Read.", picture(tmp_path)), reply=True))
+    assert harness.logits(model, nets[0], batch).dtype == torch.bfloat16
     assert not any(p.requires_grad for p in nets[0].parameters())
 
 
@@ -174,63 +176,70 @@ def test_the_prefix_is_new_in_float32_and_of_the_seed(tmp_path: Path) -> None:
 
 
 def test_an_adapter_of_the_llm_alone_loads_into_the_plain_llm(tmp_path: Path) -> None:
-    llm, tower = saved(tmp_path)
-    model = loaded(tmp_path, llm, tower)
-    net = desk.built(model)
+    llm, tower = save_checkpoints(tmp_path)
+    model = load_model(tmp_path, llm, tower)
+    net = harness.build_net(model)
     config = LoraConfig(r=2, target_modules=r"model\.layers\.\d+\.self_attn\.q_proj", init_lora_weights=False)
-    adapted = get_peft_model(net, config).eval()
-    adapted.save_pretrained(tmp_path / "lora")
-    sample = model.codec().encode(asked("How much is it?"), reply=True)
+    adapted_net = get_peft_model(net, config).eval()
+    adapted_net.save_pretrained(tmp_path / "lora")
+    sample = model.codec().encode(ask("How much is it?"), reply=True)
     plain = LlamaForCausalLM.from_pretrained(llm)
     plain.load_adapter(str(tmp_path / "lora"))
     with torch.no_grad():
-        wanted = plain.eval()(sample.tokens_T[None]).logits[0, :-1][sample.labels_T[1:] != IGNORE]
-        torch.testing.assert_close(desk.logits(model, adapted, desk.alone(sample)), wanted)
+        reference = plain.eval()(sample.tokens_T[None]).logits[0, :-1][sample.labels_T[1:] != IGNORE]
+        torch.testing.assert_close(harness.logits(model, adapted_net, harness.single_batch(sample)), reference)
 
 
 def test_a_checkpoint_speaks_without_its_own_penalties_and_ends_where_replies_end(tmp_path: Path) -> None:
-    llm, tower = saved(tmp_path)
+    llm, tower = save_checkpoints(tmp_path)
     (llm / "generation_config.json").write_text(
         json.dumps({"do_sample": True, "temperature": 0.6, "repetition_penalty": 1.5, "eos_token_id": [7, 9]})
     )
-    model = loaded(tmp_path, llm, tower)
-    net, codec = desk.built(model), model.codec()
+    model = load_model(tmp_path, llm, tower)
+    net, codec = harness.build_net(model), model.codec()
     assert net.generation_config.eos_token_id == sorted({7, 9, codec.end})
-    batch = Padded()([codec.encode(asked("aaaa"), reply=False)], pad=codec.pad, side="left")
+    batch = Padded()([codec.encode(ask("aaaa"), reply=False)], pad=codec.pad, side="left")
     prompt = batch.tokens_BT
-    wanted = []
+    reference = []
     with torch.no_grad():
-        while len(wanted) < 5:  # one token after the other, without a cache
+        while len(reference) < 5:  # one token after the other, without a cache
             likeliest = int(LlamaForCausalLM.forward(net, prompt).logits[0, -1].argmax())
-            wanted.append(likeliest)
+            reference.append(likeliest)
             prompt = torch.cat([prompt, torch.tensor([[likeliest]])], dim=1)
-    ends = [k for k, token in enumerate(wanted) if token in net.generation_config.eos_token_id]
-    assert model.generate(net, batch, max_new_tokens=5, synced=False) == [wanted[: ends[0]] if ends else wanted]
+    ends = [k for k, token in enumerate(reference) if token in net.generation_config.eos_token_id]
+    assert model.generate(net, batch, max_new_tokens=5, synced_gpus=False) == [
+        reference[: ends[0]] if ends else reference
+    ]
 
 
 def test_a_qwen2_speaks_too(tmp_path: Path) -> None:
-    _, tower = saved(tmp_path)
+    _, tower = save_checkpoints(tmp_path)
     llm = tmp_path / "qwen2"
-    words = AutoTokenizer.from_pretrained(blank(tmp_path / "cache", STANDIN_SHAPE))
+    words = AutoTokenizer.from_pretrained(untrained_folder(tmp_path / "cache", SHAPE))
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = Qwen2Config(vocab_size=len(words), num_key_value_heads=1, tie_word_embeddings=True, **sizes)
     Qwen2ForCausalLM(config).save_pretrained(llm)
     words.save_pretrained(llm)
-    model = loaded(tmp_path, llm, tower)
-    net, codec = desk.built(model), model.codec()
-    batch = desk.alone(codec.encode(asked("Read.", picture(tmp_path), reply="abc"), reply=True))
-    assert desk.logits(model, net, batch).shape == (4, len(words))
+    model = load_model(tmp_path, llm, tower)
+    net, codec = harness.build_net(model), model.codec()
+    batch = harness.single_batch(codec.encode(ask("Read.", picture(tmp_path), reply="abc"), reply=True))
+    assert harness.logits(model, net, batch).shape == (4, len(words))
 
 
 # ----------------------------------------------------------------------------------------------------------- the tokens
 
 
 def test_a_plain_dialogue_is_its_beginning_its_images_its_text_its_reply_and_its_end(tmp_path: Path) -> None:
-    codec = made(tmp_path).codec()
+    codec = make_model(tmp_path).codec()
     words = codec.tokenizer
-    sample = codec.encode(asked("Hi", picture(tmp_path), picture(tmp_path), reply="R1"), reply=True)
-    said = words.convert_ids_to_tokens(sample.tokens_T.tolist())
-    assert [w for w, m in zip(said, sample.modality_T, strict=True) if m != IMAGE] == ["<s>", *"Hi", *"R1", "</s>"]
+    sample = codec.encode(ask("Hi", picture(tmp_path), picture(tmp_path), reply="R1"), reply=True)
+    reply_text = words.convert_ids_to_tokens(sample.tokens_T.tolist())
+    assert [w for w, m in zip(reply_text, sample.modality_T, strict=True) if m != IMAGE] == [
+        "<s>",
+        *"Hi",
+        *"R1",
+        "</s>",
+    ]
     assert sample.image_T.tolist() == [-1, *[0] * 6, *[1] * 6, -1, -1, -1, -1, -1]
     assert sample.labels_T.tolist() == [IGNORE] * 15 + words.convert_tokens_to_ids(["R", "1", "</s>"])
     assert sample.positions_RT.tolist() == [list(range(18))]
@@ -238,20 +247,22 @@ def test_a_plain_dialogue_is_its_beginning_its_images_its_text_its_reply_and_its
 
 def test_a_chat_template_is_the_llms_own_and_its_turn_ends_a_reply(tmp_path: Path, folder: Path) -> None:
     chatty(folder)
-    codec = made(tmp_path).codec()
+    codec = make_model(tmp_path).codec()
     text = "<s><|start|>system<|stop|>\n\nBe brief.<|turn|><|start|>user<|stop|>\n\n"
     turns = (
         Turn(role="system", text="Be brief."),
         Turn(role="user", text="Which?", images=(picture(tmp_path), picture(tmp_path))),
     )
     sample = codec.encode(Dialogue(id="d", task="t", prompt=turns, reply="R1"), reply=True)
-    before = codec.tokenizer(text, add_special_tokens=False)["input_ids"]
-    after = codec.tokenizer("Which?<|turn|><|start|>assistant<|stop|>\n\nR1<|turn|>", add_special_tokens=False)
-    assert sample.tokens_T[sample.modality_T != IMAGE].tolist() == [*before, *after["input_ids"]]
-    assert sample.image_T.tolist() == [-1] * len(before) + [0] * 6 + [1] * 6 + [-1] * len(after["input_ids"])
+    prefix_tokens = codec.tokenizer(text, add_special_tokens=False)["input_ids"]
+    suffix_tokens = codec.tokenizer("Which?<|turn|><|start|>assistant<|stop|>\n\nR1<|turn|>", add_special_tokens=False)
+    assert sample.tokens_T[sample.modality_T != IMAGE].tolist() == [*prefix_tokens, *suffix_tokens["input_ids"]]
+    assert sample.image_T.tolist() == [-1] * len(prefix_tokens) + [0] * 6 + [1] * 6 + [-1] * len(
+        suffix_tokens["input_ids"]
+    )
     assert codec.tokenizer.convert_ids_to_tokens(codec.end) == "<|turn|>"
-    plainly = made(tmp_path, chat_template=False).codec()
-    assert plainly.encode(asked("Hi"), reply=False).tokens_T.tolist() == plainly.tokenizer("<s>Hi")["input_ids"]
+    plainly = make_model(tmp_path, chat_template=False).codec()
+    assert plainly.encode(ask("Hi"), reply=False).tokens_T.tolist() == plainly.tokenizer("<s>Hi")["input_ids"]
 
 
 def test_a_chat_template_that_refuses_or_drops_a_turn_is_told(tmp_path: Path, folder: Path) -> None:
@@ -259,12 +270,12 @@ def test_a_chat_template_that_refuses_or_drops_a_turn_is_told(tmp_path: Path, fo
         folder,
         template="{% for m in messages %}{% if m['role'] == 'user' %}{{ m['content'] }}</s>{% endif %}{% endfor %}",
     )
-    system = replace(asked("a"), prompt=(Turn(role="system", text="a", images=(picture(tmp_path),)),))
+    system = replace(ask("a"), prompt=(Turn(role="system", text="a", images=(picture(tmp_path),)),))
     with pytest.raises(ValueError, match=r"'d'.*writes 0 of 1 images.*chat_template=false"):
-        made(tmp_path).codec().encode(system, reply=True)
+        make_model(tmp_path).codec().encode(system, reply=True)
     chatty(folder, template="{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}")
     with pytest.raises(ValueError, match=r"'d'.*no system"):
-        made(tmp_path).codec().encode(system, reply=True)
+        make_model(tmp_path).codec().encode(system, reply=True)
 
 
 CONTROL = ("<s>", "</s>", "<|start|>", "<|stop|>", "<|turn|>")
@@ -278,24 +289,24 @@ CONTROL = ("<s>", "</s>", "<|start|>", "<|stop|>", "<|turn|>")
 @settings(max_examples=80, deadline=None)
 def test_no_words_of_a_user_or_a_reply_become_control_tokens_or_images(parts: list[str], codec: Any) -> None:
     text = "".join(parts)
-    plain, forged = (codec.encode(replace(asked(t), reply=t), reply=True) for t in ("a", text))
+    plain, forged_sample = (codec.encode(replace(ask(t), reply=t), reply=True) for t in ("a", text))
     control = set(codec.tokenizer.convert_tokens_to_ids(list(CONTROL)))
-    counts = [sum(int(token) in control for token in sample.tokens_T) for sample in (plain, forged)]
+    counts = [sum(int(token) in control for token in sample.tokens_T) for sample in (plain, forged_sample)]
     assert counts[0] == counts[1]
-    assert not (forged.modality_T == IMAGE).any()
+    assert not (forged_sample.modality_T == IMAGE).any()
 
 
 @pytest.fixture(scope="module")
 def codec(tmp_path_factory: pytest.TempPathFactory) -> Any:
     place = tmp_path_factory.mktemp("chat")
-    chatty(blank(place / "cache", STANDIN_SHAPE))
-    return made(place).codec()
+    chatty(untrained_folder(place / "cache", SHAPE))
+    return make_model(place).codec()
 
 
 def test_words_that_are_no_control_tokens_stay_as_they_are(tmp_path: Path) -> None:
-    codec = made(tmp_path).codec()
+    codec = make_model(tmp_path).codec()
     text = "[INST] a < b, <i>s</i> <|im_end|> </ s> [/INST]"
-    assert codec.decode(codec.encode(asked(text), reply=False).tokens_T[1:].tolist()) == text
+    assert codec.decode(codec.encode(ask(text), reply=False).tokens_T[1:].tolist()) == text
 
 
 @pytest.mark.parametrize("reply", ["The answer is A.", "\nled by a line", "Ω </s> µ", ""])
@@ -305,30 +316,30 @@ def test_llamas_own_kind_of_tokenizer_gives_replies_back(tmp_path: Path, folder:
     LlamaTokenizer(vocab={piece: k for k, piece in enumerate(pieces)}).save_pretrained(folder)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "vocab_size": len(pieces)}))
-    codec = made(tmp_path).codec()
-    sample = codec.encode(asked("Which?", picture(tmp_path), reply=reply), reply=True)
+    codec = make_model(tmp_path).codec()
+    sample = codec.encode(ask("Which?", picture(tmp_path), reply=reply), reply=True)
     assert sample.tokens_T[0] == codec.tokenizer.bos_token_id
     assert (sample.tokens_T == codec.end).sum() == 6 + 1, "as filling in the image's places, and at the end"
-    said = codec.decode(sample.labels_T[sample.labels_T != IGNORE].tolist())
-    assert said.replace("\N{ZERO WIDTH SPACE}", "") == reply
+    reply_text = codec.decode(sample.labels_T[sample.labels_T != IGNORE].tolist())
+    assert reply_text.replace("\N{ZERO WIDTH SPACE}", "") == reply
 
 
 def test_a_padding_token_without_an_embedding_is_not_used(tmp_path: Path, folder: Path) -> None:
-    assert made(tmp_path).codec().pad == made(tmp_path).codec().end  # Llama has none
+    assert make_model(tmp_path).codec().pad == make_model(tmp_path).codec().end  # Llama has none
     words = AutoTokenizer.from_pretrained(folder)
     words.add_special_tokens({"pad_token": "[PAD]"})  # behind the LLM's vocabulary
     words.save_pretrained(folder)
-    codec = made(tmp_path).codec()
+    codec = make_model(tmp_path).codec()
     assert codec.tokenizer.pad_token_id == len(words) - 1
     assert codec.pad == codec.end
 
 
 def test_a_dialogue_that_is_too_long_is_refused_whole(tmp_path: Path) -> None:
-    dialogue = asked("Read.", picture(tmp_path))
-    size = len(made(tmp_path).codec().encode(dialogue, reply=True))
-    assert len(made(tmp_path, max_tokens=size).codec().encode(dialogue, reply=True)) == size
-    with pytest.raises(ValueError, match=f"'d': {size} tokens, 6 of them its images'"):
-        made(tmp_path, max_tokens=size - 1).codec().encode(dialogue, reply=True)
+    dialogue = ask("Read.", picture(tmp_path))
+    size = len(make_model(tmp_path).codec().encode(dialogue, reply=True))
+    assert len(make_model(tmp_path, max_tokens=size).codec().encode(dialogue, reply=True)) == size
+    with pytest.raises(ValueError, match=f"'d': .*got {size} tokens, 6 of them image tokens"):
+        make_model(tmp_path, max_tokens=size - 1).codec().encode(dialogue, reply=True)
 
 
 # ----------------------------------------------------------------------------------------------------------- the images
@@ -336,17 +347,19 @@ def test_a_dialogue_that_is_too_long_is_refused_whole(tmp_path: Path) -> None:
 
 def test_square_shows_the_ends_of_a_long_picture_and_own_follows_clips_folder(tmp_path: Path, folder: Path) -> None:
     tower = folder / "vision"
-    stated = json.loads((tower / "preprocessor_config.json").read_text())
+    settings_file = json.loads((tower / "preprocessor_config.json").read_text())
     clips = {"size": {"shortest_edge": 56}, "crop_size": {"height": 56, "width": 56}, "do_center_crop": True}
-    (tower / "preprocessor_config.json").write_text(json.dumps({**stated, **clips}))
+    (tower / "preprocessor_config.json").write_text(json.dumps({**settings_file, **clips}))
     strip = np.full((20, 200, 3), 255, dtype=np.uint8)
     strip[:, :20] = 0  # ink at the left end alone
-    shown = Image.fromarray(strip)
-    square, own = (images(tower, resize=how)(images=[shown], return_tensors="pt") for how in ("square", "own"))
-    assert square["pixel_values"].shape == own["pixel_values"].shape == (1, 3, 56, 56)
+    image = Image.fromarray(strip)
+    square, cropped = (
+        load_image_processor(tower, resize=how)(images=[image], return_tensors="pt") for how in ("square", "own")
+    )
+    assert square["pixel_values"].shape == cropped["pixel_values"].shape == (1, 3, 56, 56)
     assert float(square["pixel_values"].max()) > 1
-    assert float(own["pixel_values"].abs().max()) == 0
-    small = np.asarray(shown.resize((56, 56), Image.Resampling.BICUBIC), dtype=np.float32) / 255
+    assert float(cropped["pixel_values"].abs().max()) == 0
+    small = np.asarray(image.resize((56, 56), Image.Resampling.BICUBIC), dtype=np.float32) / 255
     torch.testing.assert_close(
         square["pixel_values"][0], torch.tensor((1 - small) * 3).permute(2, 0, 1), atol=1e-5, rtol=0
     )
@@ -354,33 +367,35 @@ def test_square_shows_the_ends_of_a_long_picture_and_own_follows_clips_folder(tm
 
 def test_a_processor_of_another_size_than_its_tower_is_refused(folder: Path) -> None:
     tower = folder / "vision"
-    stated = json.loads((tower / "preprocessor_config.json").read_text())
-    (tower / "preprocessor_config.json").write_text(json.dumps({**stated, "size": {"height": 28, "width": 28}}))
-    with pytest.raises(ValueError, match="28 x 28, its tower wants 56 x 56"):
-        images(tower, resize="own")
-    assert images(tower, resize="square").size.height == 56
+    settings_file = json.loads((tower / "preprocessor_config.json").read_text())
+    (tower / "preprocessor_config.json").write_text(json.dumps({**settings_file, "size": {"height": 28, "width": 28}}))
+    with pytest.raises(ValueError, match=r"expected pictures of 56 x 56 pixels, .* got 28 x 28"):
+        load_image_processor(tower, resize="own")
+    assert load_image_processor(tower, resize="square").size.height == 56
 
 
 def test_a_picture_like_a_thread_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"'d'.*1000 x 2 pixels"):
-        made(tmp_path).codec().encode(asked("Read.", picture(tmp_path, (1000, 2))), reply=True)
+        make_model(tmp_path).codec().encode(ask("Read.", picture(tmp_path, (1000, 2))), reply=True)
 
 
 # ---------------------------------------------------------------------------------------------------------- the folders
 
 
 def test_a_whole_clip_gives_its_vision_tower(tmp_path: Path) -> None:
-    llm, tower = saved(tmp_path)
+    llm, tower = save_checkpoints(tmp_path)
     config = CLIPVisionModel.from_pretrained(tower).config
     words = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     whole = CLIPModel(CLIPConfig(text_config={**words, "vocab_size": 40}, vision_config=config.to_dict()))
     whole.save_pretrained(tmp_path / "clip")
     shutil.copy(tower / "preprocessor_config.json", tmp_path / "clip")
-    net = desk.built(loaded(tmp_path, llm, tmp_path / "clip", resize="square"))
-    kept = {name: p for name, p in whole.vision_model.named_parameters() if not name.startswith("post_layernorm")}
-    found = dict(net.vision.named_parameters())
-    assert found.keys() == kept.keys()
-    assert all(torch.equal(found[name], kept[name]) for name in kept)
+    net = harness.build_net(load_model(tmp_path, llm, tmp_path / "clip", resize="square"))
+    tower_weights = {
+        name: p for name, p in whole.vision_model.named_parameters() if not name.startswith("post_layernorm")
+    }
+    result = dict(net.vision.named_parameters())
+    assert result.keys() == tower_weights.keys()
+    assert all(torch.equal(result[name], tower_weights[name]) for name in tower_weights)
 
 
 @pytest.mark.parametrize("place", ["", "7B"])
@@ -390,9 +405,9 @@ def test_metas_own_weights_are_recognised_unopened_and_told_the_conversion(
 ) -> None:
     (tmp_path / "LLaMA" / place).mkdir(parents=True)
     (tmp_path / "LLaMA" / place / file).write_bytes(b"cos\nsystem\n(S'false'\ntR.")  # a pickle that would run a command
-    with pytest.raises(FileNotFoundError) as caught:
-        loaded(tmp_path, tmp_path / "LLaMA", tmp_path).codec()
-    lines = str(caught.value).splitlines()
+    with pytest.raises(FileNotFoundError) as error_info:
+        load_model(tmp_path, tmp_path / "LLaMA", tmp_path).codec()
+    lines = str(error_info.value).splitlines()
     assert len(lines) == 2
     assert "Meta's own weights" in lines[0]
     assert f"convert_llama_weights_to_hf.py --input_dir {tmp_path / 'LLaMA' / place} " in lines[1]
@@ -406,26 +421,26 @@ def test_missing_folders_are_told_in_two_lines_by_the_setting_that_names_them(tm
         (str(folder), "nobody-at-all/no-such-tower", "model.vision"),
         (str(folder), str(tmp_path), "model.vision"),
     ):
-        with pytest.raises(FileNotFoundError) as caught:
-            made(tmp_path, shape=None, weights=weights, vision=vision).codec()
-        lines = str(caught.value).splitlines()
+        with pytest.raises(FileNotFoundError) as error_info:
+            make_model(tmp_path, shape=None, weights=weights, vision=vision).codec()
+        lines = str(error_info.value).splitlines()
         assert len(lines) == 2
         assert lines[0].startswith(f"{key}: ")
         assert f"{key}=" in lines[1]
 
 
 def test_what_is_no_clip_or_not_laid_out_as_llama_is_refused(tmp_path: Path) -> None:
-    llm, tower = saved(tmp_path)
+    llm, tower = save_checkpoints(tmp_path)
     with pytest.raises(ValueError, match=r"model\.vision: .*'llama'"):
-        loaded(tmp_path, llm, llm).codec()
+        load_model(tmp_path, llm, llm).codec()
     words = AutoTokenizer.from_pretrained(llm)
     GPT2LMHeadModel(GPT2Config(vocab_size=len(words), n_embd=8, n_layer=1, n_head=1)).save_pretrained(tmp_path / "gpt2")
     words.save_pretrained(tmp_path / "gpt2")
-    with pytest.raises(ValueError, match=r"'gpt2' has no model\.embed_tokens"):
-        loaded(tmp_path, tmp_path / "gpt2", tower).build(dtype=torch.float32, quantization=None)
+    with pytest.raises(ValueError, match=r"of the type 'gpt2', which has no model\.embed_tokens"):
+        load_model(tmp_path, tmp_path / "gpt2", tower).build(dtype=torch.float32, quantization=None)
 
 
 def test_weights_come_with_vision_or_there_is_a_shape(tmp_path: Path) -> None:
     for wrong in ({"weights": "a"}, {"vision": "a"}, {"shape": None}, {"shape": None, "weights": "a"}):
         with pytest.raises(ValueError, match="either weights and vision, or shape"):
-            made(tmp_path, **wrong)
+            make_model(tmp_path, **wrong)

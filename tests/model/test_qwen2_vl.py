@@ -1,4 +1,4 @@
-"""Does the family file do what its recipes state, on the real shapes and on small ones?"""
+"""Test Qwen2-VL against its recipes, on the real shapes and on small ones."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 from omegaconf import OmegaConf
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
-from circuitvlm.model.qwen2_vl import STANDIN_SHAPE, Qwen2VL
+from circuitvlm.model.qwen2_vl import Qwen2VL
 from circuitvlm.runtime.config.allow_list import instantiate
 from circuitvlm.runtime.config.compose import compose
-from tests.contract import rooms
+from tests.contract import parts
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -35,21 +35,21 @@ def test_the_recipe_of_the_document_trains_161_480_704_weights() -> None:
     cfg = OmegaConf.to_container(compose(["experiment=qwen2vl_qlora"], config_dir=CONF), resolve=True)
     with torch.device("meta"):
         net = Qwen2VLForConditionalGeneration(Qwen2VLConfig(**SHAPE_7B)).requires_grad_(False)
-        adapted = instantiate(cfg["adapter"]).attach(net, instantiate(cfg["model"]), instantiate(cfg["dropout"]))
-    trained = [p for p in adapted.parameters() if p.requires_grad]
-    assert sum(p.numel() for p in trained) == 161_480_704
-    assert {p.dtype for p in trained} == {torch.float32}
-    stated = {key: cfg[key] for key in ("epochs", "global_batch", "micro_batch", "precision")}
-    assert stated == {"epochs": 3, "global_batch": 16, "micro_batch": 2, "precision": "bf16-mixed"}
+        adapted_net = instantiate(cfg["adapter"]).attach(net, instantiate(cfg["model"]), instantiate(cfg["dropout"]))
+    trainable_weights = [p for p in adapted_net.parameters() if p.requires_grad]
+    assert sum(p.numel() for p in trainable_weights) == 161_480_704
+    assert {p.dtype for p in trainable_weights} == {torch.float32}
+    recipe = {key: cfg[key] for key in ("max_epochs", "global_batch_size", "micro_batch_size", "precision")}
+    assert recipe == {"max_epochs": 3, "global_batch_size": 16, "micro_batch_size": 2, "precision": "bf16-mixed"}
     assert cfg["quantization"]["bnb_4bit_quant_type"] == "nf4"
     assert cfg["quantization"]["bnb_4bit_use_double_quant"] is True
 
 
 def test_missing_weights_are_told_in_two_lines() -> None:
     for weights in ("/no/such/folder", "nobody-at-all/no-such-model"):
-        with pytest.raises(FileNotFoundError) as caught:
-            made(weights=weights, shape=None).codec()
-        lines = str(caught.value).splitlines()
+        with pytest.raises(FileNotFoundError) as error_info:
+            make_model(weights=weights, shape=None).codec()
+        lines = str(error_info.value).splitlines()
         assert len(lines) == 2
         assert weights in lines[0]
         assert "model.weights=" in lines[1]
@@ -57,11 +57,11 @@ def test_missing_weights_are_told_in_two_lines() -> None:
 
 def test_one_of_weights_and_shape_is_wanted() -> None:
     with pytest.raises(ValueError, match="either weights or shape"):
-        made(weights=None, shape=None)
+        make_model(weights=None, shape=None)
 
 
 def test_flash_attention_falls_back_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    net = made(attention="flash_attention_2").build(dtype=torch.float32, quantization=None)
+    net = make_model(attention="flash_attention_2").build(dtype=torch.float32, quantization=None)
     assert net.config._attn_implementation == "sdpa"
     assert "using sdpa instead" in caplog.text
 
@@ -70,14 +70,14 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     nets = []
     for _ in range(2):
         torch.manual_seed(3)
-        nets.append(made().build(dtype=torch.float32, quantization=None))
+        nets.append(make_model().build(dtype=torch.float32, quantization=None))
     assert all(torch.equal(a, b) for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True))
 
 
-def made(**changes: Any) -> Qwen2VL:
+def make_model(**changes: Any) -> Qwen2VL:
     settings: dict[str, Any] = {
         "weights": None,
-        "shape": STANDIN_SHAPE,
+        "shape": Qwen2VL.smoke_test_shape,
         "attention": "sdpa",
         "gradient_checkpointing": False,
         "min_pixels": None,
@@ -90,14 +90,16 @@ def made(**changes: Any) -> Qwen2VL:
 
 def test_nf4_learns_after_it_was_evaluated() -> None:
     """bitsandbytes repacks 4-bit weights on some CPUs when a net is evaluated, and cannot train them any more."""
-    quantization = instantiate(rooms.section("quantization", "nf4_float32"))
-    layer = made().build(dtype=torch.float32, quantization=quantization).model.language_model.layers[0].mlp.up_proj
-    frozen = layer.weight.detach().clone()
+    quantization = instantiate(parts.section("quantization", "nf4_float32"))
+    layer = (
+        make_model().build(dtype=torch.float32, quantization=quantization).model.language_model.layers[0].mlp.up_proj
+    )
+    initial_weight = layer.weight.detach().clone()
     with torch.no_grad():
-        before = layer.eval()(torch.ones(2, 3, 64))
+        reference = layer.eval()(torch.ones(2, 3, 64))
     x = torch.ones(2, 3, 64, requires_grad=True)
     layer.train()(x).sum().backward()
     assert x.grad is not None
     assert float(x.grad.abs().sum()) > 0
-    assert torch.equal(layer.weight, frozen)
-    assert torch.allclose(layer(x), before, atol=1e-5)
+    assert torch.equal(layer.weight, initial_weight)
+    assert torch.allclose(layer(x), reference, atol=1e-5)

@@ -13,7 +13,7 @@ import torch
 from circuitvlm.core.tensor import IGNORE, Batch, Encoded
 from circuitvlm.objective.reply import Reply
 from circuitvlm.objective.smoothed import Smoothed
-from tests.contract.desk import together
+from tests.contract.harness import padded_batch
 
 VOCABULARY = 7
 
@@ -35,7 +35,7 @@ def batch() -> Batch:
                 vision={},
             )
         )
-    return together(samples, pad=0, side="right")
+    return padded_batch(samples, pad=0, side="right")
 
 
 @pytest.mark.parametrize(("mean", "weights"), [("token", [1, 1, 1]), ("sample", [0.5, 0.5, 1])])
@@ -62,5 +62,5 @@ def test_the_surest_net_is_not_the_best() -> None:
 
 @pytest.mark.parametrize("share", [1.0, -0.1])
 def test_a_share_beyond_all_is_refused(share: float) -> None:
-    with pytest.raises(ValueError, match=r"objective\.smoothing: came .*, wanted a share from 0 to below 1"):
+    with pytest.raises(ValueError, match=r"objective\.smoothing: expected 0 <= smoothing < 1"):
         Smoothed(mean="token", smoothing=share)

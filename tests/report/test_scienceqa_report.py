@@ -1,4 +1,4 @@
-"""Are the eight groups, the official result file and the audit of published rows right?"""
+"""Test ScienceQA's groups, its official result file, and the audit of published rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from circuitvlm.report.scienceqa import (
     GROUPS,
     TEST_SIZES,
     audit_row,
-    group_shares,
+    group_scores,
     group_table,
     official_results,
 )
@@ -30,16 +30,18 @@ FIXTURE = Path(__file__).parents[1] / "fixtures" / "scienceqa"
 NAMES = tuple(GROUPS)
 
 
-def task(**changed: Any) -> Rationale:
-    said: dict[str, Any] = {
+def task(**changes: Any) -> Rationale:
+    settings: dict[str, Any] = {
         "format": "QCM-ALE", "cue": "Response:", "captions": False, "lavin_compat": False, "reading": "official",
     }  # fmt: skip
-    return Rationale(metrics={"right": Chosen()}, **said | changed)
+    return Rationale(metrics={"right": Chosen()}, **settings | changes)
 
 
 def item(pid: str, reply: str = "The answer is A.", *, right: float = 1.0, **tags: str) -> Item:
-    own = {"pid": pid, "options": "3", "answer": "A", "has_hint": "no", "has_image": "no"}
-    return Item(id=pid, task="rationale", tags={**own, **tags}, reply=reply, wanted="", scores={"right": right})
+    required_tags = {"pid": pid, "options": "3", "answer": "A", "has_hint": "no", "has_image": "no"}
+    return Item(
+        id=pid, task="rationale", tags={**required_tags, **tags}, reply=reply, wanted="", scores={"right": right}
+    )
 
 
 ITEMS = (
@@ -51,8 +53,8 @@ ITEMS = (
 
 
 def test_each_item_counts_in_its_groups() -> None:
-    shares = group_shares(ITEMS, "right")
-    assert {name: (share.right, share.count) for name, share in shares.items()} == {
+    scores = group_scores(ITEMS, "right")
+    assert {name: (sum(of_group), len(of_group)) for name, of_group in scores.items()} == {
         "NAT": (1, 2), "SOC": (1, 1), "LAN": (0, 1), "TXT": (2, 2), "IMG": (1, 2), "NO": (0, 1),
         "G1-6": (2, 2), "G7-12": (0, 2), "Average": (2, 4),
     }  # fmt: skip
@@ -70,9 +72,9 @@ def test_the_table_has_a_row_of_counts_and_one_per_metric() -> None:
 
 
 def test_other_questions_have_no_such_table() -> None:
-    other = Item(id="x", task="netlist", tags={"kind": "netlist"}, reply="", wanted="", scores={"topology": 1.0})
-    assert group_table({"test": Grades((other,))}) == ""
-    assert official_results({"test": Grades((other,))}, tasks={}) == {}
+    netlist = Item(id="x", task="netlist", tags={"kind": "netlist"}, reply="", wanted="", scores={"topology": 1.0})
+    assert group_table({"test": Grades((netlist,))}) == ""
+    assert official_results({"test": Grades((netlist,))}, tasks={}) == {}
 
 
 def test_an_empty_group_says_nothing() -> None:
@@ -89,8 +91,8 @@ REPLIES = {
 
 def test_the_official_file_has_an_index_for_each_pid() -> None:
     items = Grades(tuple(item(pid, reply) for pid, reply in REPLIES.items()))
-    made = official_results({"test": items}, tasks={"rationale": task()})
-    assert made == {
+    files = official_results({"test": items}, tasks={"rationale": task()})
+    assert files == {
         "scienceqa_test_rationale": {
             "acc": 25.0,
             "correct": 1,
@@ -103,12 +105,12 @@ def test_the_official_file_has_an_index_for_each_pid() -> None:
 
 def test_a_failed_answer_may_be_guessed_as_the_original_does() -> None:
     items = Grades(tuple(item(str(pid), "none") for pid in range(900)))
-    made = official_results({"test": items}, tasks={"rationale": task()}, failure="random")
-    (body,) = made.values()
+    files = official_results({"test": items}, tasks={"rationale": task()}, failure="random")
+    (body,) = files.values()
     assert set(body["results"].values()) == {0, 1, 2}
     assert 27 < body["acc"] < 40
-    assert made == official_results({"test": items}, tasks={"rationale": task()}, failure="random")
-    with pytest.raises(ValueError, match="wanted wrong or random"):
+    assert files == official_results({"test": items}, tasks={"rationale": task()}, failure="random")
+    with pytest.raises(ValueError, match="expected wrong or random, got 'expected'"):
         official_results({"test": items}, tasks={"rationale": task()}, failure="expected")
 
 
@@ -117,23 +119,23 @@ def test_replies_of_a_real_split_are_graded_by_pid() -> None:
         root=str(FIXTURE), revision="main", splits={"test": {"pids": "test"}}, cache="",
         on_missing_image="stop", on_unusable="stop",
     )  # fmt: skip
-    questions = [_asked(example) for example in source.examples("test")]
+    questions = [_as_question(example) for example in source.examples("test")]
     replies = {q.id: Reply(id=q.id, task=q.task, text=task().ask(q).reply) for q in questions}
-    graded = {"test": grade(questions, replies, {"rationale": task()}, label="test")}
-    (body,) = official_results(graded, tasks={"rationale": task()}).values()
+    grades = {"test": grade(questions, replies, {"rationale": task()}, label="test")}
+    (body,) = official_results(grades, tasks={"rationale": task()}).values()
     assert (body["acc"], body["correct"], body["count"]) == (100.0, 12, 12)
     assert list(body["results"]) == [example.id for example in source.examples("test")]
-    assert group_shares(graded["test"].items, "right")["NAT"].count == 6
+    assert len(group_scores(grades["test"].items, "right")["NAT"]) == 6
 
 
-def _asked(example: Any) -> Any:
+def _as_question(example: Any) -> Any:
     return replace(example, id=f"scienceqa/{example.id}#rationale", task="rationale")
 
 
 # ------------------------------------------------------------------------------------------------------- published rows
 
 GPT3 = "75.44 70.87 78.09 74.68 67.43 79.93 78.23 69.68 75.17"  # 3188 of 4241, as its stored result file says
-PUBLISHED = {
+PUBLISHED_ROWS = {
     "GPT-3 (CoT, ALE)": (GPT3, 3188),
     "UnifiedQA": ("68.16 69.18 74.91 63.78 61.38 77.84 72.98 65.00 70.12", 2974),
     "LLaMA-Adapter": ("84.37 88.30 84.36 83.72 80.32 86.90 85.83 84.05 85.19", 3613),
@@ -145,23 +147,25 @@ def cells(text: str) -> dict[str, float | str]:
     return dict(zip(NAMES, text.split(), strict=True))
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", PUBLISHED_ROWS)
 def test_a_measured_row_is_possible_and_gives_its_total(name: str) -> None:
-    text, total = PUBLISHED[name]
-    found = audit_row(cells(text))
-    assert (found.possible, found.totals) == (True, (total,))
-    assert audit_row({key: float(cell) for key, cell in cells(text).items()}) == found
+    text, total = PUBLISHED_ROWS[name]
+    audit = audit_row(cells(text))
+    assert (audit.is_possible, audit.totals) == (True, (total,))
+    assert audit_row({key: float(cell) for key, cell in cells(text).items()}) == audit
 
 
 def test_a_row_that_cannot_be_is_named() -> None:
-    found = audit_row(cells(GPT3) | {"LAN": "78.10"})
-    assert not found.possible
-    assert found.counts["LAN"] == ()
-    assert found.faults == ("LAN: no k of 1100 is 78.10 % (859 are 78.09, 860 are 78.18)",)
-    shifted = audit_row(cells(GPT3) | {"SOC": f"{100 * 631 / 889:.2f}"})
-    assert shifted.faults == ("numbers of right answers do not agree: subjects 3189, grades 3188, Average 3188",)
-    contexts = audit_row(cells(GPT3) | {"NO": f"{100 * 600 / 1435:.2f}"})
-    assert contexts.faults == ("TXT, IMG and NO cannot have 3188 right answers together",)
+    audit = audit_row(cells(GPT3) | {"LAN": "78.10"})
+    assert not audit.is_possible
+    assert audit.counts["LAN"] == ()
+    assert audit.faults == ("LAN: no count of 1100 is 78.10 % (859 are 78.09, 860 are 78.18)",)
+    other_soc = audit_row(cells(GPT3) | {"SOC": f"{100 * 631 / 889:.2f}"})
+    assert other_soc.faults == (
+        "the numbers of right answers do not agree: subjects 3,189, grades 3,188, Average 3,188",
+    )
+    other_no = audit_row(cells(GPT3) | {"NO": f"{100 * 600 / 1435:.2f}"})
+    assert other_no.faults == ("TXT, IMG and NO cannot have 3,188 right answers together",)
 
 
 def test_fewer_decimals_allow_more_counts() -> None:
@@ -171,13 +175,13 @@ def test_fewer_decimals_allow_more_counts() -> None:
     assert audit_row({"SOC": 0}).counts["SOC"] == (0,)
 
 
-@pytest.mark.parametrize(("row", "said"), [({"nat": 1.0}, "no group nat"), ({"NAT": "n/a"}, "wanted a number")])
-def test_what_is_no_row_is_refused(row: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+@pytest.mark.parametrize(("row", "message"), [({"nat": 1.0}, "got nat"), ({"NAT": "n/a"}, "expected a number")])
+def test_what_is_no_row_is_refused(row: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         audit_row(row)
 
 
-BOTH = sum(TEST_SIZES[name] for name in CONTEXTS) - TEST_SIZES["Average"]
+BOTH_SIZE = sum(TEST_SIZES[name] for name in CONTEXTS) - TEST_SIZES["Average"]
 
 
 @given(st.data())
@@ -187,14 +191,21 @@ def test_every_row_that_was_counted_is_possible(data: st.DataObject) -> None:
     low = max(0, total - TEST_SIZES["G7-12"])
     k["G1-6"] = data.draw(st.integers(low, min(total, TEST_SIZES["G1-6"])))
     k["G7-12"], k["Average"] = total - k["G1-6"], total
-    sizes = {"txt": TEST_SIZES["TXT"] - BOTH, "img": TEST_SIZES["IMG"] - BOTH, "no": TEST_SIZES["NO"], "both": BOTH}
-    left, room, drawn = total, TEST_SIZES["Average"], {}
+    sizes = {
+        "txt": TEST_SIZES["TXT"] - BOTH_SIZE,
+        "img": TEST_SIZES["IMG"] - BOTH_SIZE,
+        "no": TEST_SIZES["NO"],
+        "both": BOTH_SIZE,
+    }
+    remaining_right, remaining_items, right = total, TEST_SIZES["Average"], {}
     for name, size in sizes.items():
-        room -= size
-        drawn[name] = data.draw(st.integers(max(0, left - room), min(size, left)), label=name)
-        left -= drawn[name]
-    k["TXT"], k["IMG"], k["NO"] = drawn["txt"] + drawn["both"], drawn["img"] + drawn["both"], drawn["no"]
-    found = audit_row({name: f"{100 * count / TEST_SIZES[name]:.2f}" for name, count in k.items()})
-    assert found.possible
-    assert total in found.totals
-    assert all(k[name] in found.counts[name] for name in k)
+        remaining_items -= size
+        right[name] = data.draw(
+            st.integers(max(0, remaining_right - remaining_items), min(size, remaining_right)), label=name
+        )
+        remaining_right -= right[name]
+    k["TXT"], k["IMG"], k["NO"] = right["txt"] + right["both"], right["img"] + right["both"], right["no"]
+    audit = audit_row({name: f"{100 * count / TEST_SIZES[name]:.2f}" for name, count in k.items()})
+    assert audit.is_possible
+    assert total in audit.totals
+    assert all(k[name] in audit.counts[name] for name in k)

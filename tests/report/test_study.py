@@ -1,4 +1,4 @@
-"""A study of runs on disk: which are arms, what is said of each, what is left out, and what a page shows."""
+"""Test a study of runs on disk: its arms, its verdicts, the runs that it leaves out, and its page."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 from circuitvlm.report.figure import _labels, read_curves
 from circuitvlm.report.grade import Grades, Item
-from circuitvlm.report.page import page_of
-from circuitvlm.report.published import Published
+from circuitvlm.report.page import study_page
+from circuitvlm.report.published import PublishedRow
 from circuitvlm.report.scienceqa import TEST_SIZES
-from circuitvlm.report.study import PLAIN, StudyError, gather
+from circuitvlm.report.study import UNCHANGED_NAME, StudyError, gather
 from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.serving.cli.app import app
 
@@ -33,30 +33,30 @@ def write_run(
     seed: int,
     right: float,
     overrides: tuple[str, ...] = (),
-    finished: bool = True,
+    is_finished: bool = True,
     name: str = "study",
     kind: str = "",
 ) -> Path:
     """A finished run's folder in which about `right` of the items are right; the items are of unlike difficulty."""
     base = {"name": name, "runs": str(root), "seed": 0, "rate": "1", "kind": kind or name}
-    changed = {**base, "seed": seed, **dict(word.split("=") for word in overrides if word.startswith("rate"))}
-    where = folders.run_folder(changed, base)
-    folders.start(where, changed, base=base, fresh=False)
-    folders.note_overrides(where, ["experiment=study", f"seed={seed}", *overrides])
-    if not finished:
-        (where / folders.FAILED).write_text("Traceback ..\nRuntimeError: out of | memory <b>\n")
-        return where
+    cfg = {**base, "seed": seed, **dict(word.split("=") for word in overrides if word.startswith("rate"))}
+    folder = folders.run_folder(cfg, base)
+    folders.prepare(folder, cfg, base=base, overwrite=False)
+    folders.write_overrides(folder, ["experiment=study", f"seed={seed}", *overrides])
+    if not is_finished:
+        (folder / folders.FAILED_FILE).write_text("Traceback ..\nRuntimeError: out of | memory <b>\n")
+        return folder
     hard = np.random.default_rng(0).random(ITEMS)
     luck = np.random.default_rng([seed, 1]).normal(0, 0.02, ITEMS)
     items = tuple(
         Item(id=f"q{k}", task="t", tags={}, reply="", wanted="", scores={"exact": float(hard[k] + luck[k] < right)})
         for k in range(ITEMS)
     )
-    (where / "replies" / "test").mkdir(parents=True)
-    Grades(items).save(where / "replies" / "test" / "scores.json")
-    (where / "trained.json").write_text(json.dumps({"dropout": {"llm": [[1, 0.1], [2, 0.05 if overrides else 0.2]]}}))
-    folders.finish(where, {})
-    return where
+    (folder / "replies" / "test").mkdir(parents=True)
+    Grades(items).save(folder / "replies" / "test" / "scores.json")
+    (folder / "trained.json").write_text(json.dumps({"dropout": {"llm": [[1, 0.1], [2, 0.05 if overrides else 0.2]]}}))
+    folders.finish(folder, {})
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -67,20 +67,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_run(root, seed=seed, right=0.5, overrides=("rate=2",))
         write_run(root, seed=seed, right=0.603, overrides=("rate=3",))
     write_run(root, seed=0, right=0.75, overrides=("rate=4",))
-    write_run(root, seed=1, right=0.7, overrides=("rate=4",), finished=False)
+    write_run(root, seed=1, right=0.7, overrides=("rate=4",), is_finished=False)
     return root
 
 
 def test_runs_that_differ_by_their_seed_are_one_arm_and_the_unchanged_one_is_the_base(runs: Path) -> None:
     study = gather([runs])
-    assert [arm.name for arm in study.arms] == [PLAIN, "rate=2", "rate=3", "rate=4"]
+    assert [arm.name for arm in study.arms] == [UNCHANGED_NAME, "rate=2", "rate=3", "rate=4"]
     assert [arm.seeds for arm in study.arms] == [(0, 1, 2), (0, 1, 2), (0, 1, 2), (0,)]
-    assert study.base == PLAIN
-    assert list(study.missing.values()) == ["failed: RuntimeError: out of | memory <b>"]
+    assert study.base.name == UNCHANGED_NAME
+    assert list(study.unfinished_runs.values()) == ["failed: RuntimeError: out of | memory <b>"]
 
 
 def test_each_arm_gets_the_word_that_its_counts_allow(runs: Path) -> None:
-    verdicts = {verdict.arm: verdict for verdict in gather([runs]).verdicts("test", "t/exact")}
+    verdicts = {verdict.name: verdict for verdict in gather([runs]).verdicts("test", "t/exact")}
     assert {arm: verdict.word for arm, verdict in verdicts.items()} == {
         "rate=2": "worse",
         "rate=3": "not distinguishable",
@@ -92,15 +92,15 @@ def test_each_arm_gets_the_word_that_its_counts_allow(runs: Path) -> None:
 
 
 def test_another_base_turns_the_verdict_round(runs: Path) -> None:
-    verdicts = {v.arm: v.word for v in gather([runs], base="rate=2").verdicts("test", "t/exact")}
-    assert verdicts[PLAIN] == "better"
+    verdicts = {v.name: v.word for v in gather([runs], base="rate=2").verdicts("test", "t/exact")}
+    assert verdicts[UNCHANGED_NAME] == "better"
 
 
 def test_the_base_is_the_arm_with_the_fewest_changes_whatever_its_name(tmp_path: Path) -> None:
     for rate in (1, 16, 4):  # the experiment's own rate is 1, said or not
         write_run(tmp_path, seed=0, right=0.5, overrides=(f"rate={rate}", "runs=elsewhere"))
     study = gather([tmp_path])
-    assert study.base == "rate=1"
+    assert study.base.name == "rate=1"
     assert study.arms[0].name == "rate=1"
 
 
@@ -145,24 +145,25 @@ def test_two_experiments_of_several_arms_are_both_named(proof: list[Path], tmp_p
 
 def test_a_duplicate_is_not_told_apart_and_a_bad_arm_is_worse(proof: list[Path]) -> None:
     study = gather(proof, base="study")
-    found = {verdict.arm: verdict for verdict in study.verdicts("test", "t/exact")}
-    again, slow = found["experiment=again"], found["experiment=slow, rate=9"]
-    assert (again.word, again.same_seeds, again.p) == ("not distinguishable", False, pytest.approx(1, abs=0.9))
+    verdicts = {verdict.name: verdict for verdict in study.verdicts("test", "t/exact")}
+    again, slow = verdicts["experiment=again"], verdicts["experiment=slow, rate=9"]
+    assert again.word == "not distinguishable"
+    assert again.p == pytest.approx(1, abs=0.9)
     assert "3 unpaired seeds, 300 items" in again.sentence
-    assert (slow.word, slow.same_seeds) == ("worse", True)
+    assert slow.word == "worse"
     assert "(3 seeds, 300 items)" in slow.sentence
 
 
 def test_the_command_takes_several_folders(proof: list[Path], tmp_path: Path) -> None:
     words = [*map(str, proof), "--base", "experiment=again", "--out", str(tmp_path / "page")]
-    done = CliRunner().invoke(app, ["report", *words])
-    assert done.exit_code == 0, done.output
+    result = CliRunner().invoke(app, ["report", *words])
+    assert result.exit_code == 0, result.output
     assert "in 4 arms; the base is **experiment=again**" in (tmp_path / "page" / "report.md").read_text()
 
 
 def test_a_seed_that_is_there_twice_is_refused(tmp_path: Path) -> None:
-    one = write_run(tmp_path, seed=0, right=0.5)
-    shutil.copytree(one, tmp_path / "again")
+    first_run = write_run(tmp_path, seed=0, right=0.5)
+    shutil.copytree(first_run, tmp_path / "again")
     with pytest.raises(StudyError, match="twice"):
         gather([tmp_path])
 
@@ -174,22 +175,22 @@ def test_an_unknown_base_is_refused_with_the_nearest_one(runs: Path) -> None:
 
 def test_runs_that_answered_other_items_are_refused(tmp_path: Path) -> None:
     write_run(tmp_path, seed=0, right=0.5)
-    other = write_run(tmp_path, seed=1, right=0.5)
-    path = other / "replies" / "test" / "scores.json"
+    second_run = write_run(tmp_path, seed=1, right=0.5)
+    path = second_run / "replies" / "test" / "scores.json"
     path.write_text(path.read_text().replace('"q7"', '"another"'))
-    with pytest.raises(StudyError, match="same items"):
+    with pytest.raises(ValueError, match="same items"):
         gather([tmp_path])
 
 
 def test_no_finished_run_is_said(tmp_path: Path) -> None:
-    write_run(tmp_path, seed=0, right=0.5, finished=False)
+    write_run(tmp_path, seed=0, right=0.5, is_finished=False)
     with pytest.raises(StudyError, match="1 are not finished"):
         gather([tmp_path])
 
 
 def test_the_page_has_every_arm_every_sentence_and_readable_pictures(runs: Path) -> None:
     study = gather([runs])
-    page = page_of(study, title="A <study>")
+    page = study_page(study, title="A <study>")
     for arm in study.arms:
         assert arm.name.replace("_", "\\_") in page.markdown
     assert page.markdown.count("after Holm") == 3
@@ -213,28 +214,33 @@ def test_scores_that_weigh_are_weighed_in_the_page_and_a_field_that_nobody_wants
         Grades(tuple(items)).save(folder / "replies" / "test" / "scores.json")
     study = gather([tmp_path])
     assert study.metrics("test") == ("t/f1",)
-    lines = page_of(study, title="A study").markdown.splitlines()
-    shown = [line.split("|")[3].split()[0] for line in lines if line.startswith(("| as", "| rate"))]
-    assert shown == ["100.00", "0.00"]
+    lines = study_page(study, title="A study").markdown.splitlines()
+    cells = [line.split("|")[3].split()[0] for line in lines if line.startswith((f"| {UNCHANGED_NAME}", "| rate"))]
+    assert cells == ["100.00", "0.00"]
 
 
 def test_a_published_row_is_tested_unpaired_and_told_where_it_cannot_be(runs: Path) -> None:
     rows = [
-        Published(name, {"Average": share}, {**TEST_SIZES, "Average": ITEMS})
+        PublishedRow(name, {"Average": share}, {**TEST_SIZES, "Average": ITEMS})
         for name, share in (("theirs", "40.00"), ("odd", "40.10"))
     ]
-    text = page_of(gather([runs]), title="x", published=rows).markdown
-    assert "theirs: worse than as the experiment has it" in text
-    assert "odd: cannot be as published" in text
+    text = study_page(gather([runs]), title="x", published_rows=rows).markdown
+    assert "theirs: worse than experiment unchanged" in text
+    assert "odd: impossible as published" in text
     assert "not distinguishable from theirs at 300 items" in text
 
 
 def test_the_command_writes_the_page(runs: Path, tmp_path: Path) -> None:
-    out = tmp_path / "page"
-    done = CliRunner().invoke(app, ["report", str(runs), "--out", str(out)])
-    assert done.exit_code == 0, done.output
-    assert {path.name for path in out.iterdir()} == {"report.md", "report.html", "test-t-exact.png", "dropout.png"}
-    wrong = CliRunner().invoke(app, ["report", str(runs), "--metric", "t/exakt", "--out", str(out)])
+    page_folder = tmp_path / "page"
+    result = CliRunner().invoke(app, ["report", str(runs), "--out", str(page_folder)])
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in page_folder.iterdir()} == {
+        "report.md",
+        "report.html",
+        "test-t-exact.png",
+        "dropout.png",
+    }
+    wrong = CliRunner().invoke(app, ["report", str(runs), "--metric", "t/exakt", "--out", str(page_folder)])
     assert wrong.exit_code == 2
     assert "t/exact" in wrong.output
 
@@ -250,19 +256,19 @@ def write_events(folder: Path, *, scale: float, steps: int = 50) -> None:
 
 
 def test_curves_are_read_and_drawn_where_a_run_has_logs(tmp_path: Path) -> None:
-    one = write_run(tmp_path, seed=0, right=0.5)
+    first_run = write_run(tmp_path, seed=0, right=0.5)
     write_run(tmp_path, seed=0, right=0.6, overrides=("rate=2",))
-    assert read_curves(one) == {}
-    assert not (one / "tensorboard").exists(), "looking makes no folder"
-    assert "curves.png" not in page_of(gather([tmp_path]), title="x").pictures
-    write_events(one, scale=1.0)
-    steps, losses = read_curves(one)["loss"]
+    assert read_curves(first_run) == {}
+    assert not (first_run / "tensorboard").exists(), "looking makes no folder"
+    assert "curves.png" not in study_page(gather([tmp_path]), title="x").pictures
+    write_events(first_run, scale=1.0)
+    steps, losses = read_curves(first_run)["loss"]
     assert steps.tolist() == list(range(50))
     assert losses == pytest.approx(5 * 0.9 ** np.arange(50))
-    drawn = np.asarray(Image.open(io.BytesIO(page_of(gather([tmp_path]), title="x").pictures["curves.png"])))
-    blue = np.abs(drawn[..., :3].astype(int) - [0x00, 0x72, 0xB2]).max(axis=-1) < 8
-    assert blue[:, : drawn.shape[1] // 2].sum() > 300, "the rate's line"
-    assert blue[:, drawn.shape[1] // 2 :].sum() > 300, "the loss's line"
+    pixels = np.asarray(Image.open(io.BytesIO(study_page(gather([tmp_path]), title="x").pictures["curves.png"])))
+    blue = np.abs(pixels[..., :3].astype(int) - [0x00, 0x72, 0xB2]).max(axis=-1) < 8
+    assert blue[:, : pixels.shape[1] // 2].sum() > 300, "the rate's line"
+    assert blue[:, pixels.shape[1] // 2 :].sum() > 300, "the loss's line"
 
 
 def test_arms_that_are_alike_are_drawn_once_by_what_they_share() -> None:
@@ -272,4 +278,4 @@ def test_arms_that_are_alike_are_drawn_once_by_what_they_share() -> None:
         "a=1, b=1 and 1 more",
         "a=1, b=3 and 1 more",
     ]
-    assert _labels([[PLAIN], ["cost=$5"]]) == [PLAIN, "cost=\\$5"]
+    assert _labels([[UNCHANGED_NAME], ["cost=$5"]]) == [UNCHANGED_NAME, "cost=\\$5"]

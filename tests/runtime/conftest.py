@@ -1,4 +1,4 @@
-"""A small house of its own for these tests: fake rooms on the rooms' search paths, and a conf/ that chooses them."""
+"""Provide a small project for these tests: a fake module in each package of parts, and a conf/ that chooses them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from circuitvlm.runtime.config.allow_list import DOORS
+from circuitvlm.runtime.config.allow_list import PART_PACKAGES
 from circuitvlm.runtime.config.compose import compose
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -100,37 +100,38 @@ YAML = {
     "logger/fake": "fake:\n  _target_: lightning.pytorch.loggers.CSVLogger\n  name: ${name}\n",
     "callback/writer": "writer:\n  _target_: circuitvlm.training.callback.fake.Writer\n  every: 5\n",
     "callback/science": "science:\n  _target_: circuitvlm.training.callback.fake.Science\n  decay: 0.9\n",
-    "experiment/first": "# @package _global_\nname: first\nsteps: 100\ndefaults:\n  - override /adapter: none\n",
+    "experiment/first": "# @package _global_\nname: first\nmax_steps: 100\ndefaults:\n  - override /adapter: none\n",
 }
-BORROWED = {"optimizer": "fake", "trainer": "fake", "logger": "fake", "callback": "writer", "quantization": "null",
-            "experiment": "null"}  # fmt: skip
+LIBRARY_OPTIONS = {"optimizer": "fake", "trainer": "fake", "logger": "fake", "callback": "writer",
+                   "quantization": "null", "experiment": "null"}  # fmt: skip
 
 
 @pytest.fixture
-def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A file `fake.py` in every room, gone again afterwards; returns the folder in which they lie."""
-    packages = {room: importlib.import_module(package) for room, package in DOORS.items()}
-    before = set(sys.modules)
-    for room, found in packages.items():
-        (tmp_path / "rooms" / room).mkdir(parents=True)
-        (tmp_path / "rooms" / room / "fake.py").write_text(CODE[room])
-        monkeypatch.setattr(found, "__path__", [*found.__path__, str(tmp_path / "rooms" / room)])
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A module `fake` in every package of parts, removed again afterwards; returns the folder that contains them."""
+    modules = {group: importlib.import_module(package) for group, package in PART_PACKAGES.items()}
+    loaded = set(sys.modules)
+    folder = tmp_path / "packages"
+    for group, module in modules.items():
+        (folder / group).mkdir(parents=True)
+        (folder / group / "fake.py").write_text(CODE[group])
+        monkeypatch.setattr(module, "__path__", [*module.__path__, str(folder / group)])
     importlib.invalidate_caches()
-    yield tmp_path / "rooms"
-    for name in set(sys.modules) - before:
-        if name.startswith("circuitvlm.") and name.endswith(".fake"):
+    yield folder
+    for name in set(sys.modules) - loaded:
+        if name.startswith("circuitvlm.") and name.endswith((".fake", ".variety")):
             package_name, _, child = name.rpartition(".")
             vars(sys.modules[package_name]).pop(child, None)
             del sys.modules[name]
 
 
 @pytest.fixture
-def conf(tmp_path: Path, rooms: Path) -> Path:
+def conf(tmp_path: Path, packages: Path) -> Path:
     """The real train.yaml and eval.yaml over fake groups."""
     folder = tmp_path / "conf"
     folder.mkdir()
     shutil.copy(CONF / "eval.yaml", folder)
-    groups = {**dict.fromkeys(DOORS, "fake"), **BORROWED}
+    groups = {**dict.fromkeys(PART_PACKAGES, "fake"), **LIBRARY_OPTIONS}
     lines = []
     for line in (CONF / "train.yaml").read_text().splitlines():
         group = line.strip().removeprefix("- ").partition(":")[0]
@@ -146,12 +147,12 @@ def conf(tmp_path: Path, rooms: Path) -> Path:
 @pytest.fixture
 def cfg(conf: Path) -> DictConfig:
     """A config without a fault."""
-    return compose(["workers=0"], config_dir=conf)
+    return compose(["num_workers=0"], config_dir=conf)
 
 
 @pytest.fixture
 def plain(cfg: DictConfig) -> dict[str, Any]:
     """The same as plain containers."""
-    found = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(found, dict)
-    return {str(key): value for key, value in found.items()}
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}

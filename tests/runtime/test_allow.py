@@ -1,4 +1,4 @@
-"""Does the allow-list let in what it should, and nothing else, and look before it imports?"""
+"""Check that the allow-list accepts the right targets only, and decides before any import."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ HOSTILE = [
     "circuitvlm.task.fake.Fake ",
     "circuitvlm.task.fake.Fake\n",
     "circuitvlm.task.../fake.Fake",
-    "circuitvlm.runtime.folders.run_folder.start",
+    "circuitvlm.runtime.folders.run_folder.prepare",
     "circuitvlm.training.checkpoint.load",
     "circuitvlm.dataset.fake.Fake",
     "",
@@ -53,10 +53,10 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("path", HOSTILE)
-@pytest.mark.parametrize("room", allow_list.ROOMS)
-def test_a_hostile_target_is_refused_in_every_room(path: str, room: str, rooms: Path) -> None:
+@pytest.mark.parametrize("group", allow_list.GROUPS)
+def test_a_hostile_target_is_refused_in_every_group(path: str, group: str, packages: Path) -> None:
     with pytest.raises(allow_list.TargetError):
-        allow_list.resolve(path, room)
+        allow_list.resolve(path, group)
 
 
 @pytest.mark.parametrize("path", [None, 3, ["os.system"], {"a": 1}])
@@ -65,27 +65,27 @@ def test_a_target_is_text(path: Any) -> None:
         allow_list.resolve(path, "data")
 
 
-def test_every_room_opens_its_own_door_only(rooms: Path) -> None:
-    paths = {room: f"{package}.fake.{_name(room)}" for room, package in allow_list.DOORS.items()}
-    for room, path in paths.items():
-        assert callable(allow_list.resolve(path, room))
-        for other in allow_list.ROOMS:
-            if other != room:
-                with pytest.raises(allow_list.TargetError, match=f"belongs to the room '{room}'"):
-                    allow_list.resolve(path, other)
+def test_every_group_allows_its_own_package_only(packages: Path) -> None:
+    paths = {group: f"{package}.fake.{_name(group)}" for group, package in allow_list.PART_PACKAGES.items()}
+    for group, path in paths.items():
+        assert callable(allow_list.resolve(path, group))
+        for other_group in allow_list.GROUPS:
+            if other_group != group:
+                with pytest.raises(allow_list.TargetError, match=f" of '{group}'"):
+                    allow_list.resolve(path, other_group)
 
 
-def _name(room: str) -> str:
-    return {"dropout": "fake", "schedule": "fake", "callback": "Science"}.get(room, "Fake")
+def _name(group: str) -> str:
+    return {"dropout": "fake", "schedule": "fake", "callback": "Science"}.get(group, "Fake")
 
 
 @pytest.mark.parametrize(
-    ("room", "path"), [(room, path) for room, paths in allow_list.LIBRARY.items() for path in sorted(paths)]
+    ("group", "path"), [(group, path) for group, paths in allow_list.LIBRARY_TARGETS.items() for path in sorted(paths)]
 )
-def test_every_library_object_on_the_list_exists(room: str, path: str) -> None:
+def test_every_library_object_on_the_list_exists(group: str, path: str) -> None:
     if path in allow_list.EXTRAS and find_spec(allow_list.EXTRAS[path]) is None:
         pytest.skip(f"{allow_list.EXTRAS[path]} is an extra, and not installed here")
-    assert isinstance(allow_list.resolve(path, room), type)
+    assert isinstance(allow_list.resolve(path, group), type)
 
 
 def test_what_is_forbidden_is_not_imported() -> None:
@@ -102,12 +102,12 @@ for path in ["torch.hub.load", "antigravity.webbrowser", "circuitvlm.adapter.now
 bad = {"torch", "antigravity", "this", "lightning", "transformers", "circuitvlm.model.base.loading"} & set(sys.modules)
 raise SystemExit(f"imported: {bad}" if bad else 0)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
 
 
-def test_a_private_name_and_an_imported_one_are_refused(rooms: Path) -> None:
-    (rooms / "data" / "trick.py").write_text(
+def test_a_private_name_and_an_imported_one_are_refused(packages: Path) -> None:
+    (packages / "data" / "trick.py").write_text(
         "from os import system as Open\nfrom pathlib import Path\n_Hidden = Path\nValue = 3\n"
         "class Real:\n    pass\nclass _Private:\n    pass\n"
     )
@@ -117,7 +117,7 @@ def test_a_private_name_and_an_imported_one_are_refused(rooms: Path) -> None:
     assert allow_list.resolve("circuitvlm.data.trick.Real", "data").__name__ == "Real"
 
 
-def test_the_nearest_right_thing_is_named(rooms: Path) -> None:
+def test_the_nearest_right_thing_is_named(packages: Path) -> None:
     with pytest.raises(allow_list.TargetError, match="Did you mean 'fake'"):
         allow_list.resolve("circuitvlm.data.fakee.Fake", "data")
     with pytest.raises(allow_list.TargetError, match="Did you mean 'Fake'"):
@@ -126,31 +126,31 @@ def test_the_nearest_right_thing_is_named(rooms: Path) -> None:
         allow_list.resolve("torch.optim.AdmW", "optimizer")
 
 
-def test_a_file_that_cannot_be_imported_is_told_as_such(rooms: Path) -> None:
-    (rooms / "data" / "broken.py").write_text("import a_library_that_nobody_has\n")
+def test_a_file_that_cannot_be_imported_is_told_as_such(packages: Path) -> None:
+    (packages / "data" / "broken.py").write_text("import a_library_that_nobody_has\nclass X: ...\n")
     with pytest.raises(allow_list.TargetError, match=r"cannot be imported.*a_library_that_nobody_has"):
         allow_list.resolve("circuitvlm.data.broken.X", "data")
 
 
-def test_nested_parts_are_built_first(rooms: Path) -> None:
+def test_nested_parts_are_built_first(packages: Path) -> None:
     fake = {"_target_": "circuitvlm.data.fake.Fake", "root": "a", "splits": ["x"], "share": 1.0}
     mix = allow_list.instantiate({"_target_": "circuitvlm.data.fake.Mix", "parts": {"one": fake}}, weights=(0.5, 0.5))
     assert mix.parts["one"].root == "a"
     assert mix.weights == (0.5, 0.5)
 
 
-def test_a_partial_is_called_later(rooms: Path) -> None:
-    built = allow_list.instantiate({"_target_": "circuitvlm.schedule.fake.fake", "_partial_": True, "warmup": 3})
-    assert isinstance(built, functools.partial)
-    assert built(5, 10) == 0.5
+def test_a_partial_is_called_later(packages: Path) -> None:
+    part = allow_list.instantiate({"_target_": "circuitvlm.schedule.fake.fake", "_partial_": True, "warmup": 3})
+    assert isinstance(part, functools.partial)
+    assert part(5, 10) == 0.5
 
 
-def test_keyed_sections_give_a_dict_without_what_was_taken_out(rooms: Path) -> None:
+def test_keyed_sections_give_a_dict_without_what_was_taken_out(packages: Path) -> None:
     writer = {"_target_": "circuitvlm.training.callback.fake.Writer", "every": 3}
-    built = allow_list.instantiate({"writer": writer, "gone": None})
-    assert list(built) == ["writer"]
-    assert built["writer"].every == 3
-    with pytest.raises(allow_list.TargetError, match="extra arguments"):
+    part = allow_list.instantiate({"writer": writer, "gone": None})
+    assert list(part) == ["writer"]
+    assert part["writer"].every == 3
+    with pytest.raises(allow_list.TargetError, match="beside the extra arguments"):
         allow_list.instantiate({"writer": writer}, every=3)
 
 
@@ -168,11 +168,11 @@ def test_keyed_sections_give_a_dict_without_what_was_taken_out(rooms: Path) -> N
         {"key": {"_target_": "os.getcwd"}},
     ],
 )
-def test_instantiate_refuses_what_the_list_refuses_at_any_depth(section: dict[str, Any], rooms: Path) -> None:
+def test_instantiate_refuses_what_the_list_refuses_at_any_depth(section: dict[str, Any], packages: Path) -> None:
     with pytest.raises(allow_list.TargetError):
         allow_list.instantiate(section)
 
 
-def test_an_argument_given_twice_is_an_error(rooms: Path) -> None:
-    with pytest.raises(allow_list.TargetError, match="multiple: given in the config and by the program"):
+def test_an_argument_given_twice_is_an_error(packages: Path) -> None:
+    with pytest.raises(allow_list.TargetError, match="multiple: the program sets this itself"):
         allow_list.instantiate({"_target_": "circuitvlm.collate.fake.Fake", "multiple": 1}, multiple=2)

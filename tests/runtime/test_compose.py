@@ -1,4 +1,4 @@
-"""Does composing work everywhere, leave no trace, and does the command line show itself?"""
+"""Check that composing works everywhere, leaves no global state, and that Hydra's own help works."""
 
 from __future__ import annotations
 
@@ -47,17 +47,19 @@ def test_an_unknown_key_dies_at_composition(conf: Path) -> None:
 
 def test_shares_and_rate_factors_are_said_without_a_plus(conf: Path) -> None:
     """Their keys are the user's own sources and the model's components, which no schema can list."""
-    cfg = compose(["shares={a: 3, b/t: 1}", "shares.a=2", "lr_scale.vision=0.1"], config_dir=conf)
-    assert (cfg.shares, cfg.lr_scale) == ({"a": 2.0, "b/t": 1.0}, {"vision": 0.1})
-    asked = compose(["model={weights: there}", "trainer.devices=2"], config_name="eval", config_dir=conf)
-    assert (asked.model, asked.trainer) == ({"weights": "there"}, {"devices": 2})
-    with pytest.raises(Exception, match=r"shares\.a"):
-        compose(["shares.a=much"], config_dir=conf)
+    cfg = compose(
+        ["mixture_weights={a: 3, b/t: 1}", "mixture_weights.a=2", "lr_multipliers.vision=0.1"], config_dir=conf
+    )
+    assert (cfg.mixture_weights, cfg.lr_multipliers) == ({"a": 2.0, "b/t": 1.0}, {"vision": 0.1})
+    evaluation = compose(["model={weights: there}", "trainer.devices=2"], config_name="eval", config_dir=conf)
+    assert (evaluation.model, evaluation.trainer) == ({"weights": "there"}, {"devices": 2})
+    with pytest.raises(Exception, match=r"mixture_weights\.a"):
+        compose(["mixture_weights.a=much"], config_dir=conf)
 
 
 def test_an_experiment_changes_what_it_says(conf: Path) -> None:
     cfg = compose(["experiment=first", "seed=3"], config_dir=conf)
-    assert (cfg.name, cfg.steps, cfg.seed, cfg.adapter.rank) == ("first", 100, 3, 1)
+    assert (cfg.name, cfg.max_steps, cfg.seed, cfg.adapter.rank) == ("first", 100, 3, 1)
     base = compose_base(conf, "first")
     assert (base.name, base.seed) == ("first", 0)
     assert compose_base(conf, None).name == "unnamed"
@@ -78,18 +80,18 @@ def test_composing_leaves_no_trace_and_nests(conf: Path) -> None:
 
 
 def test_composing_works_inside_an_application_that_writes_nothing(conf: Path) -> None:
-    done = run_app(conf, "experiment=first", "seed=3")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["first", "3", "first", "0", str(conf.parent / "cwd")]
+    process = run_app(conf, "experiment=first", "seed=3")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split() == ["first", "3", "first", "0", str(conf.parent / "cwd")]
     assert list((conf.parent / "cwd").iterdir()) == []
 
 
 def test_help_works_and_has_no_hole(conf: Path) -> None:
-    done = run_app(conf, "--help")
-    assert done.returncode == 0, done.stderr
-    assert "global_batch: 8" in done.stdout
-    assert "???" not in done.stdout
-    assert "adapter: fake, none" in done.stdout
+    process = run_app(conf, "--help")
+    assert process.returncode == 0, process.stderr
+    assert "global_batch_size: 8" in process.stdout
+    assert "???" not in process.stdout
+    assert "adapter: fake, none" in process.stdout
 
 
 def test_the_experiment_is_read_from_the_command_line() -> None:
@@ -106,5 +108,5 @@ def test_registering_twice_is_harmless(conf: Path) -> None:
 
 
 def test_a_wrong_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="wanted the folder conf/"):
+    with pytest.raises(ValueError, match="expected the project's folder conf/"):
         compose(config_dir=tmp_path / "nowhere")

@@ -1,4 +1,4 @@
-"""Does a bar pass everything on, and does logging stay readable?"""
+"""Check that a progress bar yields every item, and that log lines stay readable."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def test_setup_is_harmless_to_repeat_and_takes_hydras_handler_away() -> None:
     root.addHandler(logging.StreamHandler())
     for _ in range(3):
         progress.setup_logging()
-    ours = [handler for handler in root.handlers if handler.name == "circuitvlm"]
-    assert len(ours) == 1
-    assert [handler for handler in root.handlers if type(handler) is logging.StreamHandler] == ours
+    handlers = [handler for handler in root.handlers if handler.name == "circuitvlm"]
+    assert len(handlers) == 1
+    assert [handler for handler in root.handlers if type(handler) is logging.StreamHandler] == handlers
     assert root.level == logging.INFO
 
 

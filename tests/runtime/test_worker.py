@@ -1,4 +1,4 @@
-"""Do a pool's workers end with the process that began them, and is Ctrl-C its alone?"""
+"""Check that workers end with the process that started them, and that only that process handles Ctrl-C."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.test_child import runs, wait_for
+from tests.training.test_child_process import runs, wait_for
 
 TASK = """
 import os, pathlib, time
@@ -30,7 +30,7 @@ def drawn(folder):
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in a shell's background have it ignored
     sys.argv[1:], folder = [], sys.argv[1]
-    entry.run(lambda: drawn(folder), config_dir=pathlib.Path("conf"))
+    entry.run(lambda: drawn(folder))
 """
 
 

@@ -1,4 +1,4 @@
-"""Are the schedules of Smith's papers those that torch computes?"""
+"""Compare the schedules of Smith's papers with those of torch."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TOTAL = 120
 
 def rates(scheduler: Any, optimizer: torch.optim.Optimizer) -> list[float]:
     """The rate at every step from 0 to TOTAL."""
-    found = [optimizer.param_groups[0]["lr"]]
+    values = [optimizer.param_groups[0]["lr"]]
     for _ in range(TOTAL):
         optimizer.step()
         scheduler.step()
-        found.append(optimizer.param_groups[0]["lr"])
-    return found
+        values.append(optimizer.param_groups[0]["lr"])
+    return values
 
 
 def sgd() -> torch.optim.Optimizer:
@@ -32,7 +32,7 @@ def sgd() -> torch.optim.Optimizer:
 @pytest.mark.parametrize("policy", [triangular, triangular2, exp_range])
 def test_cyclical_is_torchs(policy: Any, end: str, half: int) -> None:
     optimizer, decay = sgd(), 0.3
-    more = {"decay": decay} if policy is exp_range else {}
+    arguments = {"decay": decay} if policy is exp_range else {}
     scheduler = CyclicLR(
         optimizer,
         base_lr=0.05,
@@ -42,8 +42,8 @@ def test_cyclical_is_torchs(policy: Any, end: str, half: int) -> None:
         gamma=decay ** (1 / TOTAL),
         cycle_momentum=False,
     )
-    ours = [policy(at, TOTAL, warmup=0.0, cycles=3, end=end, trough=0.05, **more) for at in range(TOTAL + 1)]
-    assert ours == pytest.approx(rates(scheduler, optimizer), abs=1e-9)
+    factors = [policy(at, TOTAL, warmup=0.0, cycles=3, end=end, trough=0.05, **arguments) for at in range(TOTAL + 1)]
+    assert factors == pytest.approx(rates(scheduler, optimizer), abs=1e-9)
 
 
 @pytest.mark.parametrize("cycle", [0.5, 0.9])
@@ -61,5 +61,5 @@ def test_one_cycle_is_torchs_of_three_phases(cycle: float) -> None:
         final_div_factor=50,
         three_phase=True,
     )
-    ours = [one_cycle(at, TOTAL, warmup=0.0, cycle=cycle, start=0.1, floor=0.002) for at in range(TOTAL + 1)]
-    assert ours == pytest.approx(rates(scheduler, optimizer), abs=1e-9)
+    factors = [one_cycle(at, TOTAL, warmup=0.0, cycle=cycle, start=0.1, floor=0.002) for at in range(TOTAL + 1)]
+    assert factors == pytest.approx(rates(scheduler, optimizer), abs=1e-9)

@@ -1,4 +1,4 @@
-"""Does `ask` give what an evaluation would, solve what was read, and keep its errors and its output apart?"""
+"""Test the answers about circuits, the command ask, and the loading of models."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from circuitvlm.circuit import draw, netlist
-from circuitvlm.circuit.graph import Circuit
 from circuitvlm.circuit.judge import equivalence
 from circuitvlm.circuit.solve import numeric
 from circuitvlm.core.record import Picture
 from circuitvlm.runtime.config.allow_list import instantiate
 from circuitvlm.serving import family as families
 from circuitvlm.serving import load as loading
-from circuitvlm.serving.answer import Wanted, answer, body
+from circuitvlm.serving.circuit_answer import CircuitRequest, answer_request, as_dict
 from circuitvlm.serving.cli import model as model_command
 from circuitvlm.serving.cli.app import app
 from circuitvlm.serving.load import ModelError, load
+from circuitvlm.task.netlist import Netlist
 from circuitvlm.training.assemble import Run, trained_run
 from circuitvlm.training.replies import read_replies
 from tests.contract import sources
@@ -39,24 +39,20 @@ Make = Callable[..., Run]
 
 
 class Fake:
-    """Says what it was told to."""
+    """A predictor that replies with given texts."""
+
+    netlist_task = Netlist(prompt="?", metrics={})
 
     def __init__(self, *texts: str) -> None:
         self.texts = list(texts)
 
-    def netlist(self, picture: Picture) -> str:
+    def predict_netlist(self, picture: Picture) -> str:
         return self.texts.pop(0)
 
-    def read(self, text: str) -> Circuit | None:
-        try:
-            return netlist.parse(text)
-        except netlist.NetlistError:
-            return None
-
-    def reply(self, picture: Picture, question: str) -> str:
+    def answer_question(self, picture: Picture, question: str) -> str:
         return f"{question} 3 V\x1b]0;owned\x07"
 
-    def asks_circuit(self, named: str | None, **said: object) -> bool:
+    def asks_netlist(self, task_name: str | None, **request: object) -> bool:
         return True
 
 
@@ -74,7 +70,7 @@ def picture(tmp_path: Path) -> Path:
 @pytest.fixture
 def says(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def make(*texts: str) -> None:
-        monkeypatch.setattr(model_command, "respondent", lambda *words, **named: Fake(*texts))
+        monkeypatch.setattr(model_command, "load_predictor", lambda *names, **options: Fake(*texts))
 
     return make
 
@@ -83,46 +79,46 @@ def says(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def test_what_was_read_is_solved_exactly(picture: Path) -> None:
-    wanted = Wanted(frequency=159.154943, source="V1", output="C1", question="why")
-    found = answer(Fake(LOWPASS), Picture(picture), wanted, image="a.png")
-    assert found.errors == ()
-    assert found.solution is not None
+    request = CircuitRequest(frequency=159.154943, source="V1", output="C1", question="why")
+    answer_record = answer_request(Fake(LOWPASS), Picture(picture), request, image="a.png")
+    assert answer_record.errors == ()
+    assert answer_record.solution is not None
     truth = numeric.solve(netlist.parse(LOWPASS), 159.154943)
-    assert found.solution.voltage("out") == truth.voltage("out")
-    assert found.transfer is not None
-    assert found.transfer.symbolic == "1/(C1*R1*s + 1)"
-    assert found.transfer.valued == "1000/(s + 1000)"
-    told = json.loads(json.dumps(body(found)))
-    assert told["netlist"] == LOWPASS
-    assert told["canonical"] == "V1 1 0 10\nR1 1 2 1k\nC1 2 0 1u"
-    assert told["solution"]["nodes"]["out"]["magnitude"] == pytest.approx(10 / 2**0.5, rel=1e-6)
-    assert told["answer"].startswith("why 3 V")
+    assert answer_record.solution.voltage("out") == truth.voltage("out")
+    assert answer_record.transfer is not None
+    assert answer_record.transfer.symbolic == "1/(C1*R1*s + 1)"
+    assert answer_record.transfer.numeric == "1000/(s + 1000)"
+    body = json.loads(json.dumps(as_dict(answer_record)))
+    assert body["netlist"] == LOWPASS
+    assert body["canonical"] == "V1 1 0 10\nR1 1 2 1k\nC1 2 0 1u"
+    assert body["solution"]["nodes"]["out"]["magnitude"] == pytest.approx(10 / 2**0.5, rel=1e-6)
+    assert body["answer"].startswith("why 3 V")
 
 
 @pytest.mark.parametrize(
     ("text", "errors"),
     [
         ("I cannot read this.", ["netlist: no device"]),
-        ("", ["netlist: the text is empty"]),
+        ("", ["netlist: no device"]),
         ("V1 1 0 1\nV2 1 0 2", ["solution: ", "transfer function: "]),
         ("D1 1 0 mod\nV1 1 0 1", ["solution: D1", "transfer function: "]),
         ("I1 0 1 1m\nR1 1 0 1k\nC1 1 0 1n", ["transfer function: no independent source 'V1'; the circuit has I1"]),
-        ("V1 1 0 1e190\nR1 1 0 1e-190\nC1 1 0 1n", ["solution: a voltage, a current or a power"]),
+        ("V1 1 0 1e190\nR1 1 0 1e-190\nC1 1 0 1n", ["solution: voltages, currents and powers"]),
         ("R1 1 0 inf\nV1 1 0 <Empty>", ["solution: ", "transfer function: "]),
     ],
 )
 def test_what_cannot_be_found_out_is_said_and_nothing_raises(text: str, errors: list[str], picture: Path) -> None:
     for frequency in (0.0, 1e3):
-        check_said(text, errors, picture, frequency)
+        check_errors(text, errors, picture, frequency)
 
 
-def check_said(text: str, errors: list[str], picture: Path, frequency: float) -> None:
-    wanted = Wanted(source="V1", output="C1", frequency=frequency)
-    found = answer(Fake(text), Picture(picture), wanted, image="a.png")
-    assert len(found.errors) == len(errors)
-    for said, began in zip(found.errors, errors, strict=True):
-        assert said.startswith(began)
-    json.dumps(body(found), allow_nan=False)
+def check_errors(text: str, errors: list[str], picture: Path, frequency: float) -> None:
+    request = CircuitRequest(source="V1", output="C1", frequency=frequency)
+    answer_record = answer_request(Fake(text), Picture(picture), request, image="a.png")
+    assert len(answer_record.errors) == len(errors)
+    for message, start in zip(answer_record.errors, errors, strict=True):
+        assert message.startswith(start)
+    json.dumps(as_dict(answer_record), allow_nan=False)
 
 
 # ------------------------------------------------------------------------------------------------------- the command
@@ -132,20 +128,20 @@ def test_json_is_one_object_a_line_and_errors_are_told_beside_it(
     says: Callable[..., None], picture: Path, tmp_path: Path
 ) -> None:
     says(LOWPASS, "no circuit here")
-    done = ask(str(picture), str(picture), "--json", "--deck", str(tmp_path / "d.cir"))
-    assert done.exit_code == 1
-    good, bad = (json.loads(line) for line in done.stdout.splitlines())
+    result = ask(str(picture), str(picture), "--json", "--deck", str(tmp_path / "d.cir"))
+    assert result.exit_code == 1
+    good, bad = (json.loads(line) for line in result.stdout.splitlines())
     assert good["errors"] == []
     assert (bad["canonical"], bad["solution"], bad["netlist"]) == (None, None, "no circuit here")
-    assert bad["errors"][0] in done.stderr
+    assert bad["errors"][0] in result.stderr
     assert sorted(file.name for file in tmp_path.glob("*.cir")) == ["d-1.cir"]
 
 
 def test_the_deck_is_written_anew(says: Callable[..., None], picture: Path, tmp_path: Path) -> None:
     says(HOSTILE)
     deck = tmp_path / "d.cir"
-    done = ask(str(picture), "--deck", str(deck), "--frequency", "1k")
-    assert done.exit_code == 0, done.stderr
+    result = ask(str(picture), "--deck", str(deck), "--frequency", "1k")
+    assert result.exit_code == 0, result.stderr
     text = deck.read_text()
     assert "shell" not in text
     assert ".ac lin 1 1000.0 1000.0" in text
@@ -154,10 +150,10 @@ def test_the_deck_is_written_anew(says: Callable[..., None], picture: Path, tmp_
 
 def test_a_models_words_cannot_command_the_terminal(says: Callable[..., None], picture: Path) -> None:
     says("\x1b[31mno netlist\x9b")
-    done = ask(str(picture), "--question", "V(1)?")
-    assert done.exit_code == 1
-    assert "V(1)? 3 V" in done.stdout
-    assert not {"\x1b", "\x07", "\x9b"} & set(done.stdout + done.stderr)
+    result = ask(str(picture), "--question", "V(1)?")
+    assert result.exit_code == 1
+    assert "V(1)? 3 V" in result.stdout
+    assert not {"\x1b", "\x07", "\x9b"} & set(result.stdout + result.stderr)
 
 
 @pytest.mark.parametrize("text", [LOWPASS, "nothing"])
@@ -165,22 +161,24 @@ def test_redraw_shows_the_image_beside_what_was_understood(
     text: str, says: Callable[..., None], picture: Path, tmp_path: Path
 ) -> None:
     says(text)
-    out = tmp_path / "both.png"
-    done = ask(str(picture), "--redraw", str(out))
-    assert done.exit_code == (0 if text == LOWPASS else 1)
-    both = Image.open(out).convert("L")
-    left, right = (both.crop((x, 40, x + both.width // 2 - 20, both.height - 20)) for x in (14, both.width // 2 + 10))
-    assert left.getextrema()[0] < 100
-    assert right.getextrema()[0] < 100
-    assert left.tobytes() != right.tobytes()
+    file = tmp_path / "both.png"
+    result = ask(str(picture), "--redraw", str(file))
+    assert result.exit_code == (0 if text == LOWPASS else 1)
+    page = Image.open(file).convert("L")
+    left_panel, right_panel = (
+        page.crop((x, 40, x + page.width // 2 - 20, page.height - 20)) for x in (14, page.width // 2 + 10)
+    )
+    assert left_panel.getextrema()[0] < 100
+    assert right_panel.getextrema()[0] < 100
+    assert left_panel.tobytes() != right_panel.tobytes()
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--source", "V1"], "--output"),
         (["--frequency", "-1"], "frequency"),
-        (["--frequency", "fast"], "not a number"),
+        (["--frequency", "fast"], "expected a number"),
         (["--deck", "no/such/folder/d.cir"], "no/such/folder"),
         (["--max-new-tokens", "0"], "max-new-tokens"),
         (["http://127.0.0.1/a.png"], "--allow-private"),
@@ -188,20 +186,20 @@ def test_redraw_shows_the_image_beside_what_was_understood(
     ],
 )
 def test_bad_input_ends_with_2_before_a_model_is_asked(
-    words: list[str], said: str, says: Callable[..., None], picture: Path
+    words: list[str], message: str, says: Callable[..., None], picture: Path
 ) -> None:
     says()
-    done = ask(str(picture), *words)
-    assert done.exit_code == 2
-    assert said in done.stderr
-    assert done.stdout == ""
+    result = ask(str(picture), *words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
 
 
 @pytest.mark.parametrize("command", ["ask", "chat", "merge"])
 def test_each_command_explains_itself_with_an_example(command: str) -> None:
-    done = CliRunner().invoke(app, [command, "--help"])
-    assert done.exit_code == 0
-    assert f"circuitvlm {command} " in done.stdout
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert f"circuitvlm {command} " in result.stdout
 
 
 # -------------------------------------------------------------------------------------------------------- the models
@@ -212,38 +210,38 @@ def test_the_small_base_reads_a_drawing(tmp_path: Path, monkeypatch: pytest.Monk
     truth = netlist.parse("V1 1 0 12\nR1 1 2 4.7k\nR2 2 0 10k")
     path = tmp_path / "divider.png"
     path.write_bytes(draw.image(truth, style="american", width=224, height=168))
-    done = ask(str(path), "--json")
-    assert done.exit_code == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert equivalence.compare(netlist.parse(found["canonical"]), truth).values
-    assert found["solution"]["nodes"]["2"] == pytest.approx(12 * 10 / 14.7)
+    result = ask(str(path), "--json")
+    assert result.exit_code == 0, result.stderr
+    answer_record = json.loads(result.stdout)
+    assert equivalence.compare(netlist.parse(answer_record["canonical"]), truth).values
+    assert answer_record["solution"]["nodes"]["2"] == pytest.approx(12 * 10 / 14.7)
 
 
 @pytest.mark.parametrize(("quantization", "precision"), [("none", "32-true"), ("nf4_float32", "bf16-mixed")])
 def test_replies_are_those_of_an_evaluation(quantization: str, precision: str, moved_run: Make, tmp_path: Path) -> None:
     tiny = ["model=qwen2_vl_tiny", f"model.weights={BASE}", "adapter=lora_everywhere", "max_new_tokens=12"]
-    moved_run(*tiny, f"quantization={quantization}", f"precision={precision}", by=0.02)
+    moved_run(*tiny, f"quantization={quantization}", f"precision={precision}", scale=0.02)
     run = trained_run(tmp_path / "run", changes={})
-    run.evaluate(["validation"], items=None, out=tmp_path / "replies")
+    run.evaluate(["validation"], items=None, replies_folder=tmp_path / "replies")
     replies = read_replies(tmp_path / "replies" / "validation")
-    asked = load(str(tmp_path / "run"))
+    predictor = load(str(tmp_path / "run"))
     examples = list(run.data.questions("validation"))
     assert len(examples) == 3
-    said = {example.id: asked.netlist(example.images[0]) for example in examples}
-    assert said == {reply.id: reply.text for reply in replies.values()}
-    assert len(set(said.values())) > 1, "replies must depend on the image for this test to tell anything"
+    reply_texts = {example.id: predictor.predict_netlist(example.images[0]) for example in examples}
+    assert reply_texts == {reply.id: reply.text for reply in replies.values()}
+    assert len(set(reply_texts.values())) > 1, "replies must depend on the image for this test to be meaningful"
 
 
 def test_an_adapter_goes_by_its_run_by_its_folder_and_by_plain_peft(
     moved_run: Make, tmp_path: Path, picture: Path
 ) -> None:
-    moved_run("model=qwen2_vl_tiny", f"model.weights={BASE}", "adapter=lora_everywhere", by=0.2)
+    moved_run("model=qwen2_vl_tiny", f"model.weights={BASE}", "adapter=lora_everywhere", scale=0.2)
     plain = tmp_path / "peft"
     plain.mkdir()
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         shutil.copy(tmp_path / "run" / "adapter" / name, plain / name)
-    base = load(BASE).netlist(Picture(picture))
-    asked = [
+    base = load(BASE).predict_netlist(Picture(picture))
+    predictors = [
         load(str(tmp_path / "run")),
         load(str(tmp_path / "run" / "adapter")),
         load("", adapter=str(tmp_path / "run")),
@@ -251,13 +249,13 @@ def test_an_adapter_goes_by_its_run_by_its_folder_and_by_plain_peft(
         load(BASE, adapter=str(plain)),
         load(str(plain)),
     ]
-    said = []
-    for each in asked:
-        each.max_new_tokens = 24
-        assert each.circuit.prompt == "Netlist?"
-        said.append(each.netlist(Picture(picture)))
-    assert len(set(said)) == 1
-    assert said[0] != base[: len(said[0])]
+    replies = []
+    for predictor in predictors:
+        predictor.max_new_tokens = 24
+        assert predictor.netlist_task.prompt == "Netlist?"
+        replies.append(predictor.predict_netlist(Picture(picture)))
+    assert len(set(replies)) == 1
+    assert replies[0] != base[: len(replies[0])]
 
 
 def test_an_adapter_of_another_model_is_refused(moved_run: Make, tmp_path: Path) -> None:
@@ -268,10 +266,10 @@ def test_an_adapter_of_another_model_is_refused(moved_run: Make, tmp_path: Path)
     config = json.loads((plain / "adapter_config.json").read_text())
     config["target_modules"] = ["q_proj"]
     (plain / "adapter_config.json").write_text(json.dumps(config))
-    with pytest.raises(ValueError, match="not this adapter"):
+    with pytest.raises(ValueError, match="expected the weights of this adapter"):
         load(BASE, adapter=str(plain))
     (plain / "adapter_config.json").write_text(json.dumps({**config, "peft_type": "IA3", "feedforward_modules": []}))
-    with pytest.raises(ModelError, match="wanted LoRA"):
+    with pytest.raises(ModelError, match="expected a LoRA adapter"):
         load(BASE, adapter=str(plain))
 
 
@@ -284,31 +282,31 @@ def test_four_bit_quantizes_a_checkpoint_and_the_base_of_a_run(moved_run: Make, 
 
 
 def test_a_run_is_asked_without_its_data(moved_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    moved_run("standin=true", "adapter=lora")
+    moved_run("smoke_test=true", "adapter=lora")
 
-    def built(run: Run) -> Any:
-        raise AssertionError("the run's sources are not wanted")
+    def refuse(run: Run) -> Any:
+        raise AssertionError("the sources of the run must not be built")
 
-    monkeypatch.setattr(Run.sources, "func", built)
+    monkeypatch.setattr(Run.sources, "func", refuse)
     assert load(str(tmp_path / "run"), max_new_tokens=3).max_new_tokens == 3
 
 
 def test_a_model_that_is_not_there_is_told_with_what_to_type(
     picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("circuitvlm.model.base.loading.snapshot_download", unreachable)
-    done = ask(str(picture), "--model", "nobody/nothing")
-    assert done.exit_code == 2
-    assert "`hf download nobody/nothing --local-dir FOLDER`" in done.stderr
-    assert "--model FOLDER" in done.stderr
+    monkeypatch.setattr("circuitvlm.model.base.checkpoint_folder.snapshot_download", unreachable)
+    result = ask(str(picture), "--model", "nobody/nothing")
+    assert result.exit_code == 2
+    assert "`hf download nobody/nothing --local-dir FOLDER`" in result.stderr
+    assert "--model FOLDER" in result.stderr
     for words in (["--model", str(tmp_path)], ["--adapter", str(tmp_path)]):
-        done = ask(str(picture), *words)
-        assert done.exit_code == 2
-        assert str(tmp_path) in done.stderr
-        assert "Traceback" not in done.stderr
+        result = ask(str(picture), *words)
+        assert result.exit_code == 2
+        assert str(tmp_path) in result.stderr
+        assert "Traceback" not in result.stderr
 
 
-def unreachable(*words: object, **named: object) -> None:
+def unreachable(*arguments: object, **options: object) -> None:
     raise ConnectionError("no network here")
 
 
@@ -317,9 +315,9 @@ def unreachable(*words: object, **named: object) -> None:
     ['{"prompt": ""}', '{"task": "sing"}', '{"resize": "round"}', '{"max_tokens": "many"}', '{"promt": "x"}', "[1]"],
 )
 def test_a_note_that_says_something_else_is_refused(note: str, tmp_path: Path) -> None:
-    (tmp_path / loading.NOTE).write_text(note)
-    with pytest.raises(ModelError, match="wanted a JSON object"):
-        loading._note(tmp_path, family="qwen2_vl")
+    (tmp_path / loading.SETTINGS_FILE).write_text(note)
+    with pytest.raises(ModelError, match="expected a JSON object"):
+        loading._read_settings(tmp_path, family="qwen2_vl")
 
 
 def test_a_model_of_another_family_is_refused(tmp_path: Path) -> None:
@@ -329,14 +327,14 @@ def test_a_model_of_another_family_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_usual_is_what_the_configs_say() -> None:
-    for name, task in families.tasks().items():
-        own = instantiate(dict(sources.tasks())[name])
-        assert {**vars(task), "metrics": None} == {**vars(own), "metrics": None}
+    for name, task in families.default_tasks().items():
+        task_of_config = instantiate(dict(sources.tasks())[name])
+        assert {**vars(task), "metrics": None} == {**vars(task_of_config), "metrics": None}
     for family, model in (("llava", "llava_15_7b"), ("llava_next", "llava_next_vicuna_7b")):
-        said = yaml.safe_load((ROOT / f"conf/model/{model}.yaml").read_text())
-        assert (said["max_tokens"], said["resize"]) == (families.MAX_TOKENS[family], families.RESIZE[family])
+        config = yaml.safe_load((ROOT / f"conf/model/{model}.yaml").read_text())
+        assert (config["max_tokens"], config["resize"]) == (families.MAX_TOKENS[family], families.RESIZE[family])
     for path in (ROOT / "conf/model").glob("idefics3_smolvlm_*.yaml"):
         assert yaml.safe_load(path.read_text())["max_tokens"] == families.MAX_TOKENS["idefics3"]
     nf4 = yaml.safe_load((ROOT / "conf/quantization/nf4.yaml").read_text())
     assert {key: nf4[key] for key in loading.NF4} == loading.NF4
-    assert len(nf4) == len(loading.NF4) + 2  # its target, and what it computes in
+    assert len(nf4) == len(loading.NF4) + 2  # its _target_ and the compute dtype

@@ -1,4 +1,4 @@
-"""Does each command do its one thing, from a file and from standard input, and say what is wrong in a line?"""
+"""Test the circuit tools of the command line, on files and on standard input, and their errors."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def divider(tmp_path: Path) -> Path:
 def test_nothing_heavy_is_imported_for_a_help_text() -> None:
     code = "import sys, circuitvlm.serving.cli.app; print([m for m in ('torch', 'lightning', 'transformers', 'hydra', "
     code += "'matplotlib', 'schemdraw') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("command", ["draw", "solve", "compare", "generate", "format", "deck", "export"])
 def test_each_command_explains_itself_with_an_example(command: str) -> None:
-    done = call(command, "--help")
-    assert done.exit_code == 0
-    assert f"circuitvlm {command}" in done.stdout
+    result = call(command, "--help")
+    assert result.exit_code == 0
+    assert f"circuitvlm {command}" in result.stdout
     assert command in call("--help").stdout
 
 
@@ -66,61 +66,61 @@ def test_draw_goes_through_a_pipe_and_is_the_same_for_the_same_seed(divider: Pat
 
 def test_draw_keeps_a_png_off_the_terminal(divider: Path) -> None:
     pty = pytest.importorskip("pty", reason="a pseudo-terminal is needed")
-    ours, theirs = pty.openpty()
+    reader, writer = pty.openpty()
     code = "from circuitvlm.serving.cli.app import app; app()"
     command = [sys.executable, "-c", code, "draw", str(divider)]
-    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 2
-    assert "not for a terminal" in done.stderr
-    for end in (ours, theirs):
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 2
+    assert "got a terminal" in result.stderr
+    for end in (reader, writer):
         os.close(end)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--out", "a.gif"], ".png or .svg"),
         (["--style", "baroque"], "american"),
         (["--out", "nowhere/at/all.png"], "nowhere/at/all.png"),
     ],
 )
-def test_draw_says_what_is_wrong(words: list[str], said: str, divider: Path) -> None:
-    done = call("draw", str(divider), *words)
-    assert done.exit_code == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+def test_draw_says_what_is_wrong(words: list[str], message: str, divider: Path) -> None:
+    result = call("draw", str(divider), *words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 # solve ----------------------------------------------------------------------------------------------------------------
 
 
 def test_solve_prints_voltages_currents_and_powers(divider: Path) -> None:
-    done = call("solve", str(divider))
-    assert done.exit_code == 0
-    rows = [line.split() for line in done.stdout.splitlines() if line]
+    result = call("solve", str(divider))
+    assert result.exit_code == 0
+    rows = [line.split() for line in result.stdout.splitlines() if line]
     assert ["2", "8"] in rows
     assert ["R2", "8", "2m", "16m"] in rows
     assert ["V1", "10", "-2m", "-20m"] in rows
 
 
 def test_solve_gives_magnitude_and_phase_at_a_frequency() -> None:
-    done = call("solve", "--frequency", "1k", "--json", stdin=LOWPASS)
-    assert done.exit_code == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["frequency"] == 1000.0
-    assert found["nodes"]["out"]["magnitude"] == pytest.approx(2**0.5, rel=1e-6)
-    assert found["nodes"]["out"]["phase_degrees"] == pytest.approx(-45, abs=1e-4)
-    assert found["devices"]["C1"]["power"]["real"] == pytest.approx(0, abs=1e-12)
-    shown = call("solve", "--frequency", "1000Hz", stdin=LOWPASS).stdout
-    assert ["out", "1.41421", "-45.00"] in [line.split() for line in shown.splitlines()]
-    powers = [found["devices"][name]["power"]["real"] for name in ("V1", "R1", "C1")]
+    result = call("solve", "--frequency", "1k", "--json", stdin=LOWPASS)
+    assert result.exit_code == 0, result.stderr
+    body = json.loads(result.stdout)
+    assert body["frequency"] == 1000.0
+    assert body["nodes"]["out"]["magnitude"] == pytest.approx(2**0.5, rel=1e-6)
+    assert body["nodes"]["out"]["phase_degrees"] == pytest.approx(-45, abs=1e-4)
+    assert body["devices"]["C1"]["power"]["real"] == pytest.approx(0, abs=1e-12)
+    table = call("solve", "--frequency", "1000Hz", stdin=LOWPASS).stdout
+    assert ["out", "1.41421", "-45.00"] in [line.split() for line in table.splitlines()]
+    powers = [body["devices"][name]["power"]["real"] for name in ("V1", "R1", "C1")]
     assert sum(powers) == pytest.approx(0, abs=1e-12)
 
 
 def test_solve_json_at_dc(divider: Path) -> None:
-    found = json.loads(call("solve", str(divider), "--json").stdout)
-    assert found["nodes"] == {"1": pytest.approx(10), "2": pytest.approx(8)}
-    assert found["devices"]["R1"] == {
+    body = json.loads(call("solve", str(divider), "--json").stdout)
+    assert body["nodes"] == {"1": pytest.approx(10), "2": pytest.approx(8)}
+    assert body["devices"]["R1"] == {
         "voltage": pytest.approx(2),
         "current": pytest.approx(2e-3),
         "power": pytest.approx(4e-3),
@@ -128,7 +128,7 @@ def test_solve_json_at_dc(divider: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "empty"),
         ("hello there", "no device"),
@@ -138,19 +138,19 @@ def test_solve_json_at_dc(divider: Path) -> None:
         (b"\xff\xfe\x00R", "UTF-8"),
     ],
 )
-def test_solve_says_what_is_wrong(text: str | bytes, said: str) -> None:
-    done = call("solve", stdin=text)
-    assert done.exit_code == 2
-    assert said in done.stderr
-    assert len(done.stderr.splitlines()) <= 2
-    assert done.stdout == ""
+def test_solve_says_what_is_wrong(text: str | bytes, message: str) -> None:
+    result = call("solve", stdin=text)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) <= 2
+    assert result.stdout == ""
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "gone.cir", tmp_path):
-        done = call("solve", str(path))
-        assert done.exit_code == 2
-        assert str(path) in done.stderr
+        result = call("solve", str(path))
+        assert result.exit_code == 2
+        assert str(path) in result.stderr
     assert call("solve", "--frequency", "fast", stdin=DIVIDER).exit_code == 2
     assert call("solve", "--frequency", "-5", stdin=DIVIDER).exit_code == 2
 
@@ -159,7 +159,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("predicted", "code", "same"),
+    ("prediction", "code", "results"),
     [
         ("R2 b 0 4k\nR1 b a 1k\nV1 a 0 10\n", 0, {"topology": True, "values": True}),
         ("V1 1 0 10\nR1 1 2 1k\nR2 2 0 4.1k\n", 1, {"topology": True, "values": False}),
@@ -167,23 +167,23 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_compare_answers_by_its_exit_code(
-    predicted: str, code: int, same: dict[str, bool], divider: Path, tmp_path: Path
+    prediction: str, code: int, results: dict[str, bool], divider: Path, tmp_path: Path
 ) -> None:
-    done = call("compare", "-", str(divider), "--json", stdin=predicted)
-    assert done.exit_code == code, done.stderr
-    found = json.loads(done.stdout)
-    assert same.items() <= found.items()
-    assert {"topology", "values", "names", "component_f1", "pin_f1", "undecided"} <= set(found)
-    (tmp_path / "predicted.cir").write_text(predicted)
+    result = call("compare", "-", str(divider), "--json", stdin=prediction)
+    assert result.exit_code == code, result.stderr
+    body = json.loads(result.stdout)
+    assert results.items() <= body.items()
+    assert {"topology", "values", "names", "component_f1", "pin_f1", "undecided"} <= set(body)
+    (tmp_path / "predicted.cir").write_text(prediction)
     plain = call("compare", str(tmp_path / "predicted.cir"), str(divider))
     assert plain.exit_code == code
-    assert ["values", "yes" if same["values"] else "no"] in [line.split() for line in plain.stdout.splitlines()]
+    assert ["values", "yes" if results["values"] else "no"] in [line.split() for line in plain.stdout.splitlines()]
 
 
 def test_compare_tells_an_unreadable_answer_from_a_wrong_one(divider: Path) -> None:
-    done = call("compare", "-", str(divider), stdin="I cannot read this picture.")
-    assert done.exit_code == 2
-    assert "standard input" in done.stderr
+    result = call("compare", "-", str(divider), stdin="I cannot read this picture.")
+    assert result.exit_code == 2
+    assert "standard input" in result.stderr
     assert call("compare", "-", "-", stdin=DIVIDER).exit_code == 2
     assert call("compare", str(divider)).exit_code == 2
 
@@ -200,29 +200,29 @@ def test_generate_prints_one_circuit_that_can_be_solved() -> None:
 
 
 def test_generate_fills_a_folder_once(tmp_path: Path) -> None:
-    out = tmp_path / "made"
-    assert call("generate", "--count", "3", "--out", str(out), "--style", "textbook").exit_code == 0
-    assert sorted(file.name for file in out.iterdir()) == [
+    folder = tmp_path / "made"
+    assert call("generate", "--count", "3", "--out", str(folder), "--style", "textbook").exit_code == 0
+    assert sorted(file.name for file in folder.iterdir()) == [
         f"00000{k}.{end}" for k in range(3) for end in ("cir", "png")
     ]
-    assert len({file.read_text() for file in out.glob("*.cir")}) == 3
-    again = call("generate", "--count", "3", "--out", str(out))
+    assert len({file.read_text() for file in folder.glob("*.cir")}) == 3
+    again = call("generate", "--count", "3", "--out", str(folder))
     assert again.exit_code == 2
-    assert "not an empty folder" in again.stderr
+    assert "new or empty folder" in again.stderr
     bare = tmp_path / "bare"
     assert call("generate", "--count", "2", "--out", str(bare), "--no-draw").exit_code == 0
     assert [file.suffix for file in bare.iterdir()] == [".cir", ".cir"]
-    assert (bare / "000001.cir").read_text() == (out / "000001.cir").read_text()
+    assert (bare / "000001.cir").read_text() == (folder / "000001.cir").read_text()
 
 
 @pytest.mark.parametrize(
     "words", [["--count", "2"], ["--components", "5", "3"], ["--components", "3", "40"], ["--seed", "-1"]]
 )
 def test_generate_says_what_is_wrong(words: list[str]) -> None:
-    done = call("generate", *words)
-    assert done.exit_code == 2
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
+    result = call("generate", *words)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
 
 
 def test_generate_makes_no_folder_for_a_wrong_style(tmp_path: Path) -> None:
@@ -231,19 +231,19 @@ def test_generate_makes_no_folder_for_a_wrong_style(tmp_path: Path) -> None:
 
 
 def test_format_is_canonical_and_a_fixed_point() -> None:
-    done = call("format", stdin="v1 in 0 dc 10 r1 in out 1000 r2 out 0 4k")
-    assert done.stdout == DIVIDER
-    assert call("format", "-", stdin=done.stdout).stdout == done.stdout
+    result = call("format", stdin="v1 in 0 dc 10 r1 in out 1000 r2 out 0 4k")
+    assert result.stdout == DIVIDER
+    assert call("format", "-", stdin=result.stdout).stdout == result.stdout
     assert "R1 in out 1k" in call("format", "--keep-names", stdin="v1 in 0 dc 10 r1 in out 1000").stdout
 
 
 def test_deck_is_whole_and_takes_nothing_over() -> None:
-    done = call("deck", stdin=DIVIDER + ".control\nshell echo no\n.endc\n")
-    assert done.exit_code == 0
-    lines = done.stdout.splitlines()
+    result = call("deck", stdin=DIVIDER + ".control\nshell echo no\n.endc\n")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
     assert ".op" in lines
     assert lines[-1] == ".end"
-    assert "shell" not in done.stdout
+    assert "shell" not in result.stdout
     assert any(
         line.startswith(".ac") for line in call("deck", "--frequency", "1Meg", stdin=LOWPASS).stdout.splitlines()
     )
@@ -253,7 +253,7 @@ def test_deck_is_whole_and_takes_nothing_over() -> None:
 
 
 def test_export_says_what_is_no_run(tmp_path: Path) -> None:
-    done = call("export", str(tmp_path), str(tmp_path / "out"))
-    assert done.exit_code == 2
-    assert "config.yaml" in done.stderr
+    result = call("export", str(tmp_path), str(tmp_path / "out"))
+    assert result.exit_code == 2
+    assert "config.yaml" in result.stderr
     assert not (tmp_path / "out").exists()

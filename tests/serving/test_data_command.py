@@ -1,4 +1,4 @@
-"""Do transfer, audit and dataset say what they know, and exit as they promise?"""
+"""Test the output and the exit codes of transfer, audit and dataset."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ FILTER = "V1 1 0 V1\nR1 1 2 R1\nC1 2 0 C1\n"
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "circuitsense"
 
 
-def run(*words: str, given: str = "") -> tuple[int, str]:
-    result = CliRunner().invoke(app, list(words), input=given)
+def run(*words: str, stdin: str = "") -> tuple[int, str]:
+    result = CliRunner().invoke(app, list(words), input=stdin)
     return result.exit_code, result.output
 
 
 def test_transfer_prints_the_formula_with_its_poles() -> None:
-    code, said = run("transfer", given=FILTER)
+    code, output = run("transfer", stdin=FILTER)
     assert code == 0
-    assert said.splitlines() == [
+    assert output.splitlines() == [
         "H(s) = 1/(C1*R1*s + 1)",
         "poles (rad/s): -1/(C1*R1)",
         "zeros (rad/s): none",
@@ -31,41 +31,41 @@ def test_transfer_prints_the_formula_with_its_poles() -> None:
 
 
 def test_transfer_checks_a_formula() -> None:
-    assert run("transfer", "--check", r"\frac{1}{1+sR_1C_1}", given=FILTER) == (0, "equal\n")
-    assert run("transfer", "--check", "-1/(1+s*R1*C1)", given=FILTER) == (1, "opposite sign\n")
-    assert run("transfer", "--check", "no idea at all", given=FILTER) == (1, "unreadable\n")
+    assert run("transfer", "--check", r"\frac{1}{1+sR_1C_1}", stdin=FILTER) == (0, "equal\n")
+    assert run("transfer", "--check", "-1/(1+s*R1*C1)", stdin=FILTER) == (1, "opposite sign\n")
+    assert run("transfer", "--check", "no idea at all", stdin=FILTER) == (1, "unreadable\n")
 
 
 def test_transfer_gives_json_and_names_what_is_missing() -> None:
-    code, said = run("transfer", "--json", given="V1 1 0 1\nR1 1 2 1k\nC1 2 0 1u\n")
+    code, output = run("transfer", "--json", stdin="V1 1 0 1\nR1 1 2 1k\nC1 2 0 1u\n")
     assert code == 0
-    assert json.loads(said)["poles"] == ["-1000+0j"]
-    code, said = run("transfer", "--output", "R9", given=FILTER)
+    assert json.loads(output)["poles"] == ["-1000+0j"]
+    code, output = run("transfer", "--output", "R9", stdin=FILTER)
     assert code == 2
-    assert "devices: V1, R1, C1; nodes: 1, 0, 2" in said
+    assert "devices: V1, R1, C1; nodes: 1, 0, 2" in output
 
 
 def test_audit_counts_and_exits_by_what_is_contradicted(tmp_path: Path) -> None:
-    code, said = run("audit", str(FIXTURES), "--cache", str(tmp_path))
+    code, output = run("audit", str(FIXTURES), "--cache", str(tmp_path))
     assert code == 0
-    assert "2 cannot be used: answer says TIMEOUT_OR_ERROR" in said
-    code, said = run("audit", str(tmp_path / "nothing"), "--cache", str(tmp_path))
+    assert "2 cannot be used: answer says TIMEOUT_OR_ERROR" in output
+    code, output = run("audit", str(tmp_path / "nothing"), "--cache", str(tmp_path))
     assert code == 2
 
 
 def test_audit_knows_a_cord_folder_and_its_faults(tmp_path: Path) -> None:
-    ignored = shutil.ignore_patterns("*.py", "__pycache__")
-    folder = shutil.copytree(FIXTURES.parent / "cord", tmp_path / "cord", ignore=ignored)
-    code, said = run("audit", str(folder), "--cache", str(tmp_path))
+    ignore = shutil.ignore_patterns("*.py", "__pycache__")
+    folder = shutil.copytree(FIXTURES.parent / "cord", tmp_path / "cord", ignore=ignore)
+    code, output = run("audit", str(folder), "--cache", str(tmp_path))
     assert code == 0
-    assert "3 in test\n" in said
+    assert "3 in test\n" in output
     (folder / "test" / "json" / "receipt_00001.json").write_text("TOTAL 60.000")
-    code, said = run("audit", str(folder), "--cache", str(tmp_path))
+    code, output = run("audit", str(folder), "--cache", str(tmp_path))
     assert code == 1
-    assert "1 cannot be used: ground truth is no JSON" in said
-    code, said = run("audit", str(folder), "--max-samples", "2")
+    assert "1 cannot be used: ground truth is not JSON" in output
+    code, output = run("audit", str(folder), "--max-samples", "2")
     assert code == 2
-    assert "--max-samples is of CircuitSense" in said
+    assert "--max-samples: expected a CircuitSense folder" in output
 
 
 def test_a_wrong_stored_answer_is_found(tmp_path: Path) -> None:
@@ -76,13 +76,13 @@ def test_a_wrong_stored_answer_is_found(tmp_path: Path) -> None:
     (folder / "q1_question.txt").write_text("What is the transfer function from V1 to C1 in this circuit?")
     (folder / "q1_netlist.txt").write_text("V1 1 0 step\nR1 1 2 R1\nC1 2 0 C1")
     (folder / "q1_ta.txt").write_text("1/(1 + s*R1)")
-    code, said = run("audit", str(tmp_path), "--cache", str(tmp_path / "cache"))
+    code, output = run("audit", str(tmp_path), "--cache", str(tmp_path / "cache"))
     assert code == 1
-    assert "1 of 1 checked answers are contradicted by the solver" in said
+    assert "1 of 1 checked answers are contradicted by the solver" in output
 
 
 def test_dataset_writes_what_audit_accepts(tmp_path: Path) -> None:
-    code, said = run("dataset", str(tmp_path / "made"), "--count", "4", "--seed", "2")
-    assert (code, said.splitlines()[-1]) == (0, f"{tmp_path / 'made'}: 4 circuits")
+    code, output = run("dataset", str(tmp_path / "made"), "--count", "4", "--seed", "2")
+    assert (code, output.splitlines()[-1]) == (0, f"{tmp_path / 'made'}: 4 circuits")
     assert run("audit", str(tmp_path / "made"), "--cache", str(tmp_path))[0] == 0
     assert run("dataset", str(tmp_path / "made"))[0] == 2

@@ -1,4 +1,4 @@
-"""Is what we write in CircuitSense's layouts read back with the same, right answers?"""
+"""Test that data sets in CircuitSense's layouts are read back with the same answers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from circuitvlm.serving.export.dataset import write_circuitsense
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("written") / "set"
-    write_circuitsense(made, count=10, seed=3, components=(3, 6), symbolic_share=0.5)
-    return made
+    path = tmp_path_factory.mktemp("written") / "set"
+    write_circuitsense(path, count=10, seed=3, components=(3, 6), symbolic_share=0.5)
+    return path
 
 
 def test_every_layout_is_there(folder: Path) -> None:
@@ -32,9 +32,9 @@ def test_every_layout_is_there(folder: Path) -> None:
 
 
 def test_our_own_audit_finds_no_fault(folder: Path, tmp_path: Path) -> None:
-    found = audit(str(folder), cache=str(tmp_path))
-    assert not found.contradictions
-    assert found.checked > 10
+    report = audit(str(folder), cache=str(tmp_path))
+    assert not report.contradictions
+    assert report.checked_answers > 10
 
 
 def test_a_series_does_not_depend_on_its_length(folder: Path, tmp_path: Path) -> None:
@@ -44,5 +44,5 @@ def test_a_series_does_not_depend_on_its_length(folder: Path, tmp_path: Path) ->
 
 
 def test_a_folder_with_something_in_it_is_left_alone(folder: Path) -> None:
-    with pytest.raises(ValueError, match="not an empty folder"):
+    with pytest.raises(ValueError, match="new or empty folder"):
         write_circuitsense(folder, count=1, seed=0, components=(3, 4), symbolic_share=1.0)

@@ -1,4 +1,4 @@
-"""Does only an image come in, in bounded time and size, and from nowhere that a stranger's address should reach?"""
+"""Test that only images are fetched, in bounded time and size, and from public addresses."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ def png(size: tuple[int, int] = (8, 6)) -> bytes:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """A server with every bad habit."""
+    """A server that answers in every wrong way."""
 
     def do_GET(self) -> None:
-        where, _, rest = self.path[1:].partition("/")
+        where, _, argument = self.path[1:].partition("/")
         if where == "move":
             self.send_response(302)
-            self.send_header("Location", rest)
+            self.send_header("Location", argument)
             self.end_headers()
         elif where == "drip":
             self._drip()
         elif where == "gone":
             self.send_error(404)
         elif where == "endless":
-            self._send("image/png", png(), claimed=fetching.BYTES + 1)
+            self._send("image/png", png(), length=fetching.MAX_BYTES + 1)
         elif where == "silent":  # says no length
-            self._send("image/png", bytes(4000), claimed=None)
+            self._send("image/png", bytes(4000), length=None)
         else:
             bodies = {"ok.png": ("image/png", png()), "page": ("text/html", png()), "liar.png": ("image/png", b"GIF?")}
             self._send(*bodies[where])
 
-    def _send(self, kind: str, body: bytes, claimed: int | None = -1) -> None:
+    def _send(self, kind: str, body: bytes, length: int | None = -1) -> None:
         self.send_response(200)
         self.send_header("Content-Type", kind)
-        if claimed is not None:
-            self.send_header("Content-Length", str(len(body) if claimed < 0 else claimed))
+        if length is not None:
+            self.send_header("Content-Length", str(len(body) if length < 0 else length))
         self.end_headers()
         self.wfile.write(body)
 
     def _drip(self) -> None:
-        """A header that never ends, a byte at a time: no wait for one byte is long."""
+        """Send a header that never ends, one byte at a time, each after a short wait."""
         self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
         try:
             for _ in range(200):
@@ -64,17 +64,17 @@ class Handler(BaseHTTPRequestHandler):
             return
 
     def log_message(self, *words: object) -> None:
-        """Tests are quiet."""
+        """Print nothing in tests."""
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.daemon_threads = True
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{made.server_address[1]}"
-    made.shutdown()
-    made.server_close()
+    http_server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http_server.daemon_threads = True
+    threading.Thread(target=http_server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{http_server.server_address[1]}"
+    http_server.shutdown()
+    http_server.server_close()
 
 
 def test_a_file_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_address_gives_its_image(server: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "said"),
+    ("where", "message"),
     [
         ("/page", "text/html"),
         ("/liar.png", "not a readable image"),
@@ -99,8 +99,8 @@ def test_an_address_gives_its_image(server: str, tmp_path: Path) -> None:
         ("/move/ftp://127.0.0.1/x.png", "http:// or https://"),
     ],
 )
-def test_what_is_no_image_is_refused_with_the_reason(where: str, said: str, server: str, tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=said):
+def test_what_is_no_image_is_refused_with_the_reason(where: str, message: str, server: str, tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=message):
         fetch_image(server + where, folder=tmp_path, allow_private=True)
 
 
@@ -108,24 +108,24 @@ def test_redirects_that_lead_in_a_circle_end(server: str, tmp_path: Path, monkey
     monkeypatch.setattr(
         Handler, "do_GET", lambda self: (self.send_response(302), self.send_header("Location", "/"), self.end_headers())
     )
-    with pytest.raises(ImageError, match="more than 4 redirects"):
+    with pytest.raises(ImageError, match="at most 4 redirects"):
         fetch_image(server, folder=tmp_path, allow_private=True)
 
 
 def test_more_than_was_allowed_is_not_read_to_its_end(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "BYTES", 3999)
-    with pytest.raises(ImageError, match="more than"):
+    monkeypatch.setattr(fetching, "MAX_BYTES", 3999)
+    with pytest.raises(ImageError, match="expected at most"):
         fetch_image(f"{server}/silent", folder=tmp_path, allow_private=True)
 
 
 def test_a_server_that_drips_is_left_at_the_time_limit(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "SECONDS", 0.4)
+    monkeypatch.setattr(fetching, "MAX_SECONDS", 0.4)
     began = time.monotonic()
-    with pytest.raises(ImageError, match=r"longer than 0\.4 s"):
+    with pytest.raises(ImageError, match=r"at most 0\.4 s"):
         fetch_image(f"{server}/drip", folder=tmp_path, allow_private=True)
     assert time.monotonic() - began < 3
 
@@ -152,21 +152,21 @@ def test_a_redirect_into_a_private_network_is_refused(
 def test_a_name_is_looked_up_once_and_that_address_is_called(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name server that answers otherwise the second time leads nowhere."""
-    asked: list[str] = []
+    """A name server that gives another address the second time has no effect."""
+    lookups: list[str] = []
     real = socket.getaddrinfo
 
-    def lookup(host: str, *more: object, **named: object) -> object:
+    def lookup(host: str, *arguments: object, **options: object) -> object:
         if host == "circuits.example":
-            asked.append(host)
-            host = "127.0.0.1" if len(asked) == 1 else "127.0.0.2"
-        return real(host, *more, **named)
+            lookups.append(host)
+            host = "127.0.0.1" if len(lookups) == 1 else "127.0.0.2"
+        return real(host, *arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     monkeypatch.setattr(fetching, "_is_public", lambda address: address == "127.0.0.1")
     url = f"http://circuits.example:{server.rpartition(':')[2]}/ok.png"
     assert fetch_image(url, folder=tmp_path).open().size == (8, 6)
-    assert asked == ["circuits.example"]
+    assert lookups == ["circuits.example"]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_which_addresses_are_public(address: str, public: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "body", "said"),
+    ("name", "body", "message"),
     [
         ("gone.png", None, "no such file"),
         ("text.png", b"V1 1 0 5", "not a readable image"),
@@ -199,13 +199,13 @@ def test_which_addresses_are_public(address: str, public: bool) -> None:
         ("large.png", png((10_001, 5000)), "pixels"),
     ],
 )
-def test_files_that_are_no_images_are_named(name: str, body: bytes | None, said: str, tmp_path: Path) -> None:
+def test_files_that_are_no_images_are_named(name: str, body: bytes | None, message: str, tmp_path: Path) -> None:
     path = tmp_path / name
     if body is not None:
         path.write_bytes(body)
-    with pytest.raises(ImageError, match=said) as raised:
+    with pytest.raises(ImageError, match=message) as error_info:
         fetch_image(str(path), folder=tmp_path)
-    assert name in str(raised.value)
+    assert name in str(error_info.value)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_other_schemes_and_broken_addresses_are_refused(url: str, tmp_path: Path
 
 
 def test_an_unknown_host_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lookup(*words: object, **named: object) -> None:
+    def lookup(*words: object, **options: object) -> None:
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)

@@ -28,8 +28,8 @@ def example(**changed: Any) -> Example:
     return Example(id="e", task="t", images=(Picture(Path("e.png")),), facts={**FACTS, **changed})
 
 
-def measurement(answering: Any) -> Measurement:
-    return Measurement(prompt="{question} Answer.", answering=answering, metrics={})
+def measurement(answer_mode: Any) -> Measurement:
+    return Measurement(prompt="{question} Answer.", answer_mode=answer_mode, metrics={})
 
 
 def test_a_direct_question_wants_the_answer() -> None:
@@ -44,13 +44,13 @@ def test_an_executed_question_wants_a_netlist_with_its_probe() -> None:
     assert asked.reply == "V1 in 0 10\nR1 in out 1k\nR2 out 0 3k\n.print v(out,0)"
     read = task.read(asked.reply)
     assert isinstance(read, Executable)
-    assert read.probe.of == ("out", "0")
+    assert read.probe.targets == ("out", "0")
     assert task.read("7.5 V") is None
     assert task.read("V1 1 0 10\nR1 1 0 1k") is None
 
 
 def test_a_transfer_function_is_asked_by_its_card() -> None:
-    task = TransferFunction(prompt="{question}", answering="executed", metrics={})
+    task = TransferFunction(prompt="{question}", answer_mode="executed", metrics={})
     facts = {"kind": "transfer_function", "netlist": "V1 1 0 V1\nR1 1 2 R1\nC1 2 0 C1", "probe": ".tf v(2,0) V1"}
     assert task.ask(example(**facts)).reply.endswith("\n.tf v(2,0) V1")
 
@@ -61,13 +61,13 @@ def test_only_examples_of_the_kind_fit() -> None:
     without = Example(id="e", facts={key: FACTS[key] for key in ("kind", "question", "answer")})
     assert measurement("direct").fits(without)
     assert not measurement("executed").fits(without)
-    with pytest.raises(ValueError, match="needs kind 'measurement' and facts"):
+    with pytest.raises(ValueError, match="expected kind 'measurement' and facts"):
         measurement("direct").ask(example(kind="choice"))
 
 
 def test_a_prompt_must_say_the_question() -> None:
-    with pytest.raises(ValueError, match="wanted one that says"):
-        Measurement(prompt="Answer!", answering="direct", metrics={})
+    with pytest.raises(ValueError, match="expected a text with"):
+        Measurement(prompt="Answer!", answer_mode="direct", metrics={})
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_options_that_the_question_lacks_are_listed() -> None:
     assert listed.prompt[0].text == "Which?\nA) 1 V\nB) 2 V\nAnswer with the letter."
     told = task.ask(example(kind="choice", question="Which: A) 1 V or B) 2 V?", answer="B", options=["1 V", "2 V"]))
     assert told.prompt[0].text == "Which: A) 1 V or B) 2 V?"
-    with pytest.raises(ValueError, match="wanted 2 to 8 texts"):
+    with pytest.raises(ValueError, match="expected 2 to 8 texts"):
         task.ask(example(kind="choice", answer="B", options=["1 V"]))
 
 

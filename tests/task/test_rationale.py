@@ -164,13 +164,13 @@ def test_what_comes_last_may_be_searched_for(reading: str) -> None:
 
 @pytest.mark.parametrize("reading", ["letter", "likelihood"])
 def test_what_comes_last_is_not_read_first(reading: str) -> None:
-    with pytest.raises(ValueError, match="gives its answer last"):
+    with pytest.raises(ValueError, match="needs a format with the answer first"):
         rationale("QCM-LEA", reading=reading)
 
 
 @pytest.mark.parametrize("answer", ["D", "", "AB", None, 0])
 def test_an_answer_that_is_no_option_is_refused(answer: object) -> None:
-    with pytest.raises(ValueError, match="wanted a letter of ABC"):
+    with pytest.raises(ValueError, match="expected one letter of 'ABC'"):
         rationale().ask(example(answer=answer))
 
 
@@ -203,5 +203,5 @@ def test_a_guess_belongs_to_the_question_and_is_right_as_often_as_it_should_be()
 
 
 def test_another_guess_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected or random"):
+    with pytest.raises(ValueError, match="expected 'expected' or 'random'"):
         ChosenOrGuessed(guess="lucky")  # type: ignore[arg-type]  # what a YAML may state

@@ -1,4 +1,4 @@
-"""How are many short runs started, and stopped at a chosen moment, without importing torch for each of them?
+"""Start many short runs, and stop them at a chosen moment, without importing torch for each of them.
 
 A server imports everything once and forks the processes of each run, as torchrun would start them: when one dies, the
 others are given a while and are then killed.
@@ -150,14 +150,14 @@ def _fork(job: dict[str, Any], rank: int, *, port: int, moment: Moment | None) -
 
 def _arm(moment: Moment) -> None:
     from circuitvlm.training.assemble import Run
-    from circuitvlm.training.checkpoint import saved
+    from circuitvlm.training.checkpoint import storage
     from circuitvlm.training.module import Module
 
     owners: dict[str, tuple[Any, str]] = {
         "micro_batch": (Module, "training_step"),
         "validation": (Module, "validation_step"),
-        "written": (saved, "swap"),
-        "renamed": (saved, "prune"),
+        "written": (storage, "replace_folder"),
+        "renamed": (storage, "prune"),
         "adapter": (Run, "save"),
     }
     owner, name = owners[moment.place]

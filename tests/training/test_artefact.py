@@ -1,4 +1,4 @@
-"""Is a trained run's adapter folder all that somebody with plain peft and transformers needs?"""
+"""Check that plain peft and transformers need only a trained run's adapter folder."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short main job on the small base, as its user would start it."""
     folder = tmp_path_factory.mktemp("artefact") / "run"
     words = [
-        "steps=6", "validate_every=6", "validate_items=4", "evaluate=[test_style]", f"evaluate_items={COUNT}",
-        "controls=null", "workers=0", "data.circuits.workers=0", "data.circuits.splits.train.count=64",
+        "max_steps=6", "validate_every_n_steps=6", "validate_items=4", "eval_splits=[test_style]",
+        f"eval_items={COUNT}",
+        "baselines=null", "num_workers=0", "data.circuits.num_workers=0", "data.circuits.splits.train.count=64",
         f"data.circuits.splits.test_style.count={COUNT}", "data.circuits.splits.validation.count=4",
         f"data.circuits.cache={folder.parent / 'cache'}", f"folder={folder}", "quantization=none", "precision=32-true",
     ]  # fmt: skip

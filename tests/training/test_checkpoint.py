@@ -1,4 +1,4 @@
-"""Is a stopped training gone on with bit by bit, wherever it stopped, and is there always a whole checkpoint?"""
+"""Check that a stopped training resumes bit for bit, wherever it stopped, and always has an intact checkpoint."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from circuitvlm.runtime.folders.run_folder import FolderError
-from circuitvlm.training.batches.sampler import Shuffled, WindowSampler
-from circuitvlm.training.checkpoint import random_state, saved
+from circuitvlm.training.batches.sampler import EpochStream, WindowSampler
+from circuitvlm.training.checkpoint import random_state, storage
 from circuitvlm.training.checkpoint.checkpoint import BEST, RESUME, Checkpoint, CheckpointError
-from circuitvlm.training.checkpoint.stop import ASKED
+from circuitvlm.training.checkpoint.stop_request import STOP_STATUS
 
 STEPS, ACCUMULATION, VALIDATE = 7, 2, 3
 
@@ -57,10 +56,10 @@ class Small(LightningModule):
         self.log("validate/loss", next(self.values, self.loss(batch)))
 
     def on_validation_start(self) -> None:
-        self.standing = random_state.state()
+        self.random_state = random_state.get_state()
 
     def on_validation_end(self) -> None:
-        random_state.restore(self.standing)
+        random_state.set_state(self.random_state)
         self.validated[self.global_step] = float(self.trainer.callback_metrics["validate/loss"])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -74,7 +73,9 @@ class Loaders(LightningDataModule):
     trained = 0
 
     def train_dataloader(self) -> Any:
-        sampler = WindowSampler(Shuffled(10, 1), windows=STEPS, global_batch=4, micro_batch=2, rank=0, world=1)
+        sampler = WindowSampler(
+            EpochStream(10, 1), windows=STEPS, global_batch_size=4, micro_batch_size=2, rank=0, world=1
+        )
         sampler.start = self.trained
         return DataLoader(TensorDataset(torch.arange(40.0).reshape(10, 4) / 40), batch_sampler=sampler)
 
@@ -103,7 +104,9 @@ class At(Callback):
             self.what()
 
 
-def fit(run: Path, *extra: Callback, every: int = 2, keep: int = 2, best: str | None = None, **tiny: Any) -> Small:
+def fit(
+    run: Path, *extra: Callback, every_n_steps: int = 2, keep: int = 2, best: str | None = None, **tiny: Any
+) -> Small:
     """Train in a folder from where its newest whole checkpoint stands to the end."""
     module = Small()
     module.values = iter(tiny.get("values", ()))
@@ -116,9 +119,9 @@ def fit(run: Path, *extra: Callback, every: int = 2, keep: int = 2, best: str | 
         torch.save(module.trained.state_dict(), folder / "weights.pt")
         save_file({"as long as a real one's": torch.zeros(1000)}, folder / "more.safetensors")
 
-    newest = saved.newest(run)
-    state = str(newest.state) if newest else None
-    checkpoint = Checkpoint(run, every=every, keep=keep, best=best, save_adapter=save_adapter)
+    newest = storage.newest_intact(run)
+    state = str(newest.state_path) if newest else None
+    checkpoint = Checkpoint(run, every_n_steps=every_n_steps, keep=keep, best=best, save_adapter=save_adapter)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         trainer(*extra, checkpoint).fit(module, datamodule=Loaders(), ckpt_path=state, weights_only=True)
@@ -181,9 +184,9 @@ def test_who_is_asked_to_end_saves_this_step_and_says_so(hook: str, calls: int, 
     for call in range(1, calls + 1):
         run = tmp_path / str(call)
         with pytest.raises(SystemExit) as ended:
-            fit(run, At(hook, call, ask), every=100)
-        assert ended.value.code == ASKED == 143
-        last = saved.newest(run)
+            fit(run, At(hook, call, ask), every_n_steps=100)
+        assert ended.value.code == STOP_STATUS == 143
+        last = storage.newest_intact(run)
         assert last is not None
         validating = "validation" in hook
         assert last.step == (VALIDATE * (1 + (call > 3)) if validating else -(-call // ACCUMULATION))
@@ -198,10 +201,10 @@ def test_who_is_asked_to_end_while_it_answers_ends_at_once(tmp_path: Path) -> No
     module, calls = fit(tmp_path), []
     module.predict_step = lambda batch: calls.append(ask())
     with pytest.raises(SystemExit) as ended:
-        trainer(Checkpoint(tmp_path, every=1, keep=1, best=None, save_adapter=lambda _: None)).predict(
+        trainer(Checkpoint(tmp_path, every_n_steps=1, keep=1, best=None, save_adapter=lambda _: None)).predict(
             module, dataloaders=Loaders().val_dataloader()
         )
-    assert ended.value.code == ASKED
+    assert ended.value.code == STOP_STATUS
     assert not calls
 
 
@@ -214,32 +217,32 @@ def test_a_validation_is_made_up_for_once(tmp_path: Path, whole: Small) -> None:
     assert not again.validated
 
 
-def damaged(one: saved.Saved, how: str) -> None:
-    content = one.state.read_bytes()
+def damaged(one: storage.SavedCheckpoint, how: str) -> None:
+    content = one.state_path.read_bytes()
     match how:
         case "truncated":
-            one.state.write_bytes(content[: len(content) // 2])
+            one.state_path.write_bytes(content[: len(content) // 2])
         case "flipped":
             middle = len(content) // 2
-            one.state.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+            one.state_path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
         case "empty":
-            one.state.write_bytes(b"")
+            one.state_path.write_bytes(b"")
         case "gone":
-            one.state.unlink()
+            one.state_path.unlink()
         case "no manifest":
-            (one.path / saved.MANIFEST).unlink()
+            (one.path / storage.MANIFEST).unlink()
         case "odd manifest":
-            (one.path / saved.MANIFEST).write_text("[1, 2]")
+            (one.path / storage.MANIFEST).write_text("[1, 2]")
         case "unsafe":
-            one.state.write_bytes(pickle.dumps(Unsafe(one.path.parent)))
+            one.state_path.write_bytes(pickle.dumps(Unsafe(one.path.parent)))
             _reseal(one)
         case "unsafe zip":
-            torch.save({"state_dict": Unsafe(one.path.parent)}, one.state)
+            torch.save({"state_dict": Unsafe(one.path.parent)}, one.state_path)
             _reseal(one)
 
 
-def _reseal(one: saved.Saved) -> None:
-    (one.path / saved.MANIFEST).write_text(json.dumps({saved.STATE: saved._measure(one.state)}))
+def _reseal(one: storage.SavedCheckpoint) -> None:
+    (one.path / storage.MANIFEST).write_text(json.dumps({storage.STATE: storage.measure(one.state_path)}))
 
 
 class Unsafe:
@@ -260,32 +263,26 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(
     how: str, tmp_path: Path, whole: Small, caplog: pytest.LogCaptureFixture
 ) -> None:
     fit(tmp_path)
-    last, before = saved.all_saved(tmp_path)
+    last, before = storage.list_checkpoints(tmp_path)
     assert (last.step, before.step) == (7, 6)
     damaged(last, how)
     with caplog.at_level(logging.WARNING):
-        assert saved.newest(tmp_path) == before
+        assert storage.newest_intact(tmp_path) == before
     assert f"{last.path} is damaged" in caplog.text
     assert same(fit(tmp_path), whole)
-    assert saved.newest(tmp_path) == last, "the damaged one has been replaced"
+    assert storage.newest_intact(tmp_path) == last, "the damaged one has been replaced"
     damaged(last, how)
     damaged(before, how)
-    assert saved.newest(tmp_path) is None
+    assert storage.newest_intact(tmp_path) is None
     assert same(fit(tmp_path), whole), "where none is whole, it begins again"
-    assert not (tmp_path / saved.FOLDER / "ran").exists(), "a checkpoint ran code"
-
-
-def test_a_run_of_an_older_version_does_not_begin_again_unasked(tmp_path: Path) -> None:
-    (tmp_path / saved.OLDER).write_bytes(b"")
-    with pytest.raises(FolderError, match=r"last\.ckpt is the checkpoint of an older version.* fresh=true"):
-        saved.newest(tmp_path)
+    assert not (tmp_path / storage.FOLDER / "ran").exists(), "a checkpoint ran code"
 
 
 @pytest.mark.parametrize(("keep", "kept"), [(1, [7]), (2, [7, 6]), (3, [7, 6, 4]), (9, [7, 6, 4, 3, 2])])
 def test_the_last_ones_are_kept(keep: int, kept: list[int], tmp_path: Path) -> None:
     fit(tmp_path, keep=keep)
-    assert [one.step for one in saved.all_saved(tmp_path)] == kept
-    assert sorted(path.name for path in (tmp_path / saved.FOLDER).iterdir()) == [f"step-{n:08d}" for n in kept[::-1]]
+    assert [one.step for one in storage.list_checkpoints(tmp_path)] == kept
+    assert sorted(path.name for path in (tmp_path / storage.FOLDER).iterdir()) == [f"step-{n:08d}" for n in kept[::-1]]
 
 
 @pytest.mark.parametrize(
@@ -293,12 +290,12 @@ def test_the_last_ones_are_kept(keep: int, kept: list[int], tmp_path: Path) -> N
 )
 def test_the_best_one_is_kept_too_with_its_adapter(values: list[float], top: int, tmp_path: Path) -> None:
     fit(tmp_path, keep=1, best="validate/loss", values=[torch.tensor(float(v)) for v in values])
-    assert [one.step for one in saved.all_saved(tmp_path)] == [7, top]
-    best = next(one for one in saved.all_saved(tmp_path) if one.step == top)
-    trained = torch.load(best.state, weights_only=True)["state_dict"]
+    assert [one.step for one in storage.list_checkpoints(tmp_path)] == [7, top]
+    best = next(one for one in storage.list_checkpoints(tmp_path) if one.step == top)
+    trained = torch.load(best.state_path, weights_only=True)["state_dict"]
     kept = torch.load(tmp_path / BEST / "weights.pt", weights_only=True)
     assert torch.equal(kept["weight"], trained["trained.weight"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == [BEST, saved.FOLDER]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [BEST, storage.FOLDER]
 
 
 def test_the_best_one_stays_known_over_a_stop(tmp_path: Path) -> None:
@@ -306,17 +303,17 @@ def test_the_best_one_stays_known_over_a_stop(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         fit(tmp_path, At("on_train_batch_start", 10, fail), best="validate/loss", values=low)
     fit(tmp_path, keep=1, best="validate/loss", values=high)
-    assert [one.step for one in saved.all_saved(tmp_path)] == [7, 3]
+    assert [one.step for one in storage.list_checkpoints(tmp_path)] == [7, 3]
 
 
 def test_an_unknown_best_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"checkpoint_best=validate/los: .* Did you mean 'validate/loss'"):
+    with pytest.raises(ValueError, match=r"checkpoint_best: .*, got 'validate/los'\. Did you mean 'validate/loss'"):
         fit(tmp_path, best="validate/los")
 
 
 def test_a_checkpoint_holds_what_is_trained_and_is_no_pickle_of_classes(tmp_path: Path) -> None:
     fit(tmp_path)
-    held = torch.load(saved.all_saved(tmp_path)[0].state, weights_only=True)
+    held = torch.load(storage.list_checkpoints(tmp_path)[0].state_path, weights_only=True)
     assert set(held["state_dict"]) == {"trained.weight", "trained.bias"}
     assert len(held[RESUME]["random"]) == 1
 
@@ -331,11 +328,11 @@ def full() -> Iterator[Callable[[], None]]:
 
 def test_a_full_disk_is_told_and_leaves_the_one_before(full: Callable[[], None], tmp_path: Path, whole: Small) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with pytest.raises(CheckpointError, match=r"step 6: .*make room, and the same command goes on from step 4"):
+    with pytest.raises(CheckpointError, match=r"step 6 .*free disk space, then the same command resumes from step 4"):
         fit(tmp_path, At("on_train_batch_start", 10, full))
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert [path.name for path in (tmp_path / saved.FOLDER).iterdir()] != [saved.WRITING]
-    assert not (tmp_path / saved.FOLDER / saved.WRITING).exists(), "what was half written is in the way"
+    assert [path.name for path in (tmp_path / storage.FOLDER).iterdir()] != [storage.TEMPORARY]
+    assert not (tmp_path / storage.FOLDER / storage.TEMPORARY).exists(), "what was half written is in the way"
     assert same(fit(tmp_path), whole)
 
 
@@ -343,7 +340,7 @@ def test_a_full_disk_is_told_where_the_best_adapter_is_kept_too(
     full: Callable[[], None], tmp_path: Path, whole: Small
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    said = r"step 6: no adapter_best can be written into .*\(.*too large\): make room, .* goes on from step 6"
+    said = r"cannot write adapter_best of step 6 \(.*too large\); free disk space, .* resumes from step 6"
     values = [torch.tensor(v) for v in (3.0, 3.0, 3.0, 2.0, 2.0, 2.0)]
     with pytest.raises(CheckpointError, match=said):
         fit(tmp_path, At("on_validation_start", 2, full), best="validate/loss", values=values)
@@ -365,7 +362,7 @@ def test_a_stop_while_writing_leaves_a_whole_one(
         run, calls = tmp_path / str(call), count(1)
         monkeypatch.setattr(owner, moment, lambda *a, call=call, calls=calls, **k: _or_stop(plain, call, calls, a, k))
         try:
-            fit(run, every=3)
+            fit(run, every_n_steps=3)
         except Killed:
             monkeypatch.setattr(owner, moment, plain)
             assert same(fit(run), whole), call
@@ -386,9 +383,9 @@ def _or_stop(plain: Any, call: int, calls: Iterator[int], given: tuple[Any, ...]
 
 def test_one_of_the_same_step_never_leaves_without_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def sealed() -> None:
-        saved.begin(tmp_path).write_bytes(b"")
-        torch.save({"a": 1}, tmp_path / saved.FOLDER / saved.WRITING / saved.STATE)
-        saved.seal(tmp_path, step=5)
+        storage.prepare_state_path(tmp_path).write_bytes(b"")
+        torch.save({"a": 1}, tmp_path / storage.FOLDER / storage.TEMPORARY / storage.STATE)
+        storage.commit(tmp_path, step=5)
 
     sealed()
     rename = os.rename
@@ -397,17 +394,17 @@ def test_one_of_the_same_step_never_leaves_without_any(tmp_path: Path, monkeypat
         monkeypatch.setattr(os, "rename", lambda *a, call=call, calls=calls: _or_stop(rename, call, calls, a, {}))
         with pytest.raises(Killed):
             sealed()
-        found = saved.newest(tmp_path)
+        found = storage.newest_intact(tmp_path)
         assert found is not None, call
         assert found.step == 5
     monkeypatch.setattr(os, "rename", rename)
     sealed()
-    assert [one.path.name for one in saved.all_saved(tmp_path)] == ["step-00000005"]
+    assert [one.path.name for one in storage.list_checkpoints(tmp_path)] == ["step-00000005"]
 
 
 def test_the_random_numbers_go_on(tmp_path: Path) -> None:
-    standing = random_state.state()
+    standing = random_state.get_state()
     drawn = [torch.rand(2).tolist(), random.random(), np.random.rand(), np.random.randn()]
     torch.save(standing, tmp_path / "random")
-    random_state.restore(torch.load(tmp_path / "random", weights_only=True))
+    random_state.set_state(torch.load(tmp_path / "random", weights_only=True))
     assert drawn == [torch.rand(2).tolist(), random.random(), np.random.rand(), np.random.randn()]

@@ -1,4 +1,4 @@
-"""Which questions does a run ask, and with which images?"""
+"""Check which questions a run asks, and with which images."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from circuitvlm.core.record import Example, Picture
-from circuitvlm.training.batches.data_module import Questions
 from circuitvlm.training.batches.fingerprint import fingerprint
+from circuitvlm.training.batches.task_dataset import TaskDataset
 
 
 class Source:
@@ -43,7 +43,7 @@ class Odd(Any):
 
 def asked(*, limit: int | None = None, shuffle_images: bool) -> list[Example]:
     sources = {"a": Source("a", 5), "b": Source("b", 3)}
-    return list(Questions(sources, {"t": Any()}, "test", limit=limit, shuffle_images=shuffle_images))
+    return list(TaskDataset(sources, {"t": Any()}, "test", limit=limit, shuffle_images=shuffle_images))
 
 
 @pytest.mark.parametrize("limit", [None, 6])
@@ -57,8 +57,8 @@ def test_shuffled_images_are_another_examples_of_the_same_source_each_once(limit
 
 
 def test_one_example_alone_cannot_be_shuffled() -> None:
-    with pytest.raises(ValueError, match="there is no other"):
-        Questions({"a": Source("a", 1)}, {"t": Any()}, "test", limit=None, shuffle_images=True)
+    with pytest.raises(ValueError, match="got none among 1 examples of its source"):
+        TaskDataset({"a": Source("a", 1)}, {"t": Any()}, "test", limit=None, shuffle_images=True)
 
 
 def test_several_questions_of_one_picture_all_get_another_picture() -> None:
@@ -69,7 +69,7 @@ def test_several_questions_of_one_picture_all_get_another_picture() -> None:
             return [replace(example, images=images) for example, images in zip(made, shown, strict=True)]
 
     plain, shuffled = (
-        list(Questions({"a": Shared("a", 9)}, {"t": Any()}, "test", limit=None, shuffle_images=turn))
+        list(TaskDataset({"a": Shared("a", 9)}, {"t": Any()}, "test", limit=None, shuffle_images=turn))
         for turn in (False, True)
     )
     assert all(bool(old.images) == bool(new.images) for old, new in zip(plain, shuffled, strict=True))
@@ -78,10 +78,10 @@ def test_several_questions_of_one_picture_all_get_another_picture() -> None:
 
 def test_each_task_asks_about_the_examples_that_fit_it(caplog: pytest.LogCaptureFixture) -> None:
     sources = {"a": Source("a", 4)}
-    both = Questions(sources, {"all": Any(), "odd": Odd()}, "test", limit=None)
+    both = TaskDataset(sources, {"all": Any(), "odd": Odd()}, "test", limit=None)
     assert [e.id for e in both] == ["a0#all", "a1#all", "a1#odd", "a2#all", "a3#all", "a3#odd"]
     with caplog.at_level("INFO"):
-        few = Questions(sources, {"odd": Odd()}, "test", limit=1)
+        few = TaskDataset(sources, {"odd": Odd()}, "test", limit=1)
     assert [e.id for e in few] == ["a1"]
     assert "no task asks about 2 no kind" in caplog.text
 
@@ -91,12 +91,12 @@ def test_tasks_without_any_example_are_refused() -> None:
         def fits(self, example: Example) -> bool:
             return False
 
-    with pytest.raises(ValueError, match=r"no example fits a task \(t\); there are 3 no kind"):
-        Questions({"a": Source("a", 3)}, {"t": Never()}, "test", limit=None)
+    with pytest.raises(ValueError, match=r"expected examples that fit a task \(t\), got 3 no kind"):
+        TaskDataset({"a": Source("a", 3)}, {"t": Never()}, "test", limit=None)
 
 
-def two_sources(limit: int | None) -> Questions:
-    return Questions({"a": Source("a", 5), "b": Source("b", 3)}, {"all": Any(), "odd": Odd()}, "test", limit=limit)
+def two_sources(limit: int | None) -> TaskDataset:
+    return TaskDataset({"a": Source("a", 5), "b": Source("b", 3)}, {"all": Any(), "odd": Odd()}, "test", limit=limit)
 
 
 def test_the_first_few_questions_are_of_every_source_and_say_which() -> None:
@@ -109,12 +109,12 @@ def test_the_first_few_questions_are_of_every_source_and_say_which() -> None:
 
 def test_questions_are_found_by_source_and_by_source_and_task() -> None:
     questions = two_sources(None)
-    plain, odd, rest = questions.among(["a", "b/odd", "b"])
+    plain, odd, rest = questions.indices_by_name(["a", "b/odd", "b"]).values()
     assert [questions[k].tags["source"] for k in plain] == ["a"] * 7
     assert [(questions[k].tags["source"], questions[k].task) for k in odd] == [("b", "odd")]
     assert [(questions[k].tags["source"], questions[k].task) for k in rest] == [("b", "all")] * 3
-    with pytest.raises(ValueError, match="nothing is said of b or of b/all"):
-        questions.among(["a", "b/odd"])
+    with pytest.raises(ValueError, match="expected b or b/all, got only"):
+        questions.indices_by_name(["a", "b/odd"])
 
 
 def test_other_examples_have_another_fingerprint_and_the_same_ones_elsewhere_the_same(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Does the doctor pass a healthy run of each family, name each fault that is put into one, and count memory rightly?"""
+"""Check that the doctor passes a healthy run of each family, names each fault, and counts memory correctly."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from circuitvlm.runtime.config.check import check
 from circuitvlm.runtime.config.compose import compose
 from circuitvlm.serving.cli import doctor_page
 from circuitvlm.serving.cli.app import app
+from circuitvlm.serving.text import escape
 from circuitvlm.training.assemble import Run
 from circuitvlm.training.doctor import doctor, memory, weights
 from circuitvlm.training.doctor.doctor import Diagnosis, examine
 from circuitvlm.training.doctor.text import Finding, Level
-from tests.contract import rooms
+from tests.contract import parts
 
-CONF = rooms.CONF
+CONF = parts.CONF
 FAMILIES = {
     "qwen2_vl": ["model=qwen2_vl_tiny", "adapter=lora_everywhere", "quantization=nf4_float32"],
     "llava": ["model=llava_tiny", "adapter=lora"],
@@ -35,14 +36,15 @@ FAMILIES = {
     "projector": ["model=projector_tiny", "adapter=projector", "dropout=constant_none"],
 }
 SMALL = [
-    "~experiment", "standin=true", "trainer=cpu", "workers=0", "data.circuits.workers=0", "micro_batch=2",
-    "global_batch=2", "precision=32-true", "validate_items=2", "logger=csv", "callback=[]",
+    "~experiment", "smoke_test=true", "trainer=cpu", "num_workers=0", "data.circuits.num_workers=0",
+    "micro_batch_size=2",
+    "global_batch_size=2", "precision=32-true", "validate_items=2", "logger=csv", "callback=[]",
     "data.circuits.splits.train.count=4", "data.circuits.splits.validation.count=2",
     "data.circuits.splits.train.components=[2,3]", "data.circuits.splits.validation.components=[2,3]",
 ]  # fmt: skip
 
 
-PLAIN = "not compared: the prompts are plain text, by no chat template"
+PLAIN = "not compared: the prompts are plain text, without a chat template"
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,7 @@ def made(words: Callable[..., list[str]]) -> Callable[..., Run]:
 
 
 def faults(found: Diagnosis) -> dict[str, str]:
-    return {finding.about: finding.said for finding in found.faults}
+    return {finding.check: finding.message for finding in found.faults}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -78,11 +80,11 @@ def test_a_healthy_run_of_each_family_passes_every_check(family: str, made: Call
     before = torch.get_rng_state()
     found = examine(run, show=1, ranks=4)
     assert torch.equal(before, torch.get_rng_state())
-    assert [f.said for f in found.findings if f.level is not Level.GOOD] == [PLAIN] * (family == "lavin")
-    assert {f.about for f in found.findings} == {"labels", "template", "weights", "image tokens", "gradients"}
-    shown = found.shown[0]
+    assert [f.message for f in found.findings if f.level is not Level.GOOD] == [PLAIN] * (family == "lavin")
+    assert {f.check for f in found.findings} == {"labels", "template", "weights", "image tokens", "gradients"}
+    shown = found.samples[0]
     dialogue = run.tasks[shown.task].ask(next(iter(run.data.questions("train"))))
-    assert shown.taught.startswith(dialogue.reply)
+    assert shown.target.startswith(dialogue.reply)
     assert dialogue.prompt[-1].text in shown.prompt
     assert re.search(r"\[image: \d+ tokens?\]", shown.prompt)
     assert found.need is not None
@@ -91,7 +93,7 @@ def test_a_healthy_run_of_each_family_passes_every_check(family: str, made: Call
     assert found.step is not None
     assert found.step.samples == 2
     assert not run.folder.exists()
-    kinds = {(s.component, s.kind) for s in found.shares if not s.trained}
+    kinds = {(s.component, s.number_format) for s in found.shares if not s.is_trained}
     assert (("llm", "4-bit") in kinds) == (family == "qwen2_vl")
 
 
@@ -113,7 +115,7 @@ def test_another_chat_template_is_named_with_its_first_token(made: Callable[...,
     found = faults(examine(run, show=1, ranks=2))
     assert found.keys() == {"template"}
     assert re.search(
-        r"token \d+ of the prompt differs: behind '.*SISTANT' is ';', by the stock template ':'", found["template"]
+        r"token \d+ of the prompt differs: after '.*SISTANT' is ';', in the stock template ':'", found["template"]
     )
 
 
@@ -129,7 +131,7 @@ def test_image_tokens_that_were_cut_are_counted(made: Callable[..., Run]) -> Non
         cut = {name: getattr(whole, name)[left] for name in names}
         return replace(whole, **cut, positions_RT=whole.positions_RT[:, left])
 
-    run.data.codec = rooms.broken(real, encode=encode)
+    run.data.codec = parts.broken_copy(real, encode=encode)
     found = faults(examine(run, show=1, ranks=2))
     assert found.keys() == {"image tokens"}
     assert re.search(r"train-00000\d: 13 image tokens for 16 features; some are cut off", found["image tokens"])
@@ -143,7 +145,7 @@ def test_a_prompt_in_the_loss_is_named(made: Callable[..., Run]) -> None:
         whole = real.encode(dialogue, reply=reply)
         return replace(whole, labels_T=torch.where(whole.modality_T == IMAGE, -100, whole.tokens_T))
 
-    run.data.codec = rooms.broken(real, encode=encode)
+    run.data.codec = parts.broken_copy(real, encode=encode)
     found = faults(examine(run, show=1, ranks=2))
     assert found.keys() == {"labels"}
     assert "the prompt is in the loss" in found["labels"]
@@ -164,10 +166,10 @@ def test_a_reply_without_its_end_token_and_labels_lost_in_a_batch_are_named(made
         batch = collate(samples, **given)
         return replace(batch, labels_BT=torch.where(batch.labels_BT == batch.labels_BT.max(), -100, batch.labels_BT))
 
-    run.data.codec, run.data.collate = rooms.broken(real, encode=encode), masked
-    said = [finding.said for finding in examine(run, show=1, ranks=2).faults]
+    run.data.codec, run.data.collate = parts.broken_copy(real, encode=encode), masked
+    said = [finding.message for finding in examine(run, show=1, ranks=2).faults]
     assert any("does not end with the end token" in each for each in said)
-    assert any("in a batch it has other labels than alone" in each for each in said)
+    assert any("its labels in a batch differ from those alone" in each for each in said)
 
 
 def test_a_loss_that_is_not_finite_and_weights_that_the_optimizer_lacks_are_named(
@@ -192,7 +194,7 @@ def spoil(
 ) -> None:
     """Change each dialogue before the run's codec encodes it, or what comes out."""
     real = run.data.codec
-    run.data.codec = rooms.broken(
+    run.data.codec = parts.broken_copy(
         real, encode=lambda self, dialogue, *, reply: after(real.encode(before(dialogue), reply=reply))
     )
 
@@ -203,7 +205,7 @@ def test_a_dialogue_that_loses_its_image_is_named(made: Callable[..., Run]) -> N
     found = faults(examine(run, show=1, ranks=2))
     assert found.keys() == {"template", "image tokens"}
     assert re.search(r"train-00000\d: 1 images, of which 0 have tokens", found["image tokens"])
-    assert "by the stock template '<image>" in found["template"]
+    assert "in the stock template '<image>" in found["template"]
 
 
 def test_a_reply_that_is_nowhere_in_the_loss_is_named(made: Callable[..., Run]) -> None:
@@ -211,17 +213,19 @@ def test_a_reply_that_is_nowhere_in_the_loss_is_named(made: Callable[..., Run]) 
     spoil(run, after=lambda it: replace(it, labels_T=torch.full_like(it.labels_T, -100)))
     found = faults(examine(run, show=1, ranks=2))
     assert found.keys() == {"labels", "gradients"}
-    assert re.search(r"train-00000\d: of its reply is not in the loss: '[RLCV]1 ", found["labels"])
-    assert "llm learns nothing, all that is trained of it has a gradient of zero in 2 steps" in found["gradients"]
+    assert re.search(r"train-00000\d: a part of the reply is not in the loss: '[RLCV]1 ", found["labels"])
+    assert "llm learns nothing, all its trained weights have a gradient of zero in 2 steps" in found["gradients"]
 
 
 def test_a_net_that_no_gradient_goes_through_is_named(made: Callable[..., Run]) -> None:
     run = made()
     real = run.model
-    run.__dict__["model"] = rooms.broken(real, say=lambda self, *given: real.say(*given).detach())
+    run.__dict__["model"] = parts.broken_copy(
+        real, answer_logits=lambda self, *given: real.answer_logits(*given).detach()
+    )
     found = faults(examine(run, show=1, ranks=2))
     assert found.keys() == {"gradients"}
-    assert "comes of no trained weight" in found["gradients"]
+    assert "depends on no trained weight" in found["gradients"]
 
 
 def test_a_frozen_weight_that_the_optimizer_is_to_train_is_named(
@@ -240,7 +244,7 @@ def test_a_frozen_weight_that_the_optimizer_is_to_train_is_named(
 
 def test_a_sample_that_does_not_fit_is_a_fault_and_the_others_are_looked_at(made: Callable[..., Run]) -> None:
     found = examine(made("llava", "model.max_tokens=40"), show=1, ranks=2)
-    assert all("wanted at most model.max_tokens=40" in finding.said for finding in found.faults)
+    assert all("expected at most model.max_tokens=40" in finding.message for finding in found.faults)
     assert found.faults
     assert not found.shares
 
@@ -251,9 +255,12 @@ def test_a_gradient_of_zero_counts_when_it_comes_each_time_and_is_a_fault_of_all
     model: Any = type("Map", (), {"components": {"llm": ("model",), "vision": ("eye",)}})
 
     def judged(first: frozenset[str], second: frozenset[str], precision: str = "32-true") -> list[Level]:
-        given = {"model": model, "trained": a | {"eye.lora_A"}, "pictured": False, "precision": precision}
-        steps = [weights.Gradients(missing=empty, odd=empty, zero=zero, frozen=empty) for zero in (first, second)]
-        return [f.level for f in weights.learning(steps, **given)]
+        given = {"model": model, "trained_names": a | {"eye.lora_A"}, "has_images": False, "precision": precision}
+        steps = [
+            weights.GradientState(absent=empty, non_finite=empty, zero=zero, frozen_with=empty)
+            for zero in (first, second)
+        ]
+        return [f.level for f in weights.check_learning(steps, **given)]
 
     assert judged(a, empty) == judged(empty, b) == [Level.GOOD]
     assert judged(a, b) == [Level.WARNING]
@@ -266,7 +273,7 @@ def test_a_gradient_of_zero_counts_when_it_comes_each_time_and_is_a_fault_of_all
 def test_activations_are_what_autograd_keeps_each_once() -> None:
     net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
     given = torch.randn(10, 8)
-    with memory.kept_for_backward(net) as kept:
+    with memory.count_saved_tensors(net) as kept:
         net(given).sum()
     assert kept.bytes == 4 * (10 * 8 + 10 * 16)  # the input, and the rectified that both ReLU and Linear keep
 
@@ -283,7 +290,7 @@ def test_each_strategy_divides_what_it_shards() -> None:
         "zero2 offload x 8": (817, 30),
         "zero3 offload x 8": (107, 130),
     }
-    levels = [memory.fitting(memory.estimates(need, ranks=8), room=n).level for n in (2000, 900, 50)]
+    levels = [memory.check_memory(memory.estimates(need, ranks=8), device_bytes=n).level for n in (2000, 900, 50)]
     assert levels == [Level.GOOD, Level.WARNING, Level.FAULT]
 
 
@@ -297,7 +304,7 @@ def call(*given: str) -> Any:
 def test_the_command_shows_tables_and_a_verdict(words: Callable[..., list[str]]) -> None:
     done = call(*words("projector"), "--samples", "1")
     assert done.exit_code == 0, done.output
-    assert done.stdout.endswith("verdict: fit to be started\n")
+    assert done.stdout.endswith("verdict: ready to start\n")
     parts = ("in the loss:", "[image: ", "projector  trained", "projector  spare", "fsdp2, zero3 x 8", "samples/s")
     for part in (*parts, "gradients: all "):
         assert part in done.stdout
@@ -319,14 +326,14 @@ def test_a_fault_ends_the_command_with_1_in_json_too(
     assert json.loads(done.stdout)["fit"] is False
     done = call(*words("projector"))
     assert done.exit_code == 1
-    assert done.stdout.endswith("verdict: not fit: 1 fault, with 1 warning\n")
+    assert done.stdout.endswith("verdict: not ready: 1 fault, with 1 warning\n")
     assert done.stdout.index("trainer: here is no GPU") < done.stdout.index("labels: x:"), "faults stand last"
 
 
 def test_missing_weights_and_data_and_wrong_words_end_the_command_with_2(
     words: Callable[..., list[str]], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(rooms.ROOT)
+    monkeypatch.chdir(parts.ROOT)
     given = [
         "model=llava_15_7b",
         "model.weights=/nowhere/llava",
@@ -335,31 +342,36 @@ def test_missing_weights_and_data_and_wrong_words_end_the_command_with_2(
         "data.cord.root=/nowhere",
     ]
     assert call("~experiment", *given).exit_code == 2
-    for part in ("/nowhere/llava", "standin=true looks at this recipe", "data.cord.root=tests/fixtures/cord looks at"):
+    for part in (
+        "/nowhere/llava",
+        "smoke_test=true examines this recipe",
+        "data.cord.root=tests/fixtures/cord examines",
+    ):
         assert part in caplog.text
     assert call(*words("projector"), "adaptor=lora").exit_code == 2
 
 
 def test_no_control_character_of_a_data_set_reaches_the_terminal() -> None:
-    assert doctor_page.safe("10 Ω\x1b[2J\n") == "10 Ω\\u001b[2J\\n"
+    assert escape("10 Ω\x1b[2J\n") == "10 Ω\\u001b[2J\\n"
 
 
 def test_figures_are_read_without_exponents() -> None:
-    assert [doctor_page.size(n) for n in (0, 999, 999_700, 1.5e9, 4e15)] == [
+    assert [doctor_page.size_text(n) for n in (0, 999, 999_700, 1.5e9, 4e15)] == [
         "0 B",
         "999 B",
         "1 MB",
         "1.5 GB",
         "4,000 TB",
     ]
-    assert [doctor_page.number(n) for n in (0.0123, 7.374, 999.7, 31370.4)] == ["0.0123", "7.37", "1,000", "31,370"]
+    texts = [doctor_page.number_text(n) for n in (0.0123, 7.374, 999.7, 31370.4)]
+    assert texts == ["0.0123", "7.37", "1,000", "31,370"]
 
 
 def test_a_run_of_epochs_is_forecast_too() -> None:
-    step = doctor.Step(device="CPU", seconds=2.0, samples=4, tokens=8, taught_tokens=4, peak=10**9, steps=3600)
-    said = list(doctor_page._step(Diagnosis(step=step), {"standin": False, "global_batch": 2}))
+    step = doctor.Step(device="CPU", seconds=2.0, samples=4, tokens=8, target_tokens=4, peak=10**9, steps=3600)
+    said = list(doctor_page._step_lines(step, {"smoke_test": False, "global_batch_size": 2}))
     assert said[-1] == "  3,600 steps of 2 samples: about 1 h on one such device, without validations"
-    assert [doctor_page.duration(seconds) for seconds in (90, 3600 * 30)] == ["1.5 min", "30 h"]
+    assert [doctor_page.duration_text(seconds) for seconds in (90, 3600 * 30)] == ["1.5 min", "30 h"]
 
 
 def test_the_command_explains_itself() -> None:

@@ -1,4 +1,4 @@
-"""Does the callback tell what the adapter's layers really have, once, to people and to TensorBoard?"""
+"""Check that the callback shows the dropout that the adapter layers have, once, in the log and in TensorBoard."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 import torch
 from lightning import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
@@ -20,14 +22,14 @@ from circuitvlm.core.contract import Adapter, Dropout
 from circuitvlm.dropout.constant import Constant
 from circuitvlm.dropout.geometric import Geometric
 from circuitvlm.dropout.listed import Listed
-from circuitvlm.model.qwen2_vl import STANDIN_SHAPE, Qwen2VL
+from circuitvlm.model.qwen2_vl import Qwen2VL
 from circuitvlm.training.callback.dropout_profile import (
     DropoutProfile,
     Stack,
-    dropouts,
-    outside_of,
-    picture,
-    stacks_of,
+    adapter_dropouts,
+    block_stacks,
+    draw_profile,
+    dropouts_outside_blocks,
     table,
 )
 from circuitvlm.training.module import Module
@@ -41,7 +43,7 @@ RISING = Geometric(p=0.1, v=1.5, lim=0.2, mean=None)
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Qwen2VL:
-    shape = {**STANDIN_SHAPE, "layers": LLM, "vision_layers": TOWER}
+    shape = {**Qwen2VL.smoke_test_shape, "layers": LLM, "vision_layers": TOWER}
     return Qwen2VL(
         weights=None, shape=shape, attention="sdpa", gradient_checkpointing=False,
         min_pixels=None, max_pixels=None, max_tokens=512, cache=str(tmp_path_factory.mktemp("cache")),
@@ -54,8 +56,8 @@ def module(model: Qwen2VL, *, adapter: Adapter, dropout: Dropout | None) -> Modu
         ("codec", "objective", "optimizer", "schedule", "quantization", "adapter_folder")
     )
     made = Module(
-        model=model, adapter=adapter, dropout=dropout, tasks={}, truths={},
-        dtype=torch.float32, seed=0, lr_scale={}, max_new_tokens=1, steps=1, log_every=1, **given,
+        model=model, adapter=adapter, dropout=dropout, tasks={}, validation_examples={},
+        dtype=torch.float32, seed=0, lr_multipliers={}, max_new_tokens=1, steps=1, log_every_n_steps=1, **given,
     )  # fmt: skip
     made.configure_model()
     return made
@@ -93,20 +95,20 @@ def test_a_table_for_each_stack_and_one_picture(
 
 def test_what_is_told_is_what_the_modules_have(model: Qwen2VL) -> None:
     weights = net(module(model, adapter=EVERYWHERE, dropout=RISING))
-    found = dropouts(weights)
+    found = adapter_dropouts(weights)
     assert len(found) == LLM * 2 + TOWER * 4 + 2
     assert all(p == getattr(weights.get_submodule(name), "p", None) for name, p in found.items())
-    vision, llm = stacks_of(found, model)
+    vision, llm = block_stacks(found, model)
     assert [p for _, p in vision.pairs] == list(RISING.profile(TOWER))
     assert [block for block, _ in llm.pairs] == list(range(1, LLM + 1))
     assert [p for _, p in llm.pairs] == list(RISING.profile(LLM))
-    assert set(outside_of(found, model).values()) == {RISING.profile(1)[0]}
+    assert set(dropouts_outside_blocks(found, model).values()) == {RISING.profile(1)[0]}
 
 
 def test_layers_without_noise_belong_to_the_profile(model: Qwen2VL) -> None:
     adapter = Lora(rank=2, alpha=4, rslora=False, targets={"llm": ["q_proj"]})
     weights = net(module(model, adapter=adapter, dropout=Listed(values=[0.0, 0.0, 0.2, 0.0], mean=None)))
-    (llm,) = stacks_of(dropouts(weights), model)
+    (llm,) = block_stacks(adapter_dropouts(weights), model)
     assert list(llm.pairs) == [(1, 0.0), (2, 0.0), (3, 0.2), (4, 0.0)]
     assert table(llm).splitlines()[1].split() == ["1-2", "0", "|", "3", "0.2", "|", "4", "0"]
 
@@ -114,13 +116,13 @@ def test_layers_without_noise_belong_to_the_profile(model: Qwen2VL) -> None:
 def test_noise_of_the_base_and_of_frozen_adapters_is_left_out(model: Qwen2VL) -> None:
     trained = module(model, adapter=EVERYWHERE, dropout=RISING)
     weights = net(trained)
-    before = dropouts(weights)
+    before = adapter_dropouts(weights)
     layer = weights.get_submodule("base_model.model.model.language_model.layers.0.self_attn.q_proj")
     layer.base_layer = nn.Sequential(layer.base_layer, nn.Dropout(0.9))  # the wrapped layer's own
     weights.get_submodule("base_model.model.model.language_model.layers.0.mlp").noise = nn.Dropout(0.8)
-    assert dropouts(weights) == before
+    assert adapter_dropouts(weights) == before
     weights.requires_grad_(False)
-    assert dropouts(weights) == {}
+    assert adapter_dropouts(weights) == {}
 
 
 @pytest.mark.parametrize(
@@ -170,11 +172,18 @@ def test_a_block_whose_modules_differ_and_a_gap_between_blocks_are_told() -> Non
     assert [entry.split(maxsplit=1) for entry in line.split("|")] == [["1-2", "0.1, 0.2   "], ["5-6", "0.1"]]
 
 
+def pixels(figure: Figure) -> np.ndarray:
+    """The figure's pixels (H, W, 3) as uint8."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
 def test_the_picture_shows_every_stack_apart() -> None:
     """A line per stack in a colour of its own, also where one lies on the other."""
     same = [(block, 0.1) for block in range(1, 33)]
-    one = picture([Stack(name="vision", pairs=same)])
-    two = picture([Stack(name="vision", pairs=same), Stack(name="llm", pairs=same)])
+    one = pixels(draw_profile([Stack(name="vision", pairs=same)]))
+    two = pixels(draw_profile([Stack(name="vision", pairs=same), Stack(name="llm", pairs=same)]))
     assert one.shape == two.shape == (400, 700, 3)
     assert (one.dtype, two.dtype) == (np.uint8, np.uint8)
     blue, orange = np.array([0, 0x72, 0xB2]), np.array([0xD5, 0x5E, 0])

@@ -1,4 +1,4 @@
-"""Can a new small model learn at all, and from the image? What to see before any long run (minutes, so slow)."""
+"""Check that a new small model can learn at all, and from the image (minutes, so slow)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ROOT = Path(__file__).parents[2]
 OVERFIT = [
     "experiment=tiny_words",
     "data.circuits.splits.train.count=32",
-    "data.circuits.workers=0",
-    "global_batch=32",
-    "micro_batch=32",
-    "steps=200",
-    "validate_every=200",
+    "data.circuits.num_workers=0",
+    "global_batch_size=32",
+    "micro_batch_size=32",
+    "max_steps=200",
+    "validate_every_n_steps=200",
     "validate_items=8",
-    "evaluate=[train]",
+    "eval_splits=[train]",
     "logger=csv",
     "callback.pictures=null",
 ]

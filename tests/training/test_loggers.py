@@ -1,4 +1,4 @@
-"""Do loggers of other packages write what TensorBoard would, without a network? Is it said where a package lacks?"""
+"""Check that other loggers write what TensorBoard writes, without a network, and name a missing package."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from circuitvlm.runtime.config import allow_list
 from circuitvlm.runtime.config.check import ConfigError, check
 from circuitvlm.runtime.config.compose import compose
 from circuitvlm.training.assemble import Run
-from circuitvlm.training.execute import quiet
-from tests.contract import rooms
+from circuitvlm.training.execute import filter_warnings
+from tests.contract import parts
 
 PACKAGES = {"wandb": "WandbLogger", "mlflow": "MLFlowLogger"}
 SMALL = [
-    "~experiment", "standin=true", "trainer=cpu", "workers=0", "data.circuits.workers=0", "micro_batch=2",
-    "global_batch=2", "precision=32-true", "validate_items=1", "callback=throughput", "log_every=1",
+    "~experiment", "smoke_test=true", "trainer=cpu", "num_workers=0", "data.circuits.num_workers=0",
+    "micro_batch_size=2",
+    "global_batch_size=2", "precision=32-true", "validate_items=1", "callback=throughput", "log_every_n_steps=1",
     "data.circuits.splits.train.count=2", "data.circuits.splits.validation.count=1",
     "data.circuits.splits.train.components=[2,2]", "data.circuits.splits.validation.components=[2,2]",
 ]  # fmt: skip
@@ -32,7 +33,7 @@ WANTED = {"train/loss", "validate/loss", "throughput/samples_per_second", "throu
 
 
 def config(folder: Path, *more: str) -> Any:
-    return compose([*SMALL, f"runs={folder}/runs", *more], config_dir=rooms.CONF)
+    return compose([*SMALL, f"runs={folder}/runs", *more], config_dir=parts.CONF)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         check(cfg)
         run = Run(cfg, base=cfg)
         run.folder.mkdir(parents=True)
-        quiet()
+        filter_warnings()
         run.train()
         yield run
 

@@ -1,4 +1,4 @@
-"""Does a run of several sources train by its shares, validate and grade each, and go on where it stopped?"""
+"""Check that a run of several sources trains by its weights, validates and grades each, and resumes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from circuitvlm.training.module import Module
 CONF = Path(__file__).parents[2] / "conf"
 WORDS = [
     "~experiment", "data=[circuits,digits]", "task=[netlist,digit]", "model=projector_tiny", "adapter=projector",
-    "dropout=constant_none", "precision=32-true", "shares={circuits: 3, digits: 1}", "global_batch=4",
-    "micro_batch=2", "steps=4", "validate_every=4", "validate_items=4", "checkpoint_every=2",
-    "evaluate=[test_seen,test]", "evaluate_items=2",
-    "max_new_tokens=4", "workers=0", "data.circuits.workers=0", "logger=csv", "controls={}", "callback.pictures=null",
+    "dropout=constant_none", "precision=32-true", "mixture_weights={circuits: 3, digits: 1}", "global_batch_size=4",
+    "micro_batch_size=2", "max_steps=4", "validate_every_n_steps=4", "validate_items=4", "checkpoint_every_n_steps=2",
+    "eval_splits=[test_seen,test]", "eval_items=2",
+    "max_new_tokens=4", "num_workers=0", "data.circuits.num_workers=0", "logger=csv", "baselines={}",
+    "callback.pictures=null",
     "model.shape={hidden: 32, layers: 1, heads: 2, kv_heads: 2, intermediate: 32}",
     *(f"data.circuits.splits.{split}.count=4" for split in ("train", "validation", "test_seen")),
     *(f"data.digits.splits.{split}.count=8" for split in ("train", "validation", "test")),
@@ -41,7 +42,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def go(folder: Path, *words: str) -> Path:
     cfg = compose([*WORDS, f"folder={folder}", f"model.cache={folder.parent / 'model'}", *words], config_dir=CONF)
     check(cfg)
-    execute(cfg, base=cfg, controls={})
+    execute(cfg, base=cfg, baseline_configs={})
     return folder
 
 
@@ -81,13 +82,13 @@ def test_a_mixture_keeps_its_shares_grades_each_source_and_goes_on_where_it_stop
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["shares.digist=1"], r"no source or source/task 'digist'\. Did you mean 'digits'\?"),
-        (["shares={circuits/netlsit: 1}"], r"Did you mean 'circuits/netlist'\?"),
-        (["shares.digits=-1"], r"shares\.digits: wanted 0 or more, came -1"),
-        (["shares.digits=nan"], r"shares\.digits: wanted 0 or more, came nan"),
-        (["shares={circuits: 0, digits: 0}"], "wanted one of them above 0"),
-        (["~shares.digits"], "nothing is said of digits"),
-        (["~data.digits.splits.train"], "data.digits states no split 'train'"),
+        (["mixture_weights.digist=1"], r"source/task of .*, got 'digist'\. Did you mean 'digits'\?"),
+        (["mixture_weights={circuits/netlsit: 1}"], r"Did you mean 'circuits/netlist'\?"),
+        (["mixture_weights.digits=-1"], r"mixture_weights\.digits: expected 0 or more, got -1"),
+        (["mixture_weights.digits=nan"], r"mixture_weights\.digits: expected 0 or more, got nan"),
+        (["mixture_weights={circuits: 0, digits: 0}"], "expected at least one above 0"),
+        (["~mixture_weights.digits"], "expected a weight of digits, got none"),
+        (["~data.digits.splits.train"], "the split 'train', got data.digits"),
     ],
 )
 def test_shares_that_cannot_be_kept_are_told_before_anything_is_written(
@@ -95,19 +96,19 @@ def test_shares_that_cannot_be_kept_are_told_before_anything_is_written(
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         go(tmp_path / "run", *words)
-    assert folders.state(tmp_path / "run") == "new"
+    assert folders.read_state(tmp_path / "run") == "new"
 
 
 def test_a_part_that_no_task_asks_about_is_named(tmp_path: Path) -> None:
-    cfg = compose([*WORDS, f"folder={tmp_path}", "shares={digits/netlist: 1}"], config_dir=CONF)
-    with pytest.raises(ValueError, match=r"shares\.digits/netlist: no task asks about it"):
+    cfg = compose([*WORDS, f"folder={tmp_path}", "mixture_weights={digits/netlist: 1}"], config_dir=CONF)
+    with pytest.raises(ValueError, match=r"mixture_weights\.digits/netlist: expected questions in"):
         Run(cfg, base=cfg).data.train_dataloader()
 
 
 def test_a_source_that_is_not_graded_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    words = ("evaluate=[test_seen]", "steps=1", "validate_every=1", "data.digits.splits.validation=null")
+    words = ("eval_splits=[test_seen]", "max_steps=1", "validate_every_n_steps=1", "data.digits.splits.validation=null")
     with caplog.at_level("INFO"):
         go(tmp_path / "run", *words)
     assert "nothing of data.digits is graded; it has test, train" in caplog.text
-    assert "data.digits states no split 'validation'" in caplog.text
+    assert "data.digits has no split 'validation'" in caplog.text
     assert "validate/digit" not in (tmp_path / "run" / "csv" / "metrics.csv").read_text(), "a score of nothing"

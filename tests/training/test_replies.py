@@ -1,4 +1,4 @@
-"""Do replies come back from the disk as they were written, each once?"""
+"""Check that replies are read from the disk as they were written, each once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from circuitvlm.core.record import Reply
-from circuitvlm.training.replies import ReplyWriter, forget_replies, read_replies
+from circuitvlm.training.replies import ReplyWriter, delete_replies, read_replies
 
 ODD = ("", " ", "R1 1 2 10k\nC1 2 0 1u", 'a "quoted" \\ text', "tab\tand\r\nreturn", "22 µF, 3 Ω, ∠45°", "\x00\x1f\x7f",
        "next line \x85, line \u2028 and paragraph \u2029, form \x0c feed", "\U0001f600 and \ufffd")  # fmt: skip
@@ -52,7 +52,7 @@ def test_replies_of_all_ranks_are_read_and_the_filler_once(tmp_path: Path) -> No
 
 def test_what_an_earlier_run_said_is_forgotten(tmp_path: Path) -> None:
     written(tmp_path, reply("a"))
-    forget_replies(tmp_path)
+    delete_replies(tmp_path)
     assert read_replies(tmp_path) == {}
 
 

@@ -1,4 +1,4 @@
-"""Does a run that was stopped, started again, end as if nothing had been, and does a finished one do nothing?"""
+"""Check that a stopped and resumed run ends with the same weights, and that a finished run does nothing."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ import torch
 from safetensors.torch import load_file
 
 from circuitvlm.runtime.folders import run_folder as folders
-from circuitvlm.training.checkpoint import saved
+from circuitvlm.training.checkpoint import storage
 from tests.training.stopping import Ended, Moment, Starter
 
 RUN = [
     "experiment=tiny_circuits", "model=qwen2_vl_new",
     "model.shape={hidden: 64, layers: 2, heads: 2, kv_heads: 2, intermediate: 128, vision_hidden: 64, vision_layers: 2,"
     " vision_heads: 2, patch: 14, min_pixels: 3136, max_pixels: 37632}",
-    "quantization=none", "precision=32-true", "steps=6", "global_batch=8", "micro_batch=2", "validate_every=3",
-    "validate_items=4", "predict_batch=4", "checkpoint_every=2", "dropout=constant", "evaluate=[]", "controls=null",
-    "workers=0", "logger={}", "log_every=1", "callback.pictures=null", "callback.learning_rate=null",
-    "data.circuits.workers=0", "data.circuits.splits.train.count=24", "data.circuits.splits.validation.count=4",
+    "quantization=none", "precision=32-true", "max_steps=6", "global_batch_size=8", "micro_batch_size=2",
+    "validate_every_n_steps=3",
+    "validate_items=4", "eval_batch_size=4", "checkpoint_every_n_steps=2", "dropout=constant", "eval_splits=[]",
+    "baselines=null",
+    "num_workers=0", "logger={}", "log_every_n_steps=1", "callback.pictures=null", "callback.learning_rate=null",
+    "data.circuits.num_workers=0", "data.circuits.splits.train.count=24", "data.circuits.splits.validation.count=4",
 ]  # fmt: skip
 """Two epochs of three steps, of four micro-batches on one process and two on two, with dropout."""
 DDP = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
@@ -54,20 +56,20 @@ class Desk:
     def whole(self, name: str, *words: str, processes: int = 1) -> Ended:
         ended = self.run(name, *words, processes=processes)
         assert ended.statuses == [0] * processes, ended.said[-4000:]
-        assert folders.state(self.home / name) == "finished"
+        assert folders.read_state(self.home / name) == "finished"
         return ended
 
     def stopped(self, name: str, moment: Moment, *words: str, processes: int = 1, status: int) -> Ended:
         ended = self.run(name, *words, processes=processes, moment=moment)
         assert ended.statuses[moment.rank] == status, ended.said[-4000:]
-        assert folders.state(self.home / name) == "started"
+        assert folders.read_state(self.home / name) == "started"
         return ended
 
     def same(self, name: str, other: str) -> bool:
         return same(self.home / name, self.home / other)
 
     def steps(self, name: str) -> list[int]:
-        return [one.step for one in saved.all_saved(self.home / name)]
+        return [one.step for one in storage.list_checkpoints(self.home / name)]
 
 
 @pytest.fixture(scope="module")
@@ -86,18 +88,18 @@ def two(desk: Desk) -> Desk:
 
 
 def test_a_run_that_is_stopped_again_and_again_ends_with_the_same_weights(desk: Desk) -> None:
-    desk.stopped("one", Moment(place="micro_batch", call=14), "workers=1", status=-9)
+    desk.stopped("one", Moment(place="micro_batch", call=14), "num_workers=1", status=-9)
     assert desk.steps("one") == [3, 2], "killed in step 4, in the middle of a window"
-    desk.stopped("one", Moment(place="written"), "workers=1", status=-9)
+    desk.stopped("one", Moment(place="written"), "num_workers=1", status=-9)
     assert desk.steps("one") == [3, 2], "killed with step 4 written and not renamed"
-    said = desk.stopped("one", Moment(place="micro_batch", call=5, how="SIGTERM"), "workers=1", status=STOPPED).said
+    said = desk.stopped("one", Moment(place="micro_batch", call=5, how="SIGTERM"), "num_workers=1", status=STOPPED).said
     assert desk.steps("one") == [5, 4], "the step in which it was asked to end is the last one"
-    assert "saved at step 5, ending with status 143; the same command goes on" in said
-    damaged = saved.all_saved(desk.home / "one")[0].state
+    assert "saved at step 5, exit status 143; the same command resumes it" in said
+    damaged = storage.list_checkpoints(desk.home / "one")[0].state_path
     damaged.write_bytes(damaged.read_bytes()[:5000])
-    said = desk.whole("one", "workers=1").said
+    said = desk.whole("one", "num_workers=1").said
     assert "step-00000005 is damaged" in said
-    assert "going on from step 4" in said
+    assert "resuming from step 4" in said
     assert desk.same("one", "whole")
 
 
@@ -108,28 +110,28 @@ def test_two_processes_go_on_together_and_one_goes_on_alone(two: Desk) -> None:
     two.whole("pair", processes=2)
     assert two.same("pair", "two")
     said = two.whole("alone").said
-    assert "step 4: 1 processes go on with what 2 began. The samples and their order are the same" in said
+    assert "step 4: 1 processes resume a run of 2. The samples and their order are the same" in said
     assert not two.same("alone", "two"), "dropout is another on one process, and with it the weights"
 
 
 def test_the_weights_do_not_depend_on_the_loaders_workers(desk: Desk) -> None:
     """One worker is what the run has that is stopped again and again."""
-    desk.whole("workers", "workers=2")
+    desk.whole("workers", "num_workers=2")
     assert desk.same("workers", "whole")
 
 
 def test_a_finished_run_does_nothing_and_is_not_overwritten_by_another(desk: Desk) -> None:
     folder = desk.home / "whole"
     files = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    assert "this run is finished; fresh=true begins it again" in desk.whole("whole").said
+    assert "this run is finished; overwrite=true starts it again" in desk.whole("whole").said
     other = desk.run("whole", "seed=1")
     assert other.statuses == [2]
-    assert "holds a run of other science" in other.said
+    assert "expected the settings of the run in this folder" in other.said
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == files
 
 
 def test_fresh_begins_again_in_the_place_of_another(desk: Desk) -> None:
-    desk.whole("workers", "steps=1", "seed=1", "fresh=true")
+    desk.whole("workers", "max_steps=1", "seed=1", "overwrite=true")
     assert folders.read_config(desk.home / "workers").seed == 1
     assert desk.steps("workers") == [1]
 
@@ -139,10 +141,10 @@ def test_it_is_written_down_where_a_run_and_its_adapter_came_from(desk: Desk) ->
     for folder in (run, run / "adapter"):
         found = json.loads((folder / "provenance.json").read_text())
         assert {"commit", "dirty", "versions", "platform", "time"} <= found.keys()
-        assert "steps=6" in found["command"]
+        assert "max_steps=6" in found["command"]
         assert found["data"]["train"]["circuits"]["examples"] == 24
         assert len(found["data"]["validation"]["circuits"]["sha256"]) == 64
-        assert folders.read_config(folder).steps == 6
+        assert folders.read_config(folder).max_steps == 6
 
 
 PLACES = ("micro_batch", "micro_batch", "validation", "written", "renamed", "adapter")
@@ -153,7 +155,7 @@ PLACES = ("micro_batch", "micro_batch", "validation", "written", "renamed", "ada
 def test_random_stops_cost_no_bit(processes: int, two: Desk) -> None:
     """Twelve each, on a random rank and at random places; whatever way the process ends."""
     draw, stops, number = random.Random(processes), 0, 0
-    while stops < 12 or folders.state(two.home / f"random{processes}-{number}") == "started":
+    while stops < 12 or folders.read_state(two.home / f"random{processes}-{number}") == "started":
         moment = Moment(
             place=draw.choice(PLACES),
             call=draw.randint(1, 12),
@@ -162,7 +164,7 @@ def test_random_stops_cost_no_bit(processes: int, two: Desk) -> None:
         )
         name = f"random{processes}-{number}"
         two.run(name, processes=processes, moment=moment if stops < 12 else None)
-        if folders.state(two.home / name) == "finished":
+        if folders.read_state(two.home / name) == "finished":
             assert two.same(name, "whole" if processes == 1 else "two")
             number += 1
         else:
@@ -178,7 +180,7 @@ def test_kills_at_random_times_cost_no_bit(processes: int, two: Desk) -> None:
     whole = time.monotonic() - began
     for _ in range(8):  # in the first half of what a whole run takes, since each goes on from the one before
         two.run(name, processes=processes, moment=Moment(seconds=draw.uniform(0, whole / 2)))
-        stops += folders.state(two.home / name) != "finished"
+        stops += folders.read_state(two.home / name) != "finished"
     two.whole(name, processes=processes)
     assert two.same(name, "whole" if processes == 1 else "two")
     assert stops >= 2
@@ -204,7 +206,7 @@ def test_a_full_disk_stops_a_run_which_goes_on_when_there_is_room(desk: Desk, di
     ended = desk.run("disk/run")
     assert ended.statuses == [2], ended.said[-4000:]
     assert "No space left on device" in ended.said
-    assert "make room, and the same command goes on from step 2" in ended.said
+    assert "free disk space, then the same command resumes from step 2" in ended.said
     assert _mounted("-o", "remount,size=64m", str(disk))
-    assert "going on from step 2" in desk.whole("disk/run").said
+    assert "resuming from step 2" in desk.whole("disk/run").said
     assert desk.same("disk/run", "whole")

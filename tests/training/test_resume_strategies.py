@@ -1,4 +1,4 @@
-"""Does a run that was killed go on to the same bits under every strategy that splits what a run holds? Minutes."""
+"""Check that a killed run resumes to the same bits under every strategy that splits its state (minutes)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from circuitvlm.runtime.folders import run_folder as folders
-from circuitvlm.training.checkpoint import saved
+from circuitvlm.training.checkpoint import storage
 from tests.training.stopping import Moment, Starter
 from tests.training.test_resume import RUN, same
 
@@ -40,7 +40,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(strategy: str, starter: Starter, 
 
     run("whole")
     run("killed", moment=Moment(place="micro_batch", call=9, rank=1))
-    assert folders.state(tmp_path / "killed") == "started"
-    assert [one.step for one in saved.all_saved(tmp_path / "killed")] == [4, 3]
-    assert "going on from step 4" in run("killed")
+    assert folders.read_state(tmp_path / "killed") == "started"
+    assert [one.step for one in storage.list_checkpoints(tmp_path / "killed")] == [4, 3]
+    assert "resuming from step 4" in run("killed")
     assert same(tmp_path / "killed", tmp_path / "whole")

@@ -1,4 +1,4 @@
-"""Are the samples of a run the same however it is cut, and is every question asked just once?"""
+"""Check that the samples of a run do not depend on ranks and micro-batches, and that each question is asked once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import chain
 
 import pytest
 
-from circuitvlm.training.batches.sampler import BLOCK, Mixed, OnceSampler, Shuffled, WindowSampler
+from circuitvlm.training.batches.sampler import BLOCK, EpochStream, MixtureStream, OnceSampler, WindowSampler
 
 CUTS = [(1, 12), (1, 4), (1, 1), (2, 6), (2, 3), (3, 4), (3, 2), (4, 3), (12, 1)]
 """(ranks, micro-batch), of windows of 12."""
@@ -16,8 +16,8 @@ CUTS = [(1, 12), (1, 4), (1, 1), (2, 6), (2, 3), (3, 4), (3, 2), (4, 3), (12, 1)
 def sampler(
     size: int = 31, *, rank: int = 0, world: int = 1, micro: int = 12, windows: int = 8, seed: int = 5
 ) -> WindowSampler:
-    stream = Shuffled(size, seed)
-    return WindowSampler(stream, windows=windows, global_batch=12, micro_batch=micro, rank=rank, world=world)
+    stream = EpochStream(size, seed)
+    return WindowSampler(stream, windows=windows, global_batch_size=12, micro_batch_size=micro, rank=rank, world=world)
 
 
 def windows(size: int, *, world: int, micro: int) -> list[list[int]]:
@@ -67,9 +67,9 @@ def test_asking_again_gives_the_same() -> None:
 
 
 def test_a_window_that_cannot_be_cut_is_refused_with_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"global_batch=12 .* micro_batch=5 x 1 .* nearest is 10"):
+    with pytest.raises(ValueError, match=r"micro_batch_size=5 x 1 processes, got 12; the nearest is 10"):
         sampler(micro=5)
-    with pytest.raises(ValueError, match="no training example"):
+    with pytest.raises(ValueError, match="at least 1 training example"):
         sampler(size=0)
 
 
@@ -78,7 +78,7 @@ PARTS = [list(range(10)), list(range(10, 1510)), list(range(1510, 1513))]
 
 @pytest.mark.parametrize("shares", [[1, 1, 1], [3, 1, 0], [0.2, 0.7, 0.1], [1, 998, 1]])
 def test_a_mixture_has_its_shares_and_every_part_its_own_epochs(shares: list[float]) -> None:
-    mixed = Mixed(PARTS, shares, seed=3)
+    mixed = MixtureStream(PARTS, shares, seed=3)
     stream = [mixed(position) for position in range(5 * BLOCK)]
     for part, share in zip(PARTS, shares, strict=True):
         drawn = [sample for sample in stream if sample in part]
@@ -88,25 +88,25 @@ def test_a_mixture_has_its_shares_and_every_part_its_own_epochs(shares: list[flo
 
 
 def test_a_mixture_is_mixed_and_goes_on_anywhere() -> None:
-    mixed = Mixed(PARTS, [1, 1, 1], seed=3)
+    mixed = MixtureStream(PARTS, [1, 1, 1], seed=3)
     first = [mixed(position) for position in range(60)]
     assert min(sum(sample in part for sample in first) for part in PARTS) > 8
-    assert [Mixed(PARTS, [1, 1, 1], seed=3)(position) for position in range(30, 60)] == first[30:]
-    assert [Mixed(PARTS, [1, 1, 1], seed=4)(position) for position in range(60)] != first
+    assert [MixtureStream(PARTS, [1, 1, 1], seed=3)(position) for position in range(30, 60)] == first[30:]
+    assert [MixtureStream(PARTS, [1, 1, 1], seed=4)(position) for position in range(60)] != first
 
 
 @pytest.mark.parametrize(
     ("parts", "shares", "said"),
     [
-        ([[], [1]], [1, 1], "0 examples and the share 1"),
-        ([[0], [1]], [1, 5000], "at least one sample in 1000"),
+        ([[], [1]], [1, 1], "got 0 examples and"),
+        ([[0], [1]], [1, 5000], "1 sample in 1000, got 1 examples and 0 samples"),
         ([[0], [1]], [1, -1], "not all 0"),
         ([[0], [1]], [0, 0], "not all 0"),
     ],
 )
 def test_shares_that_cannot_be_kept_are_refused(parts: list[list[int]], shares: list[float], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Mixed(parts, shares, seed=0)
+        MixtureStream(parts, shares, seed=0)
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 12, 13, 100])

@@ -1,4 +1,4 @@
-"""Is a run the same run under every strategy, for every adapter, however its steps are cut, with images or without?"""
+"""Check that a run is the same under every strategy and adapter, however its steps are cut, with and without images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from circuitvlm.runtime import seed
 from circuitvlm.runtime.config.check import ConfigError, check
 from circuitvlm.runtime.config.compose import compose
-from circuitvlm.training.batches.sampler import Shuffled, WindowSampler
+from circuitvlm.training.batches.sampler import EpochStream, WindowSampler
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -34,15 +34,16 @@ for words in json.loads(sys.argv[1]):
     check(cfg)
     run = Run(cfg, base=cfg)
     run.train()
-    run.evaluate(cfg.evaluate, items=3, out=run.folder / "replies")
+    run.evaluate(cfg.eval_splits, items=3, replies_folder=run.folder / "replies")
 """
 """One run after the other: what takes long is to import torch in each process."""
 
 SHARED = [
     "~experiment", "data=[digits,digit_words]", "task=[digit,instruct]", "dropout=constant_none", "precision=32-true",
-    "global_batch=8", "steps=2", "workers=0", "logger=csv", "log_every=1", "checkpoint_every=1", "checkpoint_keep=2",
-    "evaluate=[test]", "predict_batch=1", "max_new_tokens=3", "controls={}", "callback=[]",
-    "optimizer.lr=0.001", "clip=0.1", "schedule=constant", "~data.digits.splits.validation",
+    "global_batch_size=8", "max_steps=2", "num_workers=0", "logger=csv", "log_every_n_steps=1",
+    "checkpoint_every_n_steps=1", "checkpoint_keep=2",
+    "eval_splits=[test]", "eval_batch_size=1", "max_new_tokens=3", "baselines={}", "callback=[]",
+    "optimizer.lr=0.001", "gradient_clip_val=0.1", "schedule=constant", "~data.digits.splits.validation",
     "data.digits.splits.train.count=8", "data.digits.splits.test.count=8",
     "~data.digit_words.splits.validation", "data.digit_words.splits.train.count=8",
     "data.digit_words.splits.test={count: 8, share: 0.1}",
@@ -128,23 +129,23 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("strategies")
 
     def run(where: str, *words: str, micro_batch: int) -> list[str]:
-        return [*words, f"micro_batch={micro_batch}", f"folder={home / where}"]
+        return [*words, f"micro_batch_size={micro_batch}", f"folder={home / where}"]
 
     alone = [run(f"one/{name}", *words, micro_batch=8) for name, words in ADAPTERS.items()]
     alone.append(run("one/accumulated", *ADAPTERS["lora"], micro_batch=4))
     alone.append(run("one/samples", *SAMPLES, micro_batch=8))
-    alone.append(run("one/rounded", *ROUNDED, "evaluate=[]", micro_batch=4))
+    alone.append(run("one/rounded", *ROUNDED, "eval_splits=[]", micro_batch=4))
     launch(alone, home=home)
     several = [run(f"{s}/{a}", *ADAPTERS[a], *STRATEGIES[s], micro_batch=CUT[a]) for s, a in CASES]
     several.append(run("ddp/samples", *SAMPLES, *STRATEGIES["ddp"], micro_batch=2))
     for strategy, words in STRATEGIES.items():
         shutil.copytree(home / "one" / "lora", home / strategy / "resumed", ignore=AFTER_STEP_1)
-        several.append(run(f"{strategy}/resumed", *ADAPTERS["lora"], *words, "evaluate=[]", micro_batch=2))
+        several.append(run(f"{strategy}/resumed", *ADAPTERS["lora"], *words, "eval_splits=[]", micro_batch=2))
     for strategy in WHOLE_TO_ANSWER:
-        words = [*ADAPTERS[ASKED], *STRATEGIES[strategy], "steps=0", f"init_adapter={home / 'one' / ASKED}"]
+        words = [*ADAPTERS[ASKED], *STRATEGIES[strategy], "max_steps=0", f"init_adapter={home / 'one' / ASKED}"]
         several.append(run(f"{strategy}/asked", *words, micro_batch=4))
     for strategy in SPLITTING:
-        several.append(run(f"{strategy}/rounded", *ROUNDED, *STRATEGIES[strategy], "evaluate=[]", micro_batch=4))
+        several.append(run(f"{strategy}/rounded", *ROUNDED, *STRATEGIES[strategy], "eval_splits=[]", micro_batch=4))
     launch(several, home=home, processes=2)
     return home
 
@@ -236,8 +237,8 @@ def test_some_micro_batches_have_an_image_on_one_rank_alone() -> None:
     questions = 16
     for name in ("lora", "mixture_of_modality"):
         ranks = [
-            list(WindowSampler(Shuffled(questions, seed.stream(0, "sampler")), windows=2, global_batch=8,
-                               micro_batch=CUT[name], rank=rank, world=2))
+            list(WindowSampler(EpochStream(questions, seed.derive_seed(0, "sampler")), windows=2, global_batch_size=8,
+                               micro_batch_size=CUT[name], rank=rank, world=2))
             for rank in (0, 1)
         ]  # fmt: skip
         pictured = [[any(k < 8 for k in batch) for batch in batches] for batches in ranks]  # the digits stand first
@@ -247,12 +248,12 @@ def test_some_micro_batches_have_an_image_on_one_rank_alone() -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["trainer=deepspeed_zero2", "optimizer=muon", "optimizer.lr=0.01"], "Muon needs whole matrices"),
-        (["trainer=deepspeed_zero3", "precision=16-mixed"], "wanted 32-true or bf16-mixed"),
-        (["trainer=deepspeed_zero3", "quantization=nf4_float32"], "cannot be split"),
-        (["trainer=fsdp2", "quantization=nf4_float32"], "cannot be split"),
-        (["trainer=deepspeed_zero2", "trainer.strategy.stage=4"], "wanted one of 1, 2, 3"),
-        (["trainer=deepspeed_zero2", "trainer.strategy.offload_parameters=true"], "stage 2 splits no weights"),
+        (["trainer=deepspeed_zero2", "optimizer=muon", "optimizer.lr=0.01"], "got Muon; set optimizer=adamw or"),
+        (["trainer=deepspeed_zero3", "precision=16-mixed"], "expected 32-true or bf16-mixed"),
+        (["trainer=deepspeed_zero3", "quantization=nf4_float32"], "cannot shard a quantized one"),
+        (["trainer=fsdp2", "quantization=nf4_float32"], "cannot shard a quantized one"),
+        (["trainer=deepspeed_zero2", "trainer.strategy.stage=4"], "expected one of 1, 2, 3, got 4"),
+        (["trainer=deepspeed_zero2", "trainer.strategy.offload_parameters=true"], "stage 2 does not shard the weights"),
     ],
 )
 def test_what_a_strategy_cannot_do_is_refused_before_anything_is_built(words: list[str], why: str) -> None:

@@ -1,4 +1,4 @@
-"""Do parallel trials get GPUs of their own, and do they share the cores?"""
+"""Check that parallel trials get GPUs of their own and share the cores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from circuitvlm.runtime.config.check import ConfigError
 from circuitvlm.training.sweep import devices
-from circuitvlm.training.sweep.devices import THREADS, VISIBLE, handed_out, share_threads, visible
+from circuitvlm.training.sweep.devices import THREADS, VISIBLE, reserve_gpus, share_threads, visible_gpus
 
 GPU = {"accelerator": "gpu", "devices": 1}
 
@@ -36,18 +36,18 @@ def four(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Four GPUs, as far as the variables say, on a machine of this test's own."""
     monkeypatch.setenv(VISIBLE, "0,1,2,GPU-3")
     monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(devices, "SOME_SECONDS", (0.01, 0.02))
+    monkeypatch.setattr(devices, "WAIT_SECONDS", (0.01, 0.02))
     monkeypatch.setattr(devices, "time", SimpleNamespace(sleep=Patience(looks=400)))
-    monkeypatch.setattr("circuitvlm.runtime.folders.lock._MOMENT", 0.0)
+    monkeypatch.setattr("circuitvlm.runtime.folders.lock._WRITE_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("four")
 def test_no_gpu_is_given_twice_and_each_comes_back() -> None:
-    with handed_out(GPU, processes=1) as one, handed_out(GPU | {"devices": 2}, processes=1) as two:
+    with reserve_gpus(GPU, processes=1) as one, reserve_gpus(GPU | {"devices": 2}, processes=1) as two:
         assert (one[VISIBLE], two[VISIBLE]) == ("0", "1,2")
-        with handed_out(GPU, processes=1) as last:
+        with reserve_gpus(GPU, processes=1) as last:
             assert last[VISIBLE] == "GPU-3"
-    with handed_out(GPU | {"devices": -1}, processes=1) as every:
+    with reserve_gpus(GPU | {"devices": -1}, processes=1) as every:
         assert every[VISIBLE] == "0,1,2,GPU-3"
 
 
@@ -56,15 +56,15 @@ def test_a_trial_waits_until_enough_are_free() -> None:
     given: list[str] = []
 
     def late() -> None:
-        with handed_out(GPU | {"devices": 3}, processes=1) as mine:
+        with reserve_gpus(GPU | {"devices": 3}, processes=1) as mine:
             given.append(mine[VISIBLE])
 
-    with handed_out(GPU | {"devices": 2}, processes=1):
+    with reserve_gpus(GPU | {"devices": 2}, processes=1):
         waiting = threading.Thread(target=late)
         waiting.start()
         time.sleep(0.1)
         assert not given
-        with handed_out(GPU | {"devices": 2}, processes=1) as rest:
+        with reserve_gpus(GPU | {"devices": 2}, processes=1) as rest:
             assert rest[VISIBLE] == "2,GPU-3", "who waits for three holds none of the two that are free"
     waiting.join(timeout=10)
     assert [len(names.split(",")) for names in given] == [3]  # which three depends on which come back first
@@ -72,11 +72,11 @@ def test_a_trial_waits_until_enough_are_free() -> None:
 
 @pytest.mark.usefixtures("four")
 def test_the_cpu_needs_none_and_an_outer_launcher_says_how_many() -> None:
-    with handed_out(GPU | {"accelerator": "cpu"}, processes=2) as nothing:
+    with reserve_gpus(GPU | {"accelerator": "cpu"}, processes=2) as nothing:
         assert nothing == {}
-    with handed_out(GPU, processes=3) as three:
+    with reserve_gpus(GPU, processes=3) as three:
         assert three[VISIBLE] == "0,1,2"
-    with pytest.raises(ConfigError, match="wants 5 GPUs, and 4 are visible"), handed_out(GPU, processes=5):
+    with pytest.raises(ConfigError, match="at most 4 visible GPUs, got 5"), reserve_gpus(GPU, processes=5):
         pass
 
 
@@ -84,26 +84,26 @@ def test_the_cpu_needs_none_and_an_outer_launcher_says_how_many() -> None:
 def test_a_killed_trials_gpu_is_free_again(tmp_path: Path) -> None:
     code = (
         "import sys, tempfile, time; tempfile.tempdir = sys.argv[1]\n"
-        "from circuitvlm.training.sweep.devices import handed_out\n"
-        "with handed_out({'accelerator': 'gpu', 'devices': 4}, processes=1):\n"
+        "from circuitvlm.training.sweep.devices import reserve_gpus\n"
+        "with reserve_gpus({'accelerator': 'gpu', 'devices': 4}, processes=1):\n"
         "    print('holds', flush=True); time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "holds\n"
         holder.kill()
-    with handed_out(GPU, processes=1) as mine:
+    with reserve_gpus(GPU, processes=1) as mine:
         assert mine[VISIBLE] == "0"
 
 
 def test_without_a_gpu_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     for hidden in ("", "-1"):
         monkeypatch.setenv(VISIBLE, hidden)
-        assert visible() == []
+        assert visible_gpus() == []
     monkeypatch.delenv(VISIBLE)
     monkeypatch.setattr(devices.shutil, "which", lambda name: None)
-    assert visible() == []
-    with handed_out({"accelerator": "auto", "devices": -1}, processes=1) as nothing:
+    assert visible_gpus() == []
+    with reserve_gpus({"accelerator": "auto", "devices": -1}, processes=1) as nothing:
         assert nothing == {}
 
 

@@ -1,4 +1,4 @@
-"""Do eight trials, of which two fail, end well under each launcher, and does a killed study go on? Minutes."""
+"""Check eight trials, two of which fail, under each launcher, and that a killed study resumes (minutes)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 
 from circuitvlm.runtime.folders import run_folder as folders
-from circuitvlm.runtime.folders.outcome import outcome
+from circuitvlm.runtime.folders.outcome import read_outcome
 
 ROOT = Path(__file__).parents[2]
 SMALL = (
-    *("experiment=tiny_circuits", "standin=true", "evaluate_items=2", "evaluate=[test_seen]", "workers=0"),
-    *("data.circuits.workers=0", "logger=csv"),
+    *("experiment=tiny_circuits", "smoke_test=true", "eval_items=2", "eval_splits=[test_seen]", "num_workers=0"),
+    *("data.circuits.num_workers=0", "logger=csv"),
 )
 EIGHT = ("model.max_tokens=512,511,510,4", "seed=0,1")  # no dialogue fits four tokens
 PYTHON = (sys.executable,)
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
-DDP = ("trainer=ddp", "micro_batch=16", "trainer.accelerator=cpu", "trainer.devices=2")
+DDP = ("trainer=ddp", "micro_batch_size=16", "trainer.accelerator=cpu", "trainer.devices=2")
 pytestmark = pytest.mark.slow
 
 
@@ -48,8 +48,8 @@ def swept(runs: Path, *words: str, python: tuple[str, ...] = PYTHON) -> subproce
 
 def states(runs: Path) -> list[str]:
     """How each trial ended."""
-    found = (path for path in (runs / "tiny_circuits").iterdir() if (path / folders.MARKER).is_file())
-    return sorted(outcome(path).state for path in found)
+    found = (path for path in (runs / "tiny_circuits").iterdir() if (path / folders.MARKER_FILE).is_file())
+    return sorted(read_outcome(path).state for path in found)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Are the rates those of what went through, over all ranks, and is the arithmetic counted as torch itself counts it?"""
+"""Check the rates over all ranks, and that operations are counted as torch counts them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from circuitvlm.adapter.lora import Lora
-from circuitvlm.model.qwen2_vl import STANDIN_SHAPE, Qwen2VL
+from circuitvlm.model.qwen2_vl import Qwen2VL
 from circuitvlm.training.callback import throughput
-from circuitvlm.training.callback.throughput import Throughput, counted
-from circuitvlm.training.flops import costs, named_peak, operations
+from circuitvlm.training.callback.throughput import Throughput, batch_counts
+from circuitvlm.training.flops import component_costs, peak_by_name, total_operations
 from circuitvlm.training.module import Module
-from tests.contract.desk import Desk, together
+from tests.contract.harness import Harness, padded_batch
 
 TOKENS = 6
 
@@ -59,7 +59,7 @@ def test_the_arithmetic_of_a_step_is_what_torch_counts(trained: set[str], seen: 
         weight.requires_grad_(name in trained)
     with FlopCounterMode(display=False) as counter:
         net(torch.randn(TOKENS, 4, requires_grad=seen)).sum().backward()
-    made = operations(costs(net, MAP), dict.fromkeys(MAP.components, TOKENS))
+    made = total_operations(component_costs(net, MAP), dict.fromkeys(MAP.components, TOKENS))
     assert made == counter.get_total_flops()
 
 
@@ -76,12 +76,12 @@ def test_the_arithmetic_of_a_step_is_what_torch_counts(trained: set[str], seen: 
     ],
 )
 def test_a_gpu_is_known_by_its_name_or_not_at_all(name: str, precision: str, peak: float | None) -> None:
-    assert named_peak(name, precision=precision) == peak
+    assert peak_by_name(name, precision=precision) == peak
 
 
 def test_padding_is_not_counted(tmp_path: Path) -> None:
-    samples = Desk(tmp_path).samples(model(tmp_path, checkpointing=False))
-    found = counted(together(samples, pad=0, side="right")).tolist()
+    samples = Harness(tmp_path).samples(model(tmp_path, checkpointing=False))
+    found = batch_counts(padded_batch(samples, pad=0, side="right")).tolist()
     labelled = sum(int((sample.labels_T != -100).sum()) for sample in samples)
     image = sum(int((sample.image_T >= 0).sum()) for sample in samples)
     assert found == [len(samples), labelled, image, sum(map(len, samples))]
@@ -89,7 +89,7 @@ def test_padding_is_not_counted(tmp_path: Path) -> None:
 
 def model(folder: Path, *, checkpointing: bool) -> Qwen2VL:
     return Qwen2VL(
-        weights=None, shape=STANDIN_SHAPE, attention="sdpa", gradient_checkpointing=checkpointing,
+        weights=None, shape=Qwen2VL.smoke_test_shape, attention="sdpa", gradient_checkpointing=checkpointing,
         min_pixels=None, max_pixels=None, max_tokens=512, cache=str(folder),
     )  # fmt: skip
 
@@ -99,9 +99,9 @@ def trained(folder: Path, *, checkpointing: bool) -> Module:
         ("codec", "objective", "optimizer", "schedule", "quantization", "adapter_folder", "dropout")
     )
     made = Module(
-        model=model(folder, checkpointing=checkpointing), tasks={}, truths={}, dtype=torch.float32, seed=0,
+        model=model(folder, checkpointing=checkpointing), tasks={}, validation_examples={}, dtype=torch.float32, seed=0,
         adapter=Lora(rank=2, alpha=4, rslora=False, targets={"llm": ["q_proj"], "vision": "all"}),
-        lr_scale={}, max_new_tokens=1, steps=1, log_every=1, **given,
+        lr_multipliers={}, max_new_tokens=1, steps=1, log_every_n_steps=1, **given,
     )  # fmt: skip
     made.configure_model()
     return made
@@ -152,15 +152,15 @@ def test_rates_are_sums_over_ranks_by_the_time_without_validation(
 ) -> None:
     clock, module = Clock(), trained(tmp_path, checkpointing=checkpointing)
     monkeypatch.setattr(throughput, "time", clock)
-    samples = Desk(tmp_path).samples(module.model)
-    batch = together(samples, pad=0, side="right")
+    samples = Harness(tmp_path).samples(module.model)
+    batch = padded_batch(samples, pad=0, side="right")
     found = ran(Throughput(every=2, peak_flops=1e9), module, batch, ranks=ranks, clock=clock)
-    done, labelled, image, tokens = (4 * ranks * count / 6 for count in counted(batch).tolist())
+    done, labelled, image, tokens = (4 * ranks * count / 6 for count in batch_counts(batch).tolist())
     assert found.pop("throughput/peak_memory_gb") > 0.05
     patches = 4 * ranks * len(batch.vision["pixel_values"]) / 6
     assert module.net is not None
-    each = costs(module.net.weights.get_base_model(), module.model)  # type: ignore[operator]  # PEFT's own method
-    flops = operations(each, {"vision": patches, "projector": image, "llm": tokens, "head": labelled})
+    each = component_costs(module.net.weights.get_base_model(), module.model)  # type: ignore[operator]  # PEFT's own method
+    flops = total_operations(each, {"vision": patches, "projector": image, "llm": tokens, "head": labelled})
     assert found == pytest.approx(
         {
             "throughput/samples_per_second": done,
@@ -175,7 +175,7 @@ def test_rates_are_sums_over_ranks_by_the_time_without_validation(
 def test_where_no_device_is_known_nothing_is_said_of_its_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, module = Clock(), trained(tmp_path, checkpointing=False)
     monkeypatch.setattr(throughput, "time", clock)
-    batch = together(Desk(tmp_path).samples(module.model)[1:2], pad=0, side="right")
+    batch = padded_batch(Harness(tmp_path).samples(module.model)[1:2], pad=0, side="right")
     found = ran(Throughput(every=2, peak_flops=None), module, batch, ranks=1, clock=clock)
     assert "throughput/mfu" not in found
     assert found["throughput/image_tokens_per_second"] == 0
@@ -183,5 +183,5 @@ def test_where_no_device_is_known_nothing_is_said_of_its_use(tmp_path: Path, mon
 
 @pytest.mark.parametrize("wrong", [{"every": 0, "peak_flops": None}, {"every": 1, "peak_flops": 0.0}])
 def test_what_cannot_be_counted_by_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"callback\.throughput: every="):
+    with pytest.raises(ValueError, match=r"callback\.throughput: expected every"):
         Throughput(**wrong)

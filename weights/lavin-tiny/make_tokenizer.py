@@ -9,7 +9,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from circuitvlm.data.science_circuits.writer import Settings, problems_of
+from circuitvlm.data.science_circuits.writer import Settings, generate_problems
 
 WORDS = 1100
 PIECES = r" ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s+"
@@ -20,9 +20,9 @@ def texts() -> Iterator[str]:
     """Questions of the quiz and its primer as they are asked: those that a training may see."""
     settings = Settings(seed=0, side=88, styles=("american",), templates="quiz", counts={"train": 8000})
     for templates in ("quiz", "quiz_primer"):
-        for made in problems_of(replace(settings, templates=templates), "train"):
-            row = made.row(split="train")
-            options = " ".join(f"({letter}) {text}" for letter, text in zip("ABCDE", made.choices, strict=False))
+        for problem in generate_problems(replace(settings, templates=templates), "train"):
+            row = problem.row(split="train")
+            options = " ".join(f"({mark}) {text}" for mark, text in zip("ABCDE", problem.draft.choices, strict=False))
             yield f"Question: {row['question']}\nContext: {row['hint'] or 'N/A'}\nOptions: {options}\nResponse:"
 
 

@@ -1,4 +1,4 @@
-"""What may change? Every weight of the named components."""
+"""Train all weights of the named components."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from circuitvlm.core.contract import Dropout, Model
-from circuitvlm.core.sharded import trained
+from circuitvlm.core.sharded import gather_trained_weights
 from circuitvlm.runtime.progress import rank
 
 FILE = "trained.safetensors"
@@ -29,44 +29,48 @@ class Full:
         self.components = components
 
     def attach(self, net: nn.Module, model: Model, dropout: Dropout | None) -> nn.Module:
-        """The same net, with the components' weights trainable. A quantized base and a dropout profile are refused."""
+        """Make the weights of the components trainable. Raises ValueError for a quantized base or a dropout profile."""
         names = list(model.components) if self.components == "all" else list(self.components)
         unknown = set(names) - set(model.components)
         if unknown:
             raise ValueError(
-                f"adapter.components: no {', '.join(sorted(unknown))}; the model has {', '.join(model.components)}"
+                f"adapter.components: expected components of the model ({', '.join(model.components)}), got "
+                f"{', '.join(sorted(unknown))}"
             )
         if dropout is not None and any(dropout.profile(8)):
             raise ValueError(
-                "dropout: full fine-tuning has no adapter for a dropout profile to act on; set dropout=constant_none"
+                f"dropout: full fine-tuning has no adapter layers for a profile, got {dropout.profile(8)}; "
+                "set dropout=constant_none"
             )
         if getattr(net, "is_quantized", False):
-            raise ValueError("quantization: full fine-tuning needs the weights themselves; set quantization=none")
-        there = dict(net.named_parameters())
+            raise ValueError("quantization: full fine-tuning cannot train quantized weights; set quantization=none")
+        parameters = dict(net.named_parameters())
         for component in names:
-            inside = [n for n in there if any(n.startswith(f"{prefix}.") for prefix in model.components[component])]
-            if not inside and self.components != "all":
+            component_weights = [
+                n for n in parameters if any(n.startswith(f"{prefix}.") for prefix in model.components[component])
+            ]
+            if not component_weights and self.components != "all":
                 raise ValueError(
-                    f"adapter.components: {component} has no weights of its own; are they tied to another's?"
+                    f"adapter.components: {component} has no weights of its own; they may be tied to another component"
                 )
-            for name in inside:
-                there[name].requires_grad_(True)
+            for name in component_weights:
+                parameters[name].requires_grad_(True)
         return net
 
     def save(self, net: nn.Module, folder: Path) -> None:
-        """The trained weights, each once: tied ones are the same tensor under the name that comes first. All ranks call
-        it, to give their parts; rank 0 writes."""
-        weights = trained(net)
+        """Save the trained weights, each once: tied ones under their first name. All ranks call it; rank 0 writes."""
+        weights = gather_trained_weights(net)
         if rank() == 0:
             folder.mkdir(parents=True, exist_ok=True)
             save_file(weights, folder / FILE, metadata={"format": "pt"})
 
     def load(self, net: nn.Module, folder: Path) -> None:
         tensors = load_file(folder / FILE)
-        wanted = {name for name, p in net.named_parameters() if p.requires_grad}
-        if wanted != set(tensors):
-            odd = sorted(wanted ^ set(tensors))
+        expected_names = {name for name, p in net.named_parameters() if p.requires_grad}
+        if expected_names != set(tensors):
+            different_names = sorted(expected_names ^ set(tensors))
             raise ValueError(
-                f"{folder / FILE}: not these components' weights; {len(odd)} names differ, such as {odd[:3]}"
+                f"{folder / FILE}: expected the weights of adapter.components={self.components}, got "
+                f"{len(different_names)} other or missing names, such as {different_names[:3]}"
             )
         net.load_state_dict(tensors, strict=False)

@@ -1,4 +1,4 @@
-"""What may change? One factor per feature of frozen linear layers (IA3, arXiv 2205.05638), by PEFT."""
+"""Train one factor per feature of frozen linear layers (IA3, arXiv 2205.05638), with PEFT."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from circuitvlm.core.contract import Dropout, Model
 class IA3(PeftFolder):
     """IA3 on the linears that `outputs` and `inputs` name (component -> last names, or "all").
 
-    The factors are on the outputs of the first and on the inputs of the second. The folder it saves is plain PEFT.
+    The factors act on the outputs of the first and the inputs of the second. The saved folder is plain PEFT.
     """
 
     trains_base: ClassVar[bool] = False
@@ -29,10 +29,10 @@ class IA3(PeftFolder):
         self.inputs = inputs
 
     def attach(self, net: nn.Module, model: Model, dropout: Dropout | None) -> nn.Module:
-        """The net inside a PeftModel: the factors 1 and trainable, all else frozen. A dropout profile is refused."""
+        """Return the net inside a PeftModel, with trainable factors of 1. Raises ValueError for a dropout profile."""
         if dropout is not None and any(dropout.profile(8)):
             raise ValueError(
-                "dropout: IA3 has no bottleneck for a dropout profile to act on; set dropout=constant_none"
+                f"dropout: IA3 has no bottleneck for a profile, got {dropout.profile(8)}; set dropout=constant_none"
             )
         inputs = linear_names(net, model, self.inputs)
         config = IA3Config(
@@ -40,5 +40,5 @@ class IA3(PeftFolder):
             feedforward_modules=as_regex(inputs),
             task_type="CAUSAL_LM" if hasattr(net, "prepare_inputs_for_generation") else None,
         )
-        adapted: nn.Module = get_peft_model(net, config)
-        return adapted
+        peft_model: nn.Module = get_peft_model(net, config)
+        return peft_model

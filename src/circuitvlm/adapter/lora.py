@@ -1,4 +1,4 @@
-"""What may change? Low-rank updates beside frozen linear weights (LoRA, arXiv 2106.09685), by PEFT."""
+"""Train low-rank updates of frozen linear weights (LoRA, arXiv 2106.09685), with PEFT."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from circuitvlm.core.contract import Dropout, Model
 class Lora(PeftFolder):
     """LoRA of `rank` and scale `alpha` / `rank` on the linears that `targets` names: component -> last names, or "all".
 
-    On a base quantized to nf4 this is QLoRA (arXiv 2305.14314). The folder it saves is plain PEFT.
+    On a base quantized to nf4 this is QLoRA (arXiv 2305.14314). The saved folder is plain PEFT.
     """
 
     trains_base: ClassVar[bool] = False
@@ -31,7 +31,7 @@ class Lora(PeftFolder):
         self.rslora = rslora
 
     def attach(self, net: nn.Module, model: Model, dropout: Dropout | None) -> nn.Module:
-        """The net inside a PeftModel: the updates in float32 and trainable, all else frozen, silent at birth."""
+        """Return the net inside a PeftModel, with trainable float32 updates that are zero at the start."""
         config = LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,
@@ -39,16 +39,16 @@ class Lora(PeftFolder):
             use_rslora=self.rslora,
             task_type="CAUSAL_LM",
         )
-        adapted: nn.Module = get_peft_model(net, config)
+        peft_model: nn.Module = get_peft_model(net, config)
         if dropout is not None:
-            set_dropout(adapted, dropout)
-        return adapted
+            set_dropout(peft_model, dropout)
+        return peft_model
 
 
 def set_dropout(net: nn.Module, dropout: Dropout) -> None:
-    """Set each LoRA layer's dropout to its depth's probability; each stack counts from its own start.
+    """Set the dropout of each LoRA layer by its depth; each stack of blocks counts from its own start.
 
-    LoraConfig knows one probability only, so this is done after injection, and again after each load.
+    LoraConfig has one probability only, so this is done after injection, and again after each load.
     """
     layers = {name: module for name, module in net.named_modules() if isinstance(module, LoraLayer)}
     for name, p in probabilities(layers, dropout).items():

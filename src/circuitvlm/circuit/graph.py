@@ -1,4 +1,4 @@
-"""What is a circuit? Devices whose named pins meet in nodes.
+"""Represent a circuit: devices whose named pins meet in nodes.
 
 The letters of `Device.kind` and the order of the pins are SPICE's (Quarles, SPICE3 User's Manual, ch. 3-6).
 """
@@ -31,20 +31,25 @@ PIN_NAMES: dict[str, tuple[str, ...]] = {
     "K": (),
     "X": (),
 }
-"""Pin names of each kind, in the order of a SPICE line. Pins beyond the list (a subcircuit call's, a bipolar
-transistor's substrate) are numbered from 1."""
+"""Pin names of each kind, in the order of a SPICE line.
 
-SYMMETRIC = frozenset("RCL")
-"""Kinds whose two pins may be swapped without making another circuit."""
+Pins beyond the list (of a subcircuit call, or a bipolar transistor's substrate) are named by their place, from 1.
+"""
+
+SYMMETRIC_KINDS = frozenset("RCL")
+"""Kinds whose two pins may be swapped without changing the circuit."""
+
+LINEAR_KINDS = "RCLVIEGFH"
+"""Kinds that are solved and exported: R, C, L, independent sources, and linear controlled sources."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One line of a netlist.
+    """One device of a netlist.
 
-    `nodes` are in SPICE's pin order. `value` is in base units (ohm, farad, henry, volt, ampere, or a gain), for a
-    source its DC part; None where the text gives no number. `ac` is a source's phasor (volt or ampere), None where it
-    states none. `text` is what else the line says: a model's name, a controlling source, a symbolic value.
+    `nodes` are in the order of SPICE's pins. `value` is in base units (ohm, farad, henry, volt, ampere, or a gain). For
+    a source it is the DC part. It is None where the text states no number. `ac` is the phasor of a source (volt or
+    ampere), or None. `text` is the remaining text: a model's name, a controlling source, a symbolic value.
     """
 
     name: str
@@ -56,27 +61,40 @@ class Device:
 
     @property
     def pins(self) -> tuple[tuple[str, str], ...]:
-        """(pin name, node) in SPICE's order."""
+        """Pairs (pin name, node) in the order of SPICE's pins."""
         names = PIN_NAMES.get(self.kind, ())
-        extra = (str(i + 1) for i in range(len(names), len(self.nodes)))
-        return tuple(zip((*names, *extra), self.nodes, strict=False))
+        numbers = (str(i + 1) for i in range(len(names), len(self.nodes)))
+        return tuple(zip((*names, *numbers), self.nodes, strict=False))
 
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """Devices in reading order, with an optional title. Node `0` is ground."""
+    """Devices in the order of the text, with an optional title. Node `0` is ground."""
 
     devices: tuple[Device, ...]
     title: str = ""
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """Every node once, in reading order."""
+        """Every node once, in the order of first appearance."""
         return tuple(dict.fromkeys(node for device in self.devices for node in device.nodes))
 
     def device(self, name: str) -> Device:
-        """The device of that name, in any case. Raises KeyError with the names there are."""
+        """The device with this name, compared without case.
+
+        Raises KeyError with the names of the circuit's devices.
+        """
         for device in self.devices:
             if device.name.upper() == name.upper():
                 return device
         raise KeyError(f"no device {name!r}; the circuit has {', '.join(d.name for d in self.devices)}")
+
+    def node(self, name: str) -> str:
+        """The node with this name, compared without case where no spelling is equal.
+
+        Raises KeyError with the names of the circuit's nodes.
+        """
+        matches = [node for node in self.nodes if node.lower() == name.lower()]
+        if not matches:
+            raise KeyError(f"no node {name!r}; the circuit has {', '.join(self.nodes)}")
+        return name if name in matches else matches[0]

@@ -1,4 +1,4 @@
-"""How do samples share a row? They do not: each has a row of its own, filled up to the longest.
+"""Pad samples to the longest, one in each row of a batch.
 
 Shape suffixes: B rows, T tokens in a row, R position axes.
 """
@@ -14,20 +14,20 @@ from circuitvlm.core.tensor import IGNORE, TEXT, Batch, Encoded
 
 
 class Padded:
-    """One sample a row; `side` is right for training and left for generation, where all prompts must end together."""
+    """One sample per row. `side` is right for training, and left for generation, where all prompts end together."""
 
     def __call__(self, samples: Sequence[Encoded], *, pad: int, side: str) -> Batch:
         if side not in ("left", "right"):
-            raise ValueError(f"collate: side={side!r}; wanted 'left' or 'right'")
+            raise ValueError(f"collate: side: expected 'left' or 'right', got {side!r}")
         width = max(len(sample) for sample in samples)
 
         def rows(tensors: Sequence[Tensor], fill: int) -> Tensor:
             shape = (*tensors[0].shape[:-1], width)
-            out = torch.full((len(tensors), *shape), fill, dtype=tensors[0].dtype)
-            for row, tensor in zip(out, tensors, strict=True):
+            filled_rows = torch.full((len(tensors), *shape), fill, dtype=tensors[0].dtype)
+            for row, tensor in zip(filled_rows, tensors, strict=True):
                 size = tensor.shape[-1]
                 row[..., slice(width - size, width) if side == "left" else slice(size)] = tensor
-            return out
+            return filled_rows
 
         segment_BT = rows([torch.full_like(s.tokens_T, k) for k, s in enumerate(samples)], -1)
         keys = dict.fromkeys(key for sample in samples for key in sample.vision)

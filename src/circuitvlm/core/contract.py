@@ -1,7 +1,7 @@
-"""What does each room promise? One Protocol per room with doors; parts meet through these alone.
+"""Define one Protocol for each extensible package; parts depend on these alone, never on each other.
 
-A class that cannot keep a promise of its room says so in `exempt: ClassVar[dict[str, str]]` (promise -> reason); the
-contract tests honour it, and `make check` counts and prints it.
+A class that cannot keep a promise of its package states it in `exempt: ClassVar[dict[str, str]]` (promise -> reason).
+The contract tests accept it, and `make check` counts and prints it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from circuitvlm.core.record import Dialogue, Example, Reply, Score
 
-if TYPE_CHECKING:  # torch stays out of rooms that only read the text side of these contracts
+if TYPE_CHECKING:  # packages that only use the text side of these contracts must not import torch
     from torch import Tensor, dtype, nn
 
     from circuitvlm.core.tensor import Batch, Encoded, Tally
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # torch stays out of rooms that only read the text side of th
 
 @runtime_checkable
 class Source(Protocol):
-    """data: where from? Ids are unique; same order every time; held-out topologies are in one split."""
+    """A data set. Ids are unique, the order is always the same, and a held-out topology lies in one split only."""
 
     def splits(self) -> tuple[str, ...]: ...
 
@@ -29,11 +29,11 @@ class Source(Protocol):
 
 @runtime_checkable
 class Task(Protocol):
-    """task: what is asked, and how is an answer read?
+    """What is asked of an example, and how a reply is read.
 
-    `fits` says whether an example is one to ask about. `ask` gives a dialogue whose prompt does not depend on the
-    answer; `read` never raises and gives None for what cannot be read; `truth` is what a metric compares that with, and
-    itself gives the best score.
+    `fits` returns whether the task can ask about an example. `ask` returns a dialogue whose prompt does not depend on
+    the answer. `read` never raises, and returns None for a reply that cannot be read. `truth` is what a metric compares
+    the result with; compared with itself it has the best score.
     """
 
     metrics: Mapping[str, Metric]
@@ -49,13 +49,13 @@ class Task(Protocol):
 
 @runtime_checkable
 class Metric(Protocol):
-    """metric: how good? 1 is the best and 0 the worst; never raises, also on None (an answer that was not readable)."""
+    """A score from 0 (worst) to 1 (best). It never raises, also not on None, an answer that could not be read."""
 
-    def score(self, predicted: Any, truth: Any) -> Score: ...
+    def score(self, prediction: Any, truth: Any) -> Score: ...
 
 
 class Codec(Protocol):
-    """A family's dialogue <-> tokens. Small enough to go to loader workers."""
+    """A family's conversion between dialogues and tokens. It is small enough to be sent to loader workers."""
 
     pad: int
 
@@ -68,14 +68,16 @@ class Codec(Protocol):
 
 @runtime_checkable
 class Model(Protocol):
-    """model: who answers? A weightless specification of one family member.
+    """A specification of one model, without weights.
 
-    `build` makes the net (with its weights, quantized where asked); see / say / generate run it. `components` maps
+    `build` makes the net (with its weights, quantized where asked); image_features, answer_logits and
+    generate run it. `components` maps
     vision, projector, llm and head to the prefixes of module names that freezing, adapters, quantization and
     learning-rate groups all read.
     """
 
-    components: Mapping[str, tuple[str, ...]]
+    @property
+    def components(self) -> Mapping[str, tuple[str, ...]]: ...
 
     @property
     def blocks(self) -> tuple[str, ...]: ...
@@ -84,18 +86,18 @@ class Model(Protocol):
 
     def build(self, *, dtype: dtype, quantization: Any | None) -> nn.Module: ...
 
-    def standin(self) -> Model: ...
+    def smoke_test_model(self) -> Model: ...
 
-    def see(self, net: nn.Module, batch: Batch) -> Tensor: ...
+    def image_features(self, net: nn.Module, batch: Batch) -> Tensor: ...
 
-    def say(self, net: nn.Module, features: Tensor, batch: Batch) -> Tensor: ...
+    def answer_logits(self, net: nn.Module, features: Tensor, batch: Batch) -> Tensor: ...
 
-    def generate(self, net: nn.Module, batch: Batch, *, max_new_tokens: int, synced: bool) -> list[list[int]]: ...
+    def generate(self, net: nn.Module, batch: Batch, *, max_new_tokens: int, synced_gpus: bool) -> list[list[int]]: ...
 
 
 @runtime_checkable
 class Adapter(Protocol):
-    """adapter: what may change? Attached in place of the plain net; frozen weights never move."""
+    """What is trained in a frozen net. It is attached to the net; frozen weights never change."""
 
     trains_base: bool
 
@@ -108,21 +110,21 @@ class Adapter(Protocol):
 
 @runtime_checkable
 class Dropout(Protocol):
-    """dropout: how much noise, at which depth? One probability in [0, 1) per block of a stack."""
+    """A dropout profile: one probability in [0, 1) for each block of a stack."""
 
     def profile(self, depth: int) -> Sequence[float]: ...
 
 
 @runtime_checkable
 class Collate(Protocol):
-    """collate: how do samples share a row? The loss and gradients are those of one sample at a time."""
+    """A batch from samples. Loss and gradients equal those of one sample at a time."""
 
     def __call__(self, samples: Sequence[Encoded], *, pad: int, side: str) -> Batch: ...
 
 
 @runtime_checkable
 class Objective(Protocol):
-    """objective: what is a mistake? Halves summed are the whole; nothing to learn gives 0 / 0 -> 0."""
+    """A loss as (sum, count). The sums of two halves give the whole; nothing to learn gives 0 / 0 -> 0."""
 
     def tally(self, logits_NV: Tensor, batch: Batch) -> Tally: ...
 
@@ -131,17 +133,17 @@ class Objective(Protocol):
 
 @runtime_checkable
 class Routed(Protocol):
-    """A module of an adapter that works otherwise on samples with an image than on those without.
+    """A module of an adapter that treats samples with an image differently from those without.
 
-    It is told before each forward pass, and remembers until the next: gradient checkpointing computes in the backward
-    pass once more. A step of generation, which has fewer tokens than were told, belongs to the rows' last tokens.
+    `route` is called before each forward pass and holds until the next, since gradient checkpointing computes the
+    forward pass again. A step of generation has fewer tokens than the mask: it belongs to the last tokens of the rows.
     """
 
     def route(self, pictured_BT: Tensor) -> None: ...
 
 
 class Schedule(Protocol):
-    """schedule: how fast? The factor in [0, 1] on the peak rate, at a step (may be fractional) of a total."""
+    """The factor in [0, 1] on the peak learning rate, at a step (may be fractional) of a total."""
 
     def __call__(self, step: float, total: float) -> float: ...
 

@@ -1,4 +1,4 @@
-"""What travels, as plain text and pictures: from a source to a task, and from a reply to a score."""
+"""Define the text-side data types: examples, dialogues, replies and scores."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ class PictureError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image on disk, decoded only where it is needed."""
+    """An image on disk, decoded by `open`."""
 
     path: Path
 
     def open(self) -> Image.Image:
-        """The image as RGB; transparency becomes white paper. Raises PictureError."""
+        """Decode the image as RGB; transparent pixels become white. Raises PictureError."""
         try:
-            with Image.open(self.path) as raw:
-                raw.load()
-                if raw.mode in ("RGBA", "LA", "PA") or "transparency" in raw.info:
-                    rgba = raw.convert("RGBA")
-                    paper = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-                    return Image.alpha_composite(paper, rgba).convert("RGB")
-                return raw.convert("RGB")
+            with Image.open(self.path) as file_image:
+                file_image.load()
+                if file_image.mode in ("RGBA", "LA", "PA") or "transparency" in file_image.info:
+                    rgba = file_image.convert("RGBA")
+                    background = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+                    return Image.alpha_composite(background, rgba).convert("RGB")
+                return file_image.convert("RGB")
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
             raise PictureError(f"{self.path}: not a readable image ({error})") from error
 
@@ -37,8 +37,8 @@ class Picture:
 class Example:
     """What a source knows of one item, before anything is asked.
 
-    `facts` is what a task may ask about (for a circuit: its netlist); `tags` is what a report groups by (style, level,
-    size). `task` names the task that asks: empty until the run's data module has dealt the example to one.
+    `facts` is what a task may ask about (for a circuit: its netlist). `tags` is what a report groups by (style, level,
+    size). `task` names the task that asks; it is empty until the data module assigns the example to a task.
     """
 
     id: str
@@ -50,7 +50,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One speaker's part of a dialogue: `role` is system, user or assistant; the images stand before the text."""
+    """One turn of a dialogue: `role` is system, user or assistant; the images come before the text."""
 
     role: str
     text: str
@@ -59,9 +59,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialogue:
-    """A question as a model is asked it, with the reply that is wanted of it.
+    """A question as a model is asked it, with the expected reply.
 
-    `choices`: the only replies that a model may give, the likeliest of which it does; empty where it may say anything.
+    `choices` are the only replies that the model may give: it gives the likeliest. Without choices it replies freely.
     """
 
     id: str
@@ -73,7 +73,7 @@ class Dialogue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a model said. Replies lie on disk between generating and grading."""
+    """The reply of a model. Replies are stored on disk between generating and grading."""
 
     id: str
     task: str
@@ -82,10 +82,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """A metric's verdict on one reply: `value` in [0, 1], what was read out of the reply, and why.
+    """A metric's score of one reply: `value` in [0, 1], what was read from the reply, and why.
 
-    `weight` (at least 0) is what the reply counts for among others: of a metric that is a ratio of sums, its
-    denominator. The micro F1 of a corpus is the mean of F1s whose weights are the fields said and wanted.
+    `weight` (at least 0) is the weight of the reply in a mean. For a metric that is a ratio of sums it is the
+    denominator: the micro F1 of a corpus is the mean of F1s, weighted by predicted and expected fields.
     """
 
     value: float

@@ -11,31 +11,32 @@ from torch.distributed.tensor import DTensor
 from circuitvlm.runtime.progress import rank
 
 
-def trained(net: nn.Module) -> dict[str, Tensor]:
-    """Name -> whole trained weight on the CPU, on rank 0: on all of a node they would need as many times its memory.
+def gather_trained_weights(net: nn.Module) -> dict[str, Tensor]:
+    """Return name -> whole trained weight on the CPU, on rank 0; an empty dict on the other ranks.
 
-    Gathers sharded ones: every rank has to call it. The others get nothing.
+    Sharded weights are gathered, so every rank has to call it. Only rank 0 keeps them: on all ranks of a node they
+    would need many times the memory.
     """
     return _on_rank_0((name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad)
 
 
-def whole_parts(state: Mapping[Any, Mapping[str, Any]]) -> dict[Any, dict[str, Any]]:
-    """The same for an optimizer's state, weight by weight."""
+def gather_optimizer_state(state: Mapping[Any, Mapping[str, Any]]) -> dict[Any, dict[str, Any]]:
+    """Gather the state of an optimizer, weight by weight, on rank 0."""
     return {weight: _on_rank_0(parts.items()) for weight, parts in state.items()}
 
 
 def _on_rank_0(parts: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    kept = {}
+    gathered_parts = {}
     for name, part in parts:
-        whole = _whole(part) if isinstance(part, Tensor) else part  # all ranks, or the first would wait
+        gathered = _gather(part) if isinstance(part, Tensor) else part  # on all ranks, or rank 0 would wait
         if rank() == 0:
-            kept[name] = whole
-    return kept
+            gathered_parts[name] = gathered
+    return gathered_parts
 
 
-def _whole(parameter: Tensor) -> Tensor:
+def _gather(parameter: Tensor) -> Tensor:
     if hasattr(parameter, "ds_id"):  # DeepSpeed's stage 3 has split it
-        from deepspeed.runtime.zero import GatheredParameters  # an extra, which is there if it has split something
+        from deepspeed.runtime.zero import GatheredParameters  # an extra; it is installed where it has split a weight
 
         with GatheredParameters([parameter]):
             return parameter.detach().clone().cpu()

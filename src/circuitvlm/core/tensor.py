@@ -1,4 +1,4 @@
-"""What travels, as numbers: one sample's tokens, a batch of segments, and a sum with its count.
+"""Define the tensor-side data types: an encoded sample, a batch of segments, and a sum with its count.
 
 Shape suffixes: B rows, T tokens in a row, R position axes (3 for multimodal RoPE), N labelled tokens, V vocabulary.
 """
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 IGNORE = -100
-"""The label of a token that nobody is asked to predict."""
+"""The label of a token that is not to be predicted."""
 
 TEXT, IMAGE = 0, 1
 """Values of the modality of a token."""
@@ -25,8 +25,8 @@ class Encoded:
 
     tokens_T, labels_T (long; the token itself where it is to be predicted, else IGNORE), modality_T and image_T (index
     of the image a token belongs to, -1 for text), positions_RT; `vision` holds the family's own tensors, each
-    concatenable over samples along its first axis. `choices` are the tokens, with the end token, of the only replies
-    that may be given.
+    concatenable over samples along its first axis. `choices` are the tokens of the only replies that may
+    be given, each with its end token.
     """
 
     id: str
@@ -45,11 +45,11 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Segments in rows: segment k belongs to reply `ids[k]`; a row may hold several segments, or padding (segment -1).
+    """Segments in rows: segment k belongs to reply `ids[k]`. A row may hold several segments, and padding (segment -1).
 
     mask is (B, T) bool for rows of one segment, or (B, 1, T, T) additive where rows are shared. `window_count` is the
-    number of things to learn (see Objective.count) in the whole accumulation window on all ranks; 0 until the
-    loader has counted. `choices` holds each segment's, where one has any.
+    count to divide by (see Objective.count), over the whole accumulation window on all ranks; 0 until the loader
+    has counted. `choices` holds the choices of each segment, where any has some.
     """
 
     ids: tuple[str, ...]
@@ -66,36 +66,36 @@ class Batch:
     choices: tuple[tuple[tuple[int, ...], ...], ...] = ()
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
-        """The same batch on another device. Lightning moves a batch only through this method."""
-        move = {name: value.to(device, non_blocking=non_blocking) for name, value in self._tensors().items()}
+        """Return the batch on another device. Lightning moves a batch only through this method."""
+        tensors = {name: value.to(device, non_blocking=non_blocking) for name, value in self._tensors().items()}
         vision = {name: value.to(device, non_blocking=non_blocking) for name, value in self.vision.items()}
-        return replace(self, **move, vision=vision)  # type: ignore[arg-type]  # replace() has no per-field types
+        return replace(self, **tensors, vision=vision)  # type: ignore[arg-type]  # replace() has no per-field types
 
     def _tensors(self) -> dict[str, Tensor]:
         return {name: value for name in self.__slots__ if isinstance(value := getattr(self, name), Tensor)}
 
     @property
-    def asked(self) -> Tensor:
-        """(B, T) bool: the places whose *next* token is labelled, so whose logits are wanted."""
-        asked_BT = torch.zeros_like(self.labels_BT, dtype=torch.bool)
-        asked_BT[:, :-1] = self.labels_BT[:, 1:] != IGNORE
-        return asked_BT
+    def target_mask(self) -> Tensor:
+        """(B, T) bool: the positions whose *next* token is labelled, where logits are computed."""
+        mask_BT = torch.zeros_like(self.labels_BT, dtype=torch.bool)
+        mask_BT[:, :-1] = self.labels_BT[:, 1:] != IGNORE
+        return mask_BT
 
     @property
     def pictured_BT(self) -> Tensor:
-        """(B, T) bool: the tokens of segments that have an image, whatever else stands in their row."""
+        """(B, T) bool: the tokens of segments with an image."""
         segments = torch.unique(self.segment_BT[(self.modality_BT == IMAGE) & (self.segment_BT >= 0)])
         return torch.isin(self.segment_BT, segments)
 
     @property
     def labels_N(self) -> Tensor:
-        """The labels at `asked`, in the same order."""
-        return self.labels_BT[:, 1:][self.asked[:, :-1]]
+        """The labels at `target_mask`, in the same order."""
+        return self.labels_BT[:, 1:][self.target_mask[:, :-1]]
 
     @property
     def segment_N(self) -> Tensor:
-        """The segment of each label at `asked`, in the same order."""
-        return self.segment_BT[:, 1:][self.asked[:, :-1]]
+        """The segment of each label at `target_mask`, in the same order."""
+        return self.segment_BT[:, 1:][self.target_mask[:, :-1]]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -103,7 +103,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A sum and the count it is to be divided by, at the very end. Sums travel, means are taken last."""
+    """A sum and the count to divide it by. Sums are added over batches and ranks; the mean is taken at the end."""
 
     sum: Tensor
     count: Tensor

@@ -1,15 +1,16 @@
-"""Where from? Questions about circuits of our own making: what is asked is marked in the drawing, and solved exactly.
+"""Give generated circuits with questions as examples: quantities are marked in the drawing and solved exactly.
 
-Circuits, styles and shares of topologies are those of `data.circuits`; each circuit is drawn once, with the marks of
+Circuits, styles and shares of topologies are those of `data.circuits`. Each circuit is drawn once, with the marks of
 all its questions.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +18,35 @@ import numpy as np
 
 from circuitvlm.circuit.generate import question
 from circuitvlm.circuit.generate.question import Question
-from circuitvlm.circuit.solve.probe import renumbered
+from circuitvlm.circuit.solve.probe import renumber
 from circuitvlm.core.record import Example, Picture
 from circuitvlm.data._reading import chunks
-from circuitvlm.data.circuits.drawings import Drawn, Split, drawn, series_of, split_of
+from circuitvlm.data._reading.lazy import LazyExamples
+from circuitvlm.data._reading.splits import check_split
+from circuitvlm.data.circuits.drawings import Drawing, Split, item_seeds, make_drawing, read_split
 
 VERSION = 2
-"""Raise this whenever the same settings would give other questions or other pixels: old caches are then left alone."""
+"""Increase this when a change gives other questions or pixels for the same settings: older caches are then not used."""
 
-_STREAM = 7
-_TRIES = 20
+_QUESTION_STREAM = 7
+_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
+    """The settings that decide every byte of a split; their names are part of the key of the cache."""
+
     split: Split
     kinds: tuple[str, ...]
     per_circuit: int
 
 
 class CircuitQuestions:
-    """Generated circuits with `per_circuit` questions each, uniform over `kinds` (see `circuit.question`) and devices.
+    """Generated circuits with `per_circuit` questions each, distributed evenly over `kinds` and devices.
 
-    The kind "netlist" asks for the netlist itself. An example states its question, answer, netlist and probe as facts.
-    The other settings are those of `data.circuits.Circuits`; `count` counts questions.
+    The kinds are those of `circuit.generate.question`, and "netlist" for the netlist itself. The facts of an example
+    are its question, answer, netlist and probe. The other settings are those of `data.circuits.Circuits`; `count` is a
+    number of questions.
     """
 
     def __init__(
@@ -50,20 +56,20 @@ class CircuitQuestions:
         width: int,
         height: int,
         cache: str,
-        workers: int,
+        num_workers: int,
         kinds: Sequence[str],
         per_circuit: int,
         splits: Mapping[str, Mapping[str, Any]],
     ) -> None:
-        if per_circuit < 1 or not kinds:
-            raise ValueError(
-                f"circuit_questions: {per_circuit} questions a circuit of the kinds {list(kinds)}; wanted 1"
-            )
+        if per_circuit < 1:
+            raise ValueError(f"circuit_questions.per_circuit: expected 1 or more, got {per_circuit!r}")
+        if not kinds:
+            raise ValueError(f"circuit_questions.kinds: expected at least one kind of question, got {list(kinds)}")
         self.cache = Path(cache).expanduser()
-        self.workers = workers
+        self.num_workers = num_workers
         self._splits = {
             name: _Settings(
-                split_of(name, settings, seed=seed, width=width, height=height), tuple(kinds), int(per_circuit)
+                read_split(name, settings, seed=seed, width=width, height=height), tuple(kinds), int(per_circuit)
             )
             for name, settings in splits.items()
         }
@@ -73,112 +79,86 @@ class CircuitQuestions:
         return tuple(self._splits)
 
     def examples(self, split: str) -> Sequence[Example]:
-        """The questions of a split; drawn now if they are not on disk yet."""
-        if split not in self._splits:
-            raise ValueError(f"circuit_questions: no split {split!r}; there are {', '.join(self._splits)}")
+        """The questions of a split, drawn now if they are not on disk yet. Raises ValueError for an unknown split."""
+        check_split(split, self._splits, source="circuit_questions")
         settings = self._splits[split]
-        count = settings.split.count
-        folder = chunks.kept(
+        count, per_circuit = settings.split.count, settings.per_circuit
+        folder = chunks.prepare_split(
             self.cache,
             settings,
             version=VERSION,
             source="circuit_questions",
             split=split,
-            make=partial(_make, settings),
-            distinct=_distinct,
-            count=-(-count // settings.per_circuit),
-            workers=self.workers,
+            make_item=partial(_make_item, settings),
+            select_distinct=partial(chunks.unique_rows, key=lambda row: (row["netlist"], row["questions"])),
+            count=-(-count // per_circuit),
+            num_workers=self.num_workers,
         )
-        return Examples(folder, count=count, per_circuit=settings.per_circuit)
+        numbered_lines = list(product(chunks.read_lines(folder), range(per_circuit)))[:count]
+        return LazyExamples(numbered_lines, partial(_make_example, folder))
 
 
-class Examples(chunks.Lazy):
-    """The questions of a finished split; a row, one circuit's, is parsed when one of its questions is asked for."""
-
-    def __init__(self, folder: Path, *, count: int, per_circuit: int) -> None:
-        self.folder = folder
-        self._count = count
-        self.per_circuit = per_circuit
-        self._rows = chunks.lines(folder)
-
-    def __len__(self) -> int:
-        return self._count
-
-    def one(self, place: int) -> Example:
-        row = json.loads(self._rows[place // self.per_circuit])
-        number = place % self.per_circuit
-        asked = json.loads(row.pop("questions"))[number]
-        picture = Picture(self.folder / row.pop("image"))
-        netlist = row.pop("netlist")
-        return Example(
-            id=f"{row.pop('id')}-q{number}",
-            images=(picture,),
-            facts={**asked, "netlist": netlist},
-            tags={**row, "kind": asked["kind"]},
-        )
-
-
-def _make(settings: _Settings, index: int) -> tuple[chunks.Row, bytes]:
-    """Number `index` of the split's series: the first circuit that has enough questions and room for their marks."""
-    for turn in range(_TRIES):
-        number = index if not turn else 10_000_000 * turn + index
-        made = drawn(settings.split, number)
-        asked = _asked(made, settings, number)
-        marks = [a.mark for a in asked if a.mark is not None]
-        if len(asked) == settings.per_circuit and made.crowding(marks) < 1:
-            return _row(settings.split, index, made, asked), made.image(marks)
-    raise ValueError(
-        f"circuit_questions: split {settings.split.name!r} found no circuit with {settings.per_circuit} legible"
-        f" questions of the kinds {', '.join(settings.kinds)} in {_TRIES} tries; ask fewer of each, or more kinds"
+def _make_example(folder: Path, numbered_line: tuple[bytes, int]) -> Example:
+    """The example of one question: the line of its circuit, and its number there."""
+    line, number = numbered_line
+    row = json.loads(line)
+    facts = json.loads(row.pop("questions"))[number]
+    return Example(
+        id=f"{row.pop('id')}-q{number}",
+        images=(Picture(folder / row.pop("image")),),
+        facts={**facts, "netlist": row.pop("netlist")},
+        tags={**row, "kind": facts["kind"]},
     )
 
 
-def _asked(made: Drawn, settings: _Settings, index: int) -> tuple[Question, ...]:
-    rng = np.random.default_rng(np.random.SeedSequence([*series_of(settings.split, index), _STREAM]))
-    solved = [kind for kind in settings.kinds if kind != "netlist"]
-    wants_netlist = len(solved) < len(settings.kinds)
-    count = settings.per_circuit - wants_netlist
-    asked = (
-        question.questions(made.circuit, rng, kinds=solved, count=count, named=made.names_devices)
-        if count and solved
+def _make_item(settings: _Settings, index: int) -> tuple[chunks.Row, bytes]:
+    """The row and the PNG of item `index`: the first circuit with enough questions and legible marks.
+
+    Raises ValueError after 20 circuits.
+    """
+    for attempt in range(_ATTEMPTS):
+        circuit_index = 10_000_000 * attempt + index
+        drawing = make_drawing(settings.split, circuit_index)
+        questions = _ask(drawing, settings, circuit_index)
+        marks = [q.mark for q in questions if q.mark is not None]
+        if len(questions) == settings.per_circuit and drawing.overlap_area(marks) < 1:
+            row = {
+                "id": f"{settings.split.name}-{index:06d}",
+                "netlist": drawing.netlist,
+                "questions": json.dumps([_facts(drawing, q) for q in questions]),
+                **drawing.tags,
+            }
+            return row, drawing.image(marks)
+    raise ValueError(
+        f"circuit_questions.splits.{settings.split.name}: expected a circuit with {settings.per_circuit} legible "
+        f"questions of the kinds {', '.join(settings.kinds)}, got none in {_ATTEMPTS} attempts; lower "
+        "`per_circuit`, or allow more kinds"
+    )
+
+
+def _ask(drawing: Drawing, settings: _Settings, circuit_index: int) -> tuple[Question, ...]:
+    """At most `per_circuit` questions about a drawing, the one for the netlist last."""
+    rng = np.random.default_rng(np.random.SeedSequence([*item_seeds(settings.split, circuit_index), _QUESTION_STREAM]))
+    solved_kinds = [kind for kind in settings.kinds if kind != "netlist"]
+    has_netlist = "netlist" in settings.kinds
+    count = settings.per_circuit - has_netlist
+    questions = (
+        question.questions(drawing.circuit, rng, kinds=solved_kinds, count=count, shows_names=drawing.names_devices)
+        if count and solved_kinds
         else ()
     )
-    netlist = Question("netlist", "Write the SPICE netlist of this circuit.", made.netlist)
-    return (*asked, netlist) if wants_netlist else asked
+    netlist = Question("netlist", "Write the SPICE netlist of this circuit.", drawing.netlist)
+    return (*questions, netlist) if has_netlist else questions
 
 
-def _row(split: Split, index: int, made: Drawn, asked: Sequence[Question]) -> chunks.Row:
-    return {
-        "id": f"{split.name}-{index:06d}",
-        "netlist": made.netlist,
-        "questions": json.dumps([_facts(made, a) for a in asked]),
-        "style": str(made.page["style"]),
-        "components": str(len(made.circuit.devices)),
-        "family": made.family,
-        "topology": made.topology,
-    }
-
-
-def _facts(made: Drawn, asked: Question) -> dict[str, Any]:
-    """What an example states, its probe by the numbers of the netlist's nodes."""
-    facts: dict[str, Any] = {"kind": asked.kind, "question": asked.text, "answer": asked.answer}
-    if asked.probe is not None:
-        probe = asked.probe if made.is_numbered else renumbered(made.circuit, asked.probe)
+def _facts(drawing: Drawing, question: Question) -> dict[str, Any]:
+    """The facts of an example; its probe uses the node numbers of the netlist."""
+    facts: dict[str, Any] = {"kind": question.kind, "question": question.text, "answer": question.answer}
+    if question.probe is not None:
+        probe = question.probe if drawing.is_numbered else renumber(drawing.circuit, question.probe)
         facts["probe"] = probe.card
-    if asked.frequency_hz:
-        facts["frequency_hz"] = asked.frequency_hz
-    if asked.options:
-        facts["options"] = list(asked.options)
+    if question.frequency_hz:
+        facts["frequency_hz"] = question.frequency_hz
+    if question.options:
+        facts["options"] = list(question.options)
     return facts
-
-
-def _distinct(rows: Iterable[chunks.Row]) -> list[chunks.Row]:
-    """Each netlist with its questions once, the first that came."""
-    seen: set[tuple[str, str]] = set()
-    kept = []
-    for row in rows:
-        key = (row["netlist"], row["questions"])
-        if key not in seen:
-            seen.add(key)
-            kept.append(row)
-    return kept

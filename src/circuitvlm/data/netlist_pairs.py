@@ -1,4 +1,4 @@
-"""Where from? Images with their netlists, told as LLaVA's conversations.
+"""Read images with their netlists from a file of LLaVA's conversations.
 
 The format is that of LLaVA's fine-tuning data (github.com/haotian-liu/LLaVA, docs/Finetune_Custom_Data.md): a list, or
 one object a line, of `{"id", "image", "conversations": [{"from": "human", "value": "<image>\\n.."}, {"from": "gpt",
@@ -7,9 +7,8 @@ one object a line, of `{"id", "image", "conversations": [{"from": "human", "valu
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -18,50 +17,41 @@ from typing import Any
 from circuitvlm.circuit import netlist
 from circuitvlm.circuit.judge.equivalence import topology_key
 from circuitvlm.core.record import Example, Picture
-from circuitvlm.data._reading import images
-from circuitvlm.data._reading.files import (
-    MAX_JSON_BYTES,
-    DataFileError,
-    UnusableError,
-    decoded,
-    json_of,
-    parsed,
-    within,
-)
-from circuitvlm.data.circuitsense import share_of, shares_of
-from circuitvlm.data.circuitsense.examples import circuit_of
+from circuitvlm.data._reading.files import MAX_JSON_BYTES, UnusableError, resolve_inside
+from circuitvlm.data._reading.images import usable_image
+from circuitvlm.data._reading.json_rows import read_rows
+from circuitvlm.data._reading.settings import check_choice
+from circuitvlm.data._reading.splits import check_split, read_shares, split_by_share
+from circuitvlm.data._reading.unusable import ACTIONS, UnusableItems
+from circuitvlm.data.circuitsense.examples import parse_circuit
 from circuitvlm.runtime.progress import bar
 
-ACTIONS = ("count", "stop")
-IMAGE = "<image>"
-log = logging.getLogger(__name__)
+IMAGE_MARK = "<image>"
 
 
 class NetlistPairs:
     """The netlists of conversations about images: the first question of each, and its answer.
 
-    `root` is a folder and `file` the JSON in it; images lie relative to the file's folder or to `images` in it. Each of
-    `splits` states its `share`, together 1; isomorphic circuits lie in one split. `on_unusable` is "count" (what has no
-    readable image or netlist is left out, counted in `unusable` and told once) or "stop" (it is an error).
+    `root` is a folder and `file` the JSON in it; images are relative to the file's folder or to its subfolder `images`.
+    Each of `splits` has its `share`; the shares sum to 1. Isomorphic circuits are in one split. With `on_unusable:
+    count`, what has no readable image or netlist is skipped and counted in `unusable`; with "stop" it is an error.
+
     Facts: `kind` (netlist), `question`, `answer` and `netlist`, the last two canonical. Tags: kind, topology.
     """
 
     def __init__(
         self, *, root: str, file: str, splits: Mapping[str, Mapping[str, float]], cache: str, on_unusable: str
     ) -> None:
+        check_choice("netlist_pairs.on_unusable", on_unusable, ACTIONS)
         self.path = Path(root).expanduser() / file
-        self.shares = shares_of(splits, source="netlist_pairs")
+        self.shares = read_shares(splits, source="netlist_pairs")
         self.cache = Path(cache).expanduser()
-        if on_unusable not in ACTIONS:
-            raise ValueError(f"netlist_pairs: on_unusable is {on_unusable!r}; wanted {' or '.join(ACTIONS)}")
         self.on_unusable = on_unusable
-        self._reasons: Counter[str] = Counter()
 
     @property
     def unusable(self) -> Counter[str]:
-        """How many conversations could not be used, by reason."""
-        assert self._examples is not None, "reading them counts"
-        return self._reasons
+        """The number of unusable conversations by reason."""
+        return self._contents[1]
 
     def splits(self) -> tuple[str, ...]:
         """The names of the splits, in the order of the configuration."""
@@ -69,89 +59,62 @@ class NetlistPairs:
 
     def examples(self, split: str) -> Sequence[Example]:
         """The examples of a split, in the file's order; it is read on the first call. Raises DataFileError."""
-        if split not in self.shares:
-            raise ValueError(f"netlist_pairs: no split {split!r}; there are {', '.join(self.shares)}")
-        return tuple(e for e in self._examples if share_of(e.tags["topology"], self.shares) == split)
+        check_split(split, self.shares, source="netlist_pairs")
+        examples, _ = self._contents
+        return tuple(e for e in examples if split_by_share(e.tags["topology"], self.shares) == split)
 
     @cached_property
-    def _examples(self) -> tuple[Example, ...]:
-        taken: dict[str, Example] = {}
-        reasons = self._reasons = Counter()
-        first: dict[str, str] = {}
-        for place, row in enumerate(bar(_rows(self.path), label="reading netlist_pairs"), start=1):
+    def _contents(self) -> tuple[Sequence[Example], Counter[str]]:
+        """All examples of the file, and the number of unusable conversations by reason."""
+        examples: dict[str, Example] = {}
+        unusable = UnusableItems()
+        rows = read_rows(self.path, max_bytes=MAX_JSON_BYTES)
+        for number, row in enumerate(bar(rows, label="reading netlist_pairs"), start=1):
             try:
-                example = self._example(row, place=place)
-                if example.id in taken:
-                    raise UnusableError("id comes twice")
-                taken[example.id] = example
+                example = self._make_example(row, number=number)
+                if example.id in examples:
+                    raise UnusableError("duplicate id", example.id)
+                examples[example.id] = example
             except UnusableError as error:
-                reasons[str(error)] += 1
-                first.setdefault(str(error), f"number {place}")
-        told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-        if reasons and self.on_unusable == "stop":
-            such = ", ".join(f"{name} ({reason})" for reason, name in list(first.items())[:5])
-            raise DataFileError(f"{self.path}: {reasons.total()} conversations cannot be used: {such}")
-        left = f"; {reasons.total()} cannot be used ({told})" if reasons else ""
-        log.info("netlist_pairs: %d conversations%s", len(taken), left)
-        return tuple(taken.values())
+                unusable.add(error, f"number {number}")
+        summary = f"{len(examples)} conversations in {self.path}"
+        unusable.report("netlist_pairs", summary, on_unusable=self.on_unusable)
+        return tuple(examples.values()), unusable.counts
 
-    def _example(self, row: Any, *, place: int) -> Example:
+    def _make_example(self, row: Any, *, number: int) -> Example:
         if not isinstance(row, Mapping):
-            raise UnusableError("no conversation")
-        question, answer = _turns(row)
-        circuit = circuit_of(answer)
+            raise UnusableError("no conversation", row)
+        question, answer = _find_turns(row)
+        circuit = parse_circuit(answer)
         if circuit is None:
-            raise UnusableError("netlist that cannot be read")
+            raise UnusableError("unreadable netlist", answer)
         text = netlist.format(circuit)
         name = row.get("id")
         return Example(
-            id=str(name) if isinstance(name, str | int) and str(name) else f"pair-{place}",
-            images=(Picture(self._image(row.get("image"))),),
+            id=str(name) if isinstance(name, str | int) and str(name) else f"pair-{number}",
+            images=(Picture(self._find_image(row.get("image"))),),
             facts={"kind": "netlist", "question": question, "answer": text, "netlist": text},
             tags={"kind": "netlist", "topology": topology_key(circuit)},
         )
 
-    def _image(self, stated: object) -> Path:
-        if not isinstance(stated, str) or not stated:
-            raise UnusableError("no image")
-        here = self.path.parent
-        paths = [within(here, stated), within(here / "images", stated)]
-        return images.usable(next((path for path in paths if path.is_file()), paths[0]), cache=self.cache)
+    def _find_image(self, relative_path: object) -> Path:
+        if not isinstance(relative_path, str) or not relative_path:
+            raise UnusableError("no image", relative_path)
+        folder = self.path.parent
+        paths = [resolve_inside(folder, relative_path), resolve_inside(folder / "images", relative_path)]
+        return usable_image(next((path for path in paths if path.is_file()), paths[0]), cache=self.cache)
 
 
-def _rows(path: Path) -> list[Any]:
-    """The conversations of a file that is one list, or has one object a line. Raises DataFileError."""
-    if not path.is_file():
-        raise DataFileError(f"netlist_pairs: there is no file {path}; wanted LLaVA conversations as JSON or JSON lines")
-    try:
-        with path.open("rb") as file:
-            start = file.read(1000).removeprefix(b"\xef\xbb\xbf").lstrip()
-        rows = json_of(path) if start.startswith(b"[") else list(_lines(path))
-    except UnusableError as error:
-        raise DataFileError(f"{path}: {error}") from error
-    assert isinstance(rows, list), "a text that begins with a bracket is a list"
-    return rows
-
-
-def _lines(path: Path) -> Iterator[Any]:
-    if path.stat().st_size > MAX_JSON_BYTES:
-        raise UnusableError("JSON file too large")
-    begin = 0
-    for line in path.read_bytes().split(b"\n"):
-        if line.strip():
-            yield parsed(decoded(line), path=path, begin=begin)
-        begin += len(line) + 1
-
-
-def _turns(row: Mapping[str, Any]) -> tuple[str, str]:
-    """What the human asks first, without the mark of the image, and what is answered to that."""
+def _find_turns(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The first question of the human without the mark of the image, and its answer. Raises UnusableError."""
     turns = row.get("conversations")
-    said = [turn for turn in turns if isinstance(turn, Mapping)] if isinstance(turns, list) else []
-    texts = [(turn.get("from"), turn.get("value")) for turn in said]
-    for (asker, asked), (answerer, answered) in pairwise(texts):
-        if (asker, answerer) == ("human", "gpt") and isinstance(asked, str) and isinstance(answered, str):
-            question = asked.replace(IMAGE, " ").strip()
-            if not question or not answered.strip():
-                raise UnusableError("no question" if not question else "no answer")
-            return question, answered
-    raise UnusableError("no conversation")
+    turns = [turn for turn in turns if isinstance(turn, Mapping)] if isinstance(turns, list) else []
+    for first, second in pairwise(turns):
+        question, answer = first.get("value"), second.get("value")
+        speakers = (first.get("from"), second.get("from"))
+        if speakers == ("human", "gpt") and isinstance(question, str) and isinstance(answer, str):
+            question = question.replace(IMAGE_MARK, " ").strip()
+            if not question or not answer.strip():
+                raise UnusableError("no answer" if question else "no question", first)
+            return question, answer
+    raise UnusableError("no conversation", row)

@@ -1,4 +1,4 @@
-"""What do all profiles of dropout share? Numbers that are probabilities, and a mean that can be asked for."""
+"""Check the probabilities of a dropout profile, and scale the profile to a mean."""
 
 from __future__ import annotations
 
@@ -6,37 +6,35 @@ import math
 from collections.abc import Sequence
 
 
-def probability(value: float, *, name: str) -> float:
-    """The value, if it is a probability in [0, 1): 1 would let nothing through. Raises ValueError by `name`."""
+def check_probability(value: float, *, name: str) -> float:
+    """Return the value. Raises ValueError, with `name`, outside of [0, 1): with 1 nothing passes."""
     if not 0 <= value < 1:
-        raise ValueError(f"dropout.{name}: {value}; wanted a probability in [0, 1)")
+        raise ValueError(f"dropout.{name}: expected a probability in [0, 1), got {value}")
     return value
 
 
-def asked_mean(mean: float | None) -> float | None:
-    """The mean that a profile is to have, if it can be one; None leaves profiles as they are."""
-    return mean if mean is None else probability(mean, name="mean")
+def check_mean(mean: float | None) -> float | None:
+    """Return the mean that a profile is scaled to, or None. Raises ValueError outside of [0, 1)."""
+    return mean if mean is None else check_probability(mean, name="mean")
 
 
-def matched(profile: Sequence[float], *, mean: float | None) -> list[float]:
-    """The profile times the one factor that makes its mean over depth `mean`, or as it is where that is None.
+def scale_to_mean(profile: Sequence[float], *, mean: float | None) -> list[float]:
+    """The profile times the factor that makes its mean over depth `mean`; unchanged where that is None.
 
-    Scaling comes last: what bounds the profile is scaled with it, so its shape stays, and the mean is exact up to
-    rounding. Raises ValueError where a block would come to 1 or more, and where zeros are to have a mean.
+    The bounds of a profile are scaled with it. So its shape stays, and the mean is exact up to rounding.
+    Raises ValueError where a block would get 1 or more, and where a profile of zeros has to get another mean.
     """
     if mean is None:
         return list(profile)
-    own, peak = math.fsum(profile) / len(profile), max(profile)
+    profile_mean, peak = math.fsum(profile) / len(profile), max(profile)
     if mean == 0:
         return [0.0] * len(profile)
-    if own == 0:
+    if profile_mean == 0:
+        raise ValueError(f"dropout.mean: expected 0 or null for a profile of {len(profile)} zeros, got {mean}")
+    scaled_profile = [p / profile_mean * mean for p in profile]
+    if max(scaled_profile) >= 1:
         raise ValueError(
-            f"dropout.mean: {mean}; the profile is 0 at each of {len(profile)} blocks, which no factor moves"
+            f"dropout.mean: expected less than {profile_mean / peak:.4g} for a profile of this shape, got {mean}, "
+            f"which sets block {profile.index(peak) + 1} of {len(profile)} to {max(scaled_profile):.4g}"
         )
-    scaled = [p / own * mean for p in profile]
-    if max(scaled) >= 1:
-        raise ValueError(
-            f"dropout.mean: {mean} would bring block {profile.index(peak) + 1} of {len(profile)} to {max(scaled):.4g}; "
-            f"a profile of this shape stays below 1 where its mean is below {own / peak:.4g}"
-        )
-    return scaled
+    return scaled_profile

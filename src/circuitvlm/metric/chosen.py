@@ -1,4 +1,4 @@
-"""How good? Whether the right one of several options was chosen, and what a reply without a choice is worth."""
+"""Score the choice of one option among several."""
 
 from __future__ import annotations
 
@@ -6,54 +6,57 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from circuitvlm.core.record import Score
-from circuitvlm.runtime.seed import guess
+from circuitvlm.runtime.seed import guess_index
 
-NOTHING = "no option that could be read"
+NO_CHOICE = "no option could be read"
 
 
 class Chosen:
-    """1 for the letter of the answer; a reply that chooses nothing is wrong.
+    """1 for the letter of the answer; a reply without a choice is wrong.
 
-    The truth says `answer`, among how many `options`, and whose (`pid`).
+    The truth holds `answer` (a letter), `options` (their number) and `pid` (the id of the question).
     """
 
-    def score(self, predicted: Any, truth: Any) -> Score:
-        if _same(predicted, truth):
-            return Score(value=1.0, read=str(_letter(predicted) or ""))
-        letter = _letter(predicted)
+    def score(self, prediction: Any, truth: Any) -> Score:
+        if _is_truth(prediction, truth):
+            return Score(value=1.0, read=str(_letter(prediction) or ""))
+        letter = _letter(prediction)
         if letter is None or not _is_option(letter, truth):
-            return self.failed(truth)
+            return self.no_choice_score(truth)
         return Score(value=float(letter == truth["answer"]), read=letter)
 
-    def failed(self, truth: Any) -> Score:
-        """What a reply is worth that chooses none of the options."""
-        return Score(value=0.0, why=NOTHING)
+    def no_choice_score(self, truth: Any) -> Score:
+        """The score of a reply that chooses none of the options."""
+        return Score(value=0.0, why=NO_CHOICE)
 
 
 class ChosenOrGuessed(Chosen):
-    """The same, but a reply that chooses nothing is worth a guess: what one is worth on average, or one that the
-    question's id draws.
+    """Like Chosen, but a reply without a choice scores as a guess.
+
+    `expected` is the average score of a guess, `random` one guess that is drawn by the id of the question.
     """
 
-    exempt: ClassVar[dict[str, str]] = {"unreadable": "an answer that could not be read is worth a guess here"}
+    exempt: ClassVar[dict[str, str]] = {"unreadable": "an unreadable answer scores as a guess here"}
 
     def __init__(self, *, guess: Literal["expected", "random"]) -> None:
         if guess not in ("expected", "random"):
-            raise ValueError(f"chosen: guess is {guess!r}, wanted expected or random")
+            raise ValueError(f"metric chosen: guess: expected 'expected' or 'random', got {guess!r}")
         self.guess = guess
 
-    def failed(self, truth: Any) -> Score:
+    def no_choice_score(self, truth: Any) -> Score:
         if not isinstance(truth, Mapping) or not isinstance(options := truth.get("options"), int) or options < 1:
-            return super().failed(truth)
+            return super().no_choice_score(truth)
         if self.guess == "expected":
-            return Score(value=1 / options, why=f"{NOTHING}: one in {options}")
-        drawn = chr(ord("A") + guess(str(truth.get("pid")), options=options))
-        return Score(value=float(drawn == truth.get("answer")), read=drawn, why=f"{NOTHING}: guessed")
+            return Score(value=1 / options, why=f"{NO_CHOICE}: one in {options}")
+        guessed_letter = chr(ord("A") + guess_index(str(truth.get("pid")), options=options))
+        return Score(
+            value=float(guessed_letter == truth.get("answer")), read=guessed_letter, why=f"{NO_CHOICE}: guessed"
+        )
 
 
-def _letter(predicted: Any) -> str | None:
-    said = predicted.get("answer") if isinstance(predicted, Mapping) else predicted
-    return said if isinstance(said, str) and len(said) == 1 else None
+def _letter(prediction: Any) -> str | None:
+    answer = prediction.get("answer") if isinstance(prediction, Mapping) else prediction
+    return answer if isinstance(answer, str) and len(answer) == 1 else None
 
 
 def _is_option(letter: str, truth: Any) -> bool:
@@ -61,6 +64,6 @@ def _is_option(letter: str, truth: Any) -> bool:
     return isinstance(options, int) and 0 <= ord(letter) - ord("A") < options
 
 
-def _same(predicted: Any, truth: Any) -> bool:
-    """A truth held against itself, be it of another task."""
-    return predicted is not None and type(predicted) is type(truth) and bool(predicted == truth)
+def _is_truth(prediction: Any, truth: Any) -> bool:
+    """True where the prediction is the truth itself, which may be that of another task."""
+    return prediction is not None and type(prediction) is type(truth) and bool(prediction == truth)

@@ -1,7 +1,7 @@
-"""How good? By the four numbers, and the four helper functions, of the CircuitSense fine-tuning document.
+"""Compute the four numbers of the CircuitSense fine-tuning document, with its four helper functions.
 
-The names are that document's; what they say is computed exactly (`circuit.verdict`, `circuit.quantity`), where its own
-code compared first numbers without units and simplified formulas by executing them.
+The names are those of the document. Here they are computed exactly (`circuit.judge.verdict`, `circuit.quantity`); the
+document's code compared first numbers without units and executed formulas to simplify them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from circuitvlm.circuit.judge.answer import Executable, Truth, judge_formula, judge_quantity, said_by
+from circuitvlm.circuit.judge.answer import Executable, Truth, judge_formula, judge_quantity, answer_of
 from circuitvlm.circuit.judge.verdict import Verdict, equal_expressions
 from circuitvlm.circuit.quantity import Quantity, QuantityError, compare, parse
 from circuitvlm.core.record import Score
@@ -30,7 +30,7 @@ _LABEL = re.compile(r"^[A-Za-z](?:_\{?[A-Za-z0-9]+\}?)?(?:\([A-Za-z]+\))?=")
 
 
 class CircuitSense:
-    """One of the document's numbers for one reply; its mean over the replies is the accuracy of that name.
+    """One of the document's numbers for one reply; its mean over all replies is the accuracy of that name.
 
     Equations: the same text after `normalize_latex`, or an equivalent formula (strict in its sign). Questions: the
     number within `tolerance` in base units, or the unit.
@@ -40,22 +40,22 @@ class CircuitSense:
         self.measure = measure
         self.tolerance = tolerance
 
-    def score(self, predicted: Any, truth: Any) -> Score:
-        said = said_by(predicted)
-        if said is None or not isinstance(truth, Truth):
-            return Score(value=0.0, why="no answer that could be read")
-        return Score(value=float(self._is_right(said, truth)), read=str(said))
+    def score(self, prediction: Any, truth: Any) -> Score:
+        answer = answer_of(prediction)
+        if answer is None or not isinstance(truth, Truth):
+            return Score(value=0.0, why="no answer could be read")
+        return Score(value=float(self._is_right(answer, truth)), read=str(answer))
 
-    def _is_right(self, said: str | Executable, truth: Truth) -> bool:
+    def _is_right(self, answer: str | Executable, truth: Truth) -> bool:
         if self.measure == "equation_exact_accuracy":
-            return isinstance(said, str) and normalize_latex(said) == normalize_latex(truth.answer)
+            return isinstance(answer, str) and normalize_latex(answer) == normalize_latex(truth.answer)
         if self.measure == "equation_sympy_accuracy":
-            return judge_formula(said, truth) is Verdict.EQUAL
+            return judge_formula(answer, truth) is Verdict.EQUAL
         try:
-            found = judge_quantity(said, truth, tolerance=self.tolerance)
+            comparison = judge_quantity(answer, truth, tolerance=self.tolerance)
         except QuantityError:
             return False
-        return found.number if self.measure == "qa_numerical_accuracy" else found.unit
+        return comparison.number if self.measure == "qa_numerical_accuracy" else comparison.unit
 
 
 def normalize_latex(latex_str: str) -> str:
@@ -74,33 +74,36 @@ def normalize_latex(latex_str: str) -> str:
 def check_sympy_equivalence(pred: str, gt: str) -> bool:
     """Whether two formulas are equal for all values, signs included; False where one cannot be read.
 
-    Decided in a finite field, in at most a second, without SymPy and without executing either text.
+    Decided in a finite field within a bounded number of steps, without SymPy and without executing either text.
     """
     return equal_expressions(pred, gt) is Verdict.EQUAL
 
 
 def extract_numerical_answer(text: str) -> tuple[float | complex | None, str | None]:
-    """The number that an answer states, in base units, and its unit; (None, None) where there is none.
+    """Return the number that an answer states, in base units, and its unit; (None, None) where there is none.
 
-    The number of the conclusion, not the first digits of the text: of `The current I2 is 3.4 mA` it is 0.0034 A.
+    It is the number of the conclusion, not the first digits of the text: for `The current I2 is 3.4 mA` it is 0.0034 A.
     """
     try:
-        found = parse(text)
+        quantity = parse(text)
     except QuantityError:
         return None, None
-    return found.value, found.unit
+    return quantity.value, quantity.unit
 
 
 def compute_numerical_accuracy(
     predictions: list[str], ground_truths: list[str], tolerance: float = 0.01
 ) -> Mapping[str, float]:
-    """The shares of predictions whose number, and whose unit, is right, as numerical_accuracy and unit_accuracy.
+    """Return numerical_accuracy and unit_accuracy: the shares of predictions with the right number and unit.
 
     Raises ValueError for lists of different lengths; two empty lists give 0.
     """
     if len(predictions) != len(ground_truths):
-        raise ValueError(f"{len(predictions)} predictions for {len(ground_truths)} ground truths; wanted as many")
-    pairs = [compare(said, _quantity(true), tolerance) for said, true in zip(predictions, ground_truths, strict=True)]
+        raise ValueError(f"expected one ground truth per prediction, got {len(ground_truths)} for {len(predictions)}")
+    pairs = [
+        compare(prediction, _quantity(truth), tolerance)
+        for prediction, truth in zip(predictions, ground_truths, strict=True)
+    ]
     total = max(len(pairs), 1)
     return {
         "numerical_accuracy": sum(pair.number for pair in pairs) / total,
@@ -112,4 +115,6 @@ def _quantity(text: str) -> Quantity:
     try:
         return parse(text)
     except QuantityError as error:
-        raise ValueError(f"a ground truth states no number: {error}") from error
+        raise ValueError(
+            f"compute_numerical_accuracy: expected a number as ground truth, got {text!r} ({error})"
+        ) from error

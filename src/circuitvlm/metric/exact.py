@@ -1,4 +1,4 @@
-"""How good? Whether what was read is just what was wanted."""
+"""Score whether the prediction equals the truth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from circuitvlm.core.record import Score
 class Exact:
     """1 where the two values are equal as Python values, such as two circuits with the same lines."""
 
-    def score(self, predicted: Any, truth: Any) -> Score:
+    def score(self, prediction: Any, truth: Any) -> Score:
         return Score(
-            value=float(predicted is not None and predicted == truth), read="" if predicted is None else str(predicted)
+            value=float(prediction is not None and prediction == truth),
+            read="" if prediction is None else str(prediction),
         )

@@ -1,4 +1,4 @@
-"""How good? As far as the fields of a JSON object are right, wherever in their lists they stand: Donut's F1."""
+"""Score the fields of a JSON object without regard to their order in lists: Donut's F1."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from circuitvlm.core.record import Score
-from circuitvlm.metric._fields.counts import Counts, scored
+from circuitvlm.metric._fields.counts import Counts, f1_score
 from circuitvlm.metric._fields.fields import normalise, paths
 
 
@@ -20,17 +20,21 @@ class FieldF1:
     def __init__(self, *, field: str) -> None:
         self.field = field
 
-    def score(self, predicted: Any, truth: Any) -> Score:
-        return scored(self.counts, predicted, truth)
+    def score(self, prediction: Any, truth: Any) -> Score:
+        return f1_score(self.counts, prediction, truth)
 
-    def counts(self, predicted: dict[str, Any], truth: dict[str, Any]) -> Counts:
+    def counts(self, prediction: dict[str, Any], truth: dict[str, Any]) -> Counts:
         """Raises TooLargeError."""
-        said, wanted = self._of(predicted), self._of(truth)
-        return Counts(right=(said & wanted).total(), said=said.total(), wanted=wanted.total())
+        predicted_fields, expected_fields = self._counter(prediction), self._counter(truth)
+        return Counts(
+            right=(predicted_fields & expected_fields).total(),
+            predicted_count=predicted_fields.total(),
+            expected_count=expected_fields.total(),
+        )
 
-    def _of(self, value: dict[str, Any]) -> Counter[tuple[str, str]]:
-        found = paths(normalise(value))
+    def _counter(self, value: dict[str, Any]) -> Counter[tuple[str, str]]:
+        counter = paths(normalise(value))
         if not self.field:
-            return found
-        under = f"{self.field}."
-        return Counter({(path, text): n for (path, text), n in found.items() if f"{path}.".startswith(under)})
+            return counter
+        prefix = f"{self.field}."
+        return Counter({(path, text): n for (path, text), n in counter.items() if f"{path}.".startswith(prefix)})

@@ -1,4 +1,4 @@
-"""How good? As far as a JSON object is the right tree: Donut's accuracy, by tree edit distance."""
+"""Score a JSON object by the edit distance of its tree to the true one: Donut's accuracy."""
 
 from __future__ import annotations
 
@@ -6,32 +6,38 @@ from typing import Any
 
 from circuitvlm.core.record import Score
 from circuitvlm.metric._fields.distance import Tree, distance
-from circuitvlm.metric._fields.fields import TooLargeError, normalise, shown
+from circuitvlm.metric._fields.fields import TooLargeError, excerpt, normalise
 
 
 class JsonTree:
-    """1 - (edits from what was said to the truth) / (edits from nothing to the truth), at least 0.
+    """1 - (edits from prediction to truth) / (edits from an empty object to truth), at least 0.
 
-    What costs twice the truth or more is worth exactly 0 and takes no time. Worth 0, too: what is nested more than 64
-    deep, has more than 100,000 values, or more to compare than two receipts of about 500 items.
+    A prediction that costs twice the truth or more scores 0 without a comparison. So does one beyond the bounds: more
+    than 64 levels, more than 100,000 values, or larger than about 500 items compared with 500.
     """
 
-    def score(self, predicted: Any, truth: Any) -> Score:
-        if not isinstance(predicted, dict) or not isinstance(truth, dict):
-            return Score(value=0.0, why="no object that could be read")
+    def score(self, prediction: Any, truth: Any) -> Score:
+        if not isinstance(prediction, dict) or not isinstance(truth, dict):
+            return Score(value=0.0, why="not readable as an object")
         try:
-            return _compared(predicted, truth)
+            return _tree_score(prediction, truth)
         except TooLargeError as error:
             return Score(value=0.0, why=str(error))
 
 
-def _compared(predicted: dict[str, Any], truth: dict[str, Any]) -> Score:
-    said, wanted = normalise(predicted), normalise(truth)
-    if said == wanted:
-        return Score(value=1.0, read=shown(predicted))
-    one, two = Tree.of(said), Tree.of(wanted)
-    nothing = int(two.weights().sum()) - 1  # all but the root
-    if int(one.weights().sum()) - 1 >= 2 * nothing:  # an edit changes what a tree weighs by what it costs at the most
-        return Score(value=0.0, read=shown(predicted), why=f"{len(one)} nodes said of {len(two)} wanted")
-    edits = distance(one, two)
-    return Score(value=max(0.0, 1 - edits / nothing), read=shown(predicted), why=f"{edits} edits of {nothing}")
+def _tree_score(prediction: dict[str, Any], truth: dict[str, Any]) -> Score:
+    predicted_fields, expected_fields = normalise(prediction), normalise(truth)
+    if predicted_fields == expected_fields:
+        return Score(value=1.0, read=excerpt(prediction))
+    predicted_tree, expected_tree = Tree.from_fields(predicted_fields), Tree.from_fields(expected_fields)
+    expected_weight = int(expected_tree.weights().sum()) - 1  # all but the root
+    if (
+        int(predicted_tree.weights().sum()) - 1 >= 2 * expected_weight
+    ):  # an edit changes what a tree weighs by what it costs at the most
+        return Score(
+            value=0.0, read=excerpt(prediction), why=f"{len(predicted_tree)} nodes, expected {len(expected_tree)}"
+        )
+    edits = distance(predicted_tree, expected_tree)
+    return Score(
+        value=max(0.0, 1 - edits / expected_weight), read=excerpt(prediction), why=f"{edits} edits of {expected_weight}"
+    )

@@ -1,4 +1,4 @@
-"""How good? Whether a reply was an object as it was asked for, or could be read as one only with some help."""
+"""Score whether a reply is a well-formed JSON object without repair."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Any, Literal
 
 from circuitvlm.core.record import Score
 
-_REFUSED = {"strict": ("found", "repaired"), "complete": ("repaired",)}
+_WRONG_REPAIRS = {"strict": ("found", "repaired"), "complete": ("repaired",)}
 
 
 class JsonValid:
-    """1 for a reply that is nothing but a well-formed object (`strict`), or that holds a whole one (`complete`).
+    """1 for a reply that is a well-formed object and nothing else (`strict`), or holds a whole one (`complete`).
 
-    What was read says as `mended` how: "" as it stands, "found" among other words or with commas too many, "repaired"
-    where it was cut off and has been closed. What `readable` has and `complete` has not is the share of the repaired.
+    The prediction states in `mended` how it was read: "" as it stands, "found" among other text or with extra commas,
+    "repaired" where it was cut off and has been closed. `readable` minus `complete` is the share of repaired replies.
     """
 
     def __init__(self, *, aspect: Literal["strict", "complete"]) -> None:
-        if aspect not in _REFUSED:
-            raise ValueError(f"json_valid: aspect is {aspect!r}; wanted strict or complete")
+        if aspect not in _WRONG_REPAIRS:
+            raise ValueError(f"metric json_valid: aspect: expected 'strict' or 'complete', got {aspect!r}")
         self.aspect = aspect
 
-    def score(self, predicted: Any, truth: Any) -> Score:
-        if not isinstance(predicted, dict):
-            return Score(value=0.0, why="no object that could be read")
-        mended = getattr(predicted, "mended", "")
-        return Score(value=float(mended not in _REFUSED[self.aspect]), why=mended)
+    def score(self, prediction: Any, truth: Any) -> Score:
+        if not isinstance(prediction, dict):
+            return Score(value=0.0, why="not readable as an object")
+        repair = getattr(prediction, "mended", "")
+        return Score(value=float(repair not in _WRONG_REPAIRS[self.aspect]), why=repair)

@@ -1,4 +1,4 @@
-"""How good? As far as two netlists are the same circuit."""
+"""Score how far two netlists are the same circuit."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ Aspect = Literal[
     "electrical",
 ]
 
-_compared = lru_cache(maxsize=8)(compare)  # a reply is asked for one aspect after the other
+_cached_compare = lru_cache(maxsize=8)(compare)  # the aspects of one reply are scored in turn
 
 
 class NetlistMatch:
-    """One aspect of `circuit.equivalence.compare`, or `electrical`: `circuit.behaviour.same_behaviour`.
+    """One aspect of `judge.equivalence.compare`, or `electrical`: `judge.behaviour.same_behaviour`.
 
     topology | unsigned_topology | values | names | electrical are 0 or 1; component_f1 | component_precision |
-    component_recall | kind_f1 | name_f1 | pin_f1 are from 0 to 1. What `unsigned_topology` has and `topology` has not
-    is right but for a polarity.
+    component_recall | kind_f1 | name_f1 | pin_f1 are from 0 to 1. A reply with
+    `unsigned_topology` but not `topology` has a wrong polarity only.
     """
 
     def __init__(self, *, aspect: Aspect) -> None:
         self.aspect = aspect
 
-    def score(self, predicted: Any, truth: Any) -> Score:
-        """0 for what is no circuit: an answer that could not be read is wrong."""
-        if not isinstance(predicted, Circuit) or not isinstance(truth, Circuit):
+    def score(self, prediction: Any, truth: Any) -> Score:
+        """Return 0 for a prediction that is not a circuit: an unreadable answer is wrong."""
+        if not isinstance(prediction, Circuit) or not isinstance(truth, Circuit):
             return Score(value=0.0, why="not readable as a netlist")
-        return Score(value=self._value(predicted, truth), read=format_netlist(predicted))
+        return Score(value=self._value(prediction, truth), read=format_netlist(prediction))
 
-    def _value(self, predicted: Circuit, truth: Circuit) -> float:
+    def _value(self, prediction: Circuit, truth: Circuit) -> float:
         if self.aspect == "electrical":
-            return float(same_behaviour(predicted, truth))
-        return float(getattr(_compared(predicted, truth), self.aspect))
+            return float(same_behaviour(prediction, truth))
+        return float(getattr(_cached_compare(prediction, truth), self.aspect))

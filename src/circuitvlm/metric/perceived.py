@@ -1,10 +1,10 @@
-"""How good? Whether a count, a value, or a yes or no is right."""
+"""Score a count, a value, or a yes or no."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from circuitvlm.circuit.judge.answer import Truth, said_by
+from circuitvlm.circuit.judge.answer import Truth, answer_of
 from circuitvlm.circuit.quantity import QuantityError, compare
 from circuitvlm.core.record import Score
 
@@ -15,14 +15,14 @@ class Perceived:
     def __init__(self, *, tolerance: float) -> None:
         self.tolerance = tolerance
 
-    def score(self, predicted: Any, truth: Any) -> Score:
-        said = said_by(predicted)
-        if not isinstance(said, str) or not isinstance(truth, Truth):
-            return Score(value=0.0, why="no answer that could be read")
+    def score(self, prediction: Any, truth: Any) -> Score:
+        answer = answer_of(prediction)
+        if not isinstance(answer, str) or not isinstance(truth, Truth):
+            return Score(value=0.0, why="no answer could be read")
         if truth.answer in ("yes", "no"):
-            return Score(value=float(said == truth.answer), read=said)
+            return Score(value=float(answer == truth.answer), read=answer)
         try:
-            right = compare(said, truth.answer, self.tolerance).correct
+            right = compare(answer, truth.answer, self.tolerance).correct
         except QuantityError:
-            right = said == truth.answer
-        return Score(value=float(right), read=said)
+            right = answer == truth.answer
+        return Score(value=float(right), read=answer)

@@ -1,4 +1,4 @@
-"""How good? Whether an answer could be read at all."""
+"""Score whether an answer could be read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from circuitvlm.core.record import Score
 
 
 class Readable:
-    """1 for whatever the task's reader made something of."""
+    """1 where the task could read an answer from the reply."""
 
-    def score(self, predicted: Any, truth: Any) -> Score:
-        return Score(value=0.0 if predicted is None or predicted == "" else 1.0)
+    def score(self, prediction: Any, truth: Any) -> Score:
+        return Score(value=0.0 if prediction is None or prediction == "" else 1.0)

@@ -1,111 +1,89 @@
-"""Where is a system good, and where is it not? Tables by level, style and size, and executed answers beside direct."""
+"""Write tables of scores by level, style and size, and a comparison of direct with executed answers."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from circuitvlm.report.grade import Grades, Item
-from circuitvlm.report.significance import paired
-from circuitvlm.report.table import NOTHING, cell, percent, row
+from circuitvlm.report.table import NO_VALUE, cell, gain_cell, parse_number, table, tag_cell
 
-FEWEST, MOST = 2, 20
-"""How many values a tag has in a table: one value says nothing new, and what has more is no grouping."""
+MIN_VALUES, MAX_VALUES = 2, 20
+"""The number of values of a tag that has a table: a tag with one value, or with more than 20, forms no groups."""
 
-EXECUTED = "_executed"
-"""How the key of a task ends that asks the questions of another, for a netlist that is then solved."""
-
-_LONGEST_VALUE = 60
+EXECUTED_SUFFIX = "_executed"
+"""The end of the key of a task that asks another task's questions, for a netlist that is then solved."""
 
 
 def breakdown(grades: Mapping[str, Grades], *, tags: Sequence[str]) -> str:
     """Markdown, for each split and task a table per tag: a row per value with n and all metrics, % with 95 % interval.
 
-    Tags with 2 to 20 values there; values in the order of numbers, then of text; items without the tag come last, as
-    "–". Empty where no tag tells items apart.
+    Only tags with 2 to 20 values there have a table. Numbers come first, in their order, then texts; items without the
+    tag come last, as "–". Empty where no tag forms groups.
     """
     parts = []
-    for split, graded in grades.items():
-        for task in dict.fromkeys(item.task for item in graded.items):
-            items = [item for item in graded.items if item.task == task]
-            tables = [_by_tag(items, tag) for tag in dict.fromkeys(tags) if FEWEST <= len(_values(items, tag)) <= MOST]
+    for split, of_split in grades.items():
+        for task, items in _by_task(of_split).items():
+            tag_values = {tag: sorted({i.tags[tag] for i in items if tag in i.tags}, key=_rank) for tag in tags}
+            tables = [
+                _tag_table(items, tag, values)
+                for tag, values in tag_values.items()
+                if MIN_VALUES <= len(values) <= MAX_VALUES
+            ]
             if tables:
                 parts += [f"## {split}: {task}, % with 95 % interval", *tables]
     return "\n\n".join(parts) + "\n" if parts else ""
 
 
 def side_by_side(grades: Mapping[str, Grades]) -> str:
-    """Markdown, for each split what `<task>` and `<task>_executed` scored on the questions that both answered.
+    """Markdown, for each split the scores of `<task>` and `<task>_executed` on the questions that both answered.
 
-    Ids of one question differ in the task's key after the last `#`. A row per metric that both have; the difference is
-    paired, in points. Begins with an empty line, so that it can follow a table; empty where no question was answered
-    in both ways.
+    The ids of one question differ in the task's key after the last `#`. There is a row for each metric that both have,
+    with the paired difference in points. The text begins with an empty line, so that it can follow a table. It is empty
+    where no question was answered in both ways.
     """
-    tables = [table for split, graded in grades.items() if (table := _both_ways(split, graded))]
-    return "\n" + "\n\n".join(tables) + "\n" if tables else ""
+    parts = []
+    for split, of_split in grades.items():
+        items = _by_task(of_split)
+        if rows := [row for task in items for row in _executed_rows(task, items)]:
+            parts += [f"**{split}: direct and executed**, % with 95 % interval; the difference in points, paired"]
+            parts += [table(["task", "n", "direct", "executed", "executed − direct"], rows)]
+    return "\n" + "\n\n".join(parts) + "\n" if parts else ""
 
 
-def _by_tag(items: Sequence[Item], tag: str) -> str:
+def _by_task(grades: Grades) -> dict[str, list[Item]]:
+    items: dict[str, list[Item]] = {}
+    for item in grades.items:
+        items.setdefault(item.task, []).append(item)
+    return items
+
+
+def _tag_table(items: Sequence[Item], tag: str, values: Sequence[str]) -> str:
     metrics = Grades(tuple(items)).metrics()
-    groups = [(_shown(value), _carrying(items, tag, value)) for value in _values(items, tag)]
-    if untold := _carrying(items, tag, None):
-        groups.append((NOTHING, untold))
-    lines = [row([tag, "n", *(name.rpartition("/")[2] for name in metrics)]), row(["---"] * (len(metrics) + 2))]
-    for name, group in groups:
-        part = Grades(tuple(group))
-        lines.append(row([name, str(len(group)), *(cell(part, metric) for metric in metrics)]))
-    return "\n".join(lines)
-
-
-def _values(items: Sequence[Item], tag: str) -> list[str]:
-    return sorted({item.tags[tag] for item in items if tag in item.tags}, key=_rank)
-
-
-def _carrying(items: Sequence[Item], tag: str, value: str | None) -> list[Item]:
-    return [item for item in items if item.tags.get(tag) == value]
+    lines = []
+    for value in (*values, None):
+        group = Grades(tuple(item for item in items if item.tags.get(tag) == value))
+        if group.items:
+            name = NO_VALUE if value is None else tag_cell(value)
+            lines.append([name, str(len(group.items)), *(cell(group, metric) for metric in metrics)])
+    return table([tag, "n", *(metric.rpartition("/")[2] for metric in metrics)], lines)
 
 
 def _rank(value: str) -> tuple[bool, float, str]:
-    """Numbers by their size, before all else."""
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.inf
-    return not math.isfinite(number), number if math.isfinite(number) else 0.0, value
+    """The sort key of a tag's value: finite numbers by their size, then texts."""
+    number = parse_number(value)
+    return number is None, number or 0.0, value
 
 
-def _shown(value: str) -> str:
-    """A tag as a cell of a table: data sets write what they like into theirs."""
-    plain = " ".join(value.split())[:_LONGEST_VALUE]
-    return plain.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-
-
-def _both_ways(split: str, graded: Grades) -> str:
-    tasks = dict.fromkeys(item.task for item in graded.items)
-    lines = [line for task in tasks for line in _pairs_of(task, graded)]
-    if not lines:
-        return ""
-    head = ["task", "n", "direct", "executed", "executed − direct"]
-    title = f"**{split}: direct and executed**, % with 95 % interval; the difference in points, paired"
-    return "\n".join([title, "", row(head), row(["---"] * len(head)), *lines])
-
-
-def _pairs_of(task: str, graded: Grades) -> list[str]:
+def _executed_rows(task: str, items: Mapping[str, Sequence[Item]]) -> list[list[str]]:
     """A row per metric, over the questions that were answered in both ways."""
-    direct, executed = (_by_question(graded, key) for key in (task, task + EXECUTED))
-    both = [(item, executed[question]) for question, item in direct.items() if question in executed]
-    if not both:
-        return []
-    old, new = (Grades(tuple(pair[way] for pair in both)) for way in (0, 1))
-    lines = []
-    for metric in both[0][0].scores:
-        if all(metric in item.scores for pair in both for item in pair):
-            asked, run = f"{task}/{metric}", f"{task}{EXECUTED}/{metric}"
-            scores = new.values(run), old.values(asked)
-            gain = percent(paired(*scores), sign="+") if all(scores) else NOTHING
-            lines.append(row([asked, str(len(both)), cell(old, asked), cell(new, run), gain]))
-    return lines
-
-
-def _by_question(graded: Grades, task: str) -> dict[str, Item]:
-    return {item.id.removesuffix(f"#{task}"): item for item in graded.items if item.task == task}
+    keys = (task, task + EXECUTED_SUFFIX)
+    answers = [{item.id.removesuffix(f"#{key}"): item for item in items.get(key, ())} for key in keys]
+    questions = [question for question in answers[0] if question in answers[1]]
+    old, new = (Grades(tuple(of_key[question] for question in questions)) for of_key in answers)
+    rows = []
+    for metric in old.items[0].scores if questions else ():
+        if all(metric in item.scores for item in old.items + new.items):
+            old_metric, new_metric = (f"{key}/{metric}" for key in keys)
+            gain = gain_cell(new.values(new_metric), old.values(old_metric))
+            rows.append([old_metric, str(len(questions)), cell(old, old_metric), cell(new, new_metric), gain])
+    return rows

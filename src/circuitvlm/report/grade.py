@@ -1,4 +1,4 @@
-"""How well were these questions answered? Replies in, scores of every item and metric out."""
+"""Grade replies: compute the score of every item by every metric of its task."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from circuitvlm.runtime.progress import bar
 
 
 class MissingReplyError(ValueError):
-    """Some question has no reply on disk; the message names the first ids."""
+    """A question has no reply on disk; the message names the first ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One graded reply: the question's id and tags, what was said and wanted, and each metric's score (0 to 1).
+    """A graded reply: the question's id and tags, the reply, the expected reply (`wanted`), and scores from 0 to 1.
 
-    `weights` has those of the scores whose weight is not 1.
+    `scores` has each metric's score, `weights` those of the scores whose weight is not 1.
     """
 
     id: str
@@ -43,40 +43,38 @@ class Grades:
     def values(self, metric: str) -> list[float]:
         """The scores of a metric, named task/metric, in the items' order; their mean is the metric.
 
-        Empty where no item has one: a split of other kinds, scores from before the task had this metric, or weights
+        Empty where no item has one: a split of other tasks, scores from before the task had this metric, or weights
         that are all 0. Weighted scores are linearised around their weighted mean, which gives intervals and differences
         of a ratio of sums to first order (R. S. Woodruff 1971, J. Am. Stat. Assoc. 66); one may lie outside of [0, 1].
         """
-        return _linear(self._scored(metric))
+        return _linear(self._weighted_scores(metric))
 
     def metrics(self) -> tuple[str, ...]:
+        """The names task/metric of all scores, in the items' order."""
         return tuple(dict.fromkeys(f"{item.task}/{name}" for item in self.items for name in item.scores))
 
     def interval(self, metric: str) -> Interval:
         """The mean of a metric with its 95 % interval, which items without weight do not make any narrower."""
-        found = mean(_linear([(score, weight) for score, weight in self._scored(metric) if weight]))
-        return Interval(found.value, max(0.0, found.low), min(1.0, found.high))
+        estimate = mean(_linear([(score, weight) for score, weight in self._weighted_scores(metric) if weight]))
+        return Interval(estimate.value, max(0.0, estimate.low), min(1.0, estimate.high))
 
     def means(self) -> dict[str, float]:
         """The mean of each metric that has values."""
         return {metric: self.interval(metric).value for metric in self.metrics() if self.values(metric)}
 
-    def where(self, tag: str, value: str) -> Grades:
-        """The items that carry this tag."""
-        return Grades(tuple(item for item in self.items if item.tags.get(tag) == value))
-
     def save(self, path: Path) -> None:
-        """JSON with the means, their intervals, and every item."""
+        """Write JSON with the means, their intervals, and every item."""
         summary = {m: {"count": len(self.values(m)), **asdict(self.interval(m))} for m in self.means()}
-        body = {"metrics": summary, "items": [asdict(item) for item in self.items]}
-        write_atomic(path, json.dumps(body, indent=1, ensure_ascii=False))
+        content = {"metrics": summary, "items": [asdict(item) for item in self.items]}
+        write_atomic(path, json.dumps(content, indent=1, ensure_ascii=False))
 
     @staticmethod
     def load(path: Path) -> Grades:
-        body = json.loads(path.read_text(encoding="utf-8"))
-        return Grades(tuple(Item(**item) for item in body["items"]))
+        """Read what `save` wrote."""
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Grades(tuple(Item(**item) for item in content["items"]))
 
-    def _scored(self, metric: str) -> list[tuple[float, float]]:
+    def _weighted_scores(self, metric: str) -> list[tuple[float, float]]:
         """Score and weight of each item that has the metric."""
         task, _, name = metric.rpartition("/")
         items = (item for item in self.items if item.task == task and name in item.scores)
@@ -86,31 +84,44 @@ class Grades:
 def grade(
     questions: Iterable[Example], replies: Mapping[str, Reply], tasks: Mapping[str, Task], *, label: str
 ) -> Grades:
-    """Score each question's reply with its task's metrics. Raises MissingReplyError; nothing is skipped."""
+    """Score each question's reply by its task's metrics. Raises MissingReplyError for a question without a reply."""
     questions = list(questions)
-    missing = [q.id for q in questions if q.id not in replies]
-    if missing:
+    if missing_ids := [question.id for question in questions if question.id not in replies]:
         raise MissingReplyError(
-            f"{label}: {len(missing)} of {len(questions)} questions have no reply, such as {missing[:3]}"
+            f"{label}: expected a reply to each question, got none to {len(missing_ids)} of {len(questions)}, "
+            f"such as {missing_ids[:3]}; run the same command again to generate them"
         )
-    graded = (_item(q, replies[q.id], tasks[q.task]) for q in questions)
-    return Grades(tuple(bar(graded, total=len(questions), label=f"grading {label}")))
+    items = (_item(question, replies[question.id], tasks[question.task]) for question in questions)
+    return Grades(tuple(bar(items, total=len(questions), label=f"grading {label}")))
 
 
-def _linear(scored: Sequence[tuple[float, float]]) -> list[float]:
-    """Scores with weights as values whose mean is the weighted mean of the scores; none where all weights are 0."""
-    total = sum(weight for _, weight in scored)
+def check_same_items(systems: Mapping[str, Mapping[str, Grades]]) -> None:
+    """Raise ValueError where a system (name -> split -> grades) did not answer the first one's items of a split."""
+    (first_name, first), *further_systems = systems.items()
+    for name, grades in further_systems:
+        for split, of_split in first.items():
+            if split in grades and [item.id for item in of_split.items] != [item.id for item in grades[split].items]:
+                raise ValueError(
+                    f"expected replies to the same items of {split!r}, which paired differences need; "
+                    f"got other items in {name} than in {first_name}"
+                )
+
+
+def _linear(weighted_scores: Sequence[tuple[float, float]]) -> list[float]:
+    """Values whose mean is the weighted mean of the scores; none where all weights are 0."""
+    total = sum(weight for _, weight in weighted_scores)
     if not total:
         return []
-    if all(weight == 1 for _, weight in scored):
-        return [score for score, _ in scored]
-    ratio, share = sum(score * weight for score, weight in scored) / total, len(scored) / total
-    return [ratio + share * weight * (score - ratio) for score, weight in scored]
+    if all(weight == 1 for _, weight in weighted_scores):
+        return [score for score, _ in weighted_scores]
+    ratio = sum(score * weight for score, weight in weighted_scores) / total
+    factor = len(weighted_scores) / total
+    return [ratio + factor * weight * (score - ratio) for score, weight in weighted_scores]
 
 
 def _item(question: Example, reply: Reply, task: Task) -> Item:
-    read, truth = task.read(reply.text), task.truth(question)
-    scores = {name: metric.score(read, truth) for name, metric in task.metrics.items()}
+    prediction, truth = task.read(reply.text), task.truth(question)
+    scores = {name: metric.score(prediction, truth) for name, metric in task.metrics.items()}
     return Item(
         id=question.id,
         task=question.task,

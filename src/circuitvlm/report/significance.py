@@ -1,4 +1,4 @@
-"""How sure are we? Intervals for a share, and for the difference of two systems on the same items."""
+"""Compute intervals of a share, and intervals and p-values of the difference of two systems."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from scipy.stats import fisher_exact
 from scipy.stats import t as student
 
 Z95 = 1.959963984540054
-ALPHA = 0.05
-FEWEST_EXPECTED = 5
-_CHUNK = 500
-"""Draws at a time: of 4,000 items, 16 MB."""
+ALPHA = 0.05  # the significance level of a verdict
+MIN_EXPECTED_COUNT = 5  # right or wrong answers, for the z-test
+_CHUNK = 500  # draws at a time; for 4,000 items they take 16 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +36,19 @@ def wilson(successes: float, count: int, *, z: float = Z95) -> Interval:
 
 
 def mean(values: Sequence[float], *, seed: int = 0, draws: int = 4000) -> Interval:
-    """A share's Wilson interval where all values are 0 or 1, else a bootstrap percentile interval of the mean."""
+    """The mean, with Wilson's interval where all values are 0 or 1, else with a bootstrap percentile interval."""
     if not values or all(v in (0.0, 1.0) for v in values):
         return wilson(sum(values), len(values))
     return _bootstrap(np.asarray(values), seed=seed, draws=draws)
 
 
-def paired(new: Sequence[float], old: Sequence[float], *, seed: int = 0, draws: int = 4000) -> Interval:
-    """Mean of new - old over the same items, with a paired bootstrap's percentile interval (Efron 1979)."""
+def paired_gain(new: Sequence[float], old: Sequence[float], *, seed: int = 0, draws: int = 4000) -> Interval:
+    """Mean of new - old over the same items, with a paired bootstrap's percentile interval (Efron 1979).
+
+    Raises ValueError for lists of different lengths.
+    """
     if len(new) != len(old):
-        raise ValueError(f"paired: {len(new)} and {len(old)} values; both systems must answer the same items")
+        raise ValueError(f"paired_gain: expected values of the same items, got {len(new)} and {len(old)} values")
     return _bootstrap(np.asarray(new) - np.asarray(old), seed=seed, draws=draws)
 
 
@@ -61,38 +63,56 @@ def _bootstrap(values: np.ndarray, *, seed: int, draws: int) -> Interval:
 
 @dataclass(frozen=True, slots=True)
 class Comparison(Interval):
-    """A difference with its 95 % interval and the two-sided p-value of there being none."""
+    """A difference with its 95 % interval, and the two-sided p-value of the hypothesis that there is none."""
 
     p: float
 
 
-def word_of(gain: Interval, p: float) -> str:
-    """better, worse, or not distinguishable: what a gain may be called, by its p-value after all corrections."""
-    if p >= ALPHA:
-        return "not distinguishable"
-    return "better" if gain.value > 0 else "worse"
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A gain over a base (-1 to 1), with its p-value after Holm's correction over all verdicts of a table.
 
-
-def over_seeds(means: Sequence[float]) -> Interval:
-    """The mean of several seeds' means with Student's interval (Student 1908): what another seed may give.
-
-    Of one seed nothing is known of that, and the interval is from 0 to 1.
+    `counts` names the numbers of items and seeds, for a gain that is not distinguishable at these; `note` ends the
+    sentence.
     """
-    values = np.asarray(means, dtype=float)
-    if len(values) < 2:
-        return Interval(float(values.mean()), 0.0, 1.0)
-    half = float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
-    return Interval(float(values.mean()), max(0.0, float(values.mean()) - half), min(1.0, float(values.mean()) + half))
+
+    name: str
+    base: str
+    gain: Comparison
+    p: float
+    counts: str
+    note: str = ""
+
+    @property
+    def word(self) -> str:
+        """better, worse, or not distinguishable."""
+        if self.p >= ALPHA:
+            return "not distinguishable"
+        return "better" if self.gain.value > 0 else "worse"
+
+    @property
+    def sentence(self) -> str:
+        """The verdict with its numbers, the gain in points."""
+        comparison = f"than {self.base}" if self.p < ALPHA else f"from {self.base} at {self.counts}"
+        size = f"{100 * self.gain.value:+.2f} points [{100 * self.gain.low:+.2f}, {100 * self.gain.high:+.2f}]"
+        numbers = f"{size}, p = {self.p:.3g} after Holm's correction{self.note}"
+        return f"{self.name}: {self.word} {comparison}: {numbers}."
 
 
-def of_runs(scores_SN: Sequence[Sequence[float]]) -> Interval:
-    """The mean of scores by seed S and item N with its interval: over the seeds where there are several, else over the
-    items.
+def mean_over_runs(scores_SN: Sequence[Sequence[float]]) -> Interval:
+    """The mean of scores by seed S and item N, with Student's interval (Student 1908) for the mean of another seed.
+
+    With one seed there is no such estimate, and the interval is that of the items.
     """
-    return over_seeds([float(np.mean(row)) for row in scores_SN]) if len(scores_SN) > 1 else mean(scores_SN[0])
+    if len(scores_SN) == 1:
+        return mean(scores_SN[0])
+    means = np.array([np.mean(row) for row in scores_SN])
+    centre = float(means.mean())
+    half = float(student.ppf(0.975, len(means) - 1) * means.std(ddof=1) / math.sqrt(len(means)))
+    return Interval(centre, max(0.0, centre - half), min(1.0, centre + half))
 
 
-def resampled(
+def resampled_gain(
     new_SN: Sequence[Sequence[float]],
     old_SN: Sequence[Sequence[float]],
     *,
@@ -100,25 +120,28 @@ def resampled(
     seed: int = 0,
     draws: int = 4000,
 ) -> Comparison:
-    """Mean of new - old, seeds and items resampled (Efron 1979): scores by seed S and by item N, of the same items.
+    """Mean of new - old by a bootstrap over seeds and items (Efron 1979), for scores by seed S and item N.
 
-    The items are drawn for both at once, and so are the seeds where both have the same. Of S seeds S - 1 are drawn
-    (Rao and Wu 1988, J. Am. Stat. Assoc. 83), which gives few seeds their right spread; a single one is kept, and then
-    only the items' chance is in the interval. Interval and p-value are Student's around that spread, with the degrees
-    of freedom that the seeds' part of it leaves: three seeds that scatter widely prove little.
+    The items are drawn for both together, and so are the seeds where both have the same. Of S seeds S - 1 are drawn
+    (Rao and Wu 1988, J. Am. Stat. Assoc. 83), which makes the spread of few seeds unbiased. A single seed is not
+    resampled, and the interval then has the variance of the items only. Interval and p-value are Student's with that
+    spread. Their degrees of freedom are those of the seeds' part, so three seeds that scatter widely show little.
+    Raises ValueError where the numbers of items, or of paired seeds, differ.
     """
     new, old = (np.asarray(rows, dtype=float) for rows in (new_SN, old_SN))
     if new.shape[1] != old.shape[1] or (same_seeds and len(new) != len(old)):
-        raise ValueError(f"resampled: scores of shape {new.shape} and {old.shape}; wanted the same items and seeds")
+        raise ValueError(
+            f"resampled_gain: expected scores of the same items and seeds, got {new.shape} and {old.shape}"
+        )
     rng = np.random.default_rng(seed)
     count = new.shape[1]
-    found = []
+    gains = []
     for _ in range(-(-draws // _CHUNK)):
         items_DN = rng.multinomial(count, np.full(count, 1 / count), size=_CHUNK) / count
         new_DS = _seed_weights(len(new), rng)
         old_DS = new_DS if same_seeds else _seed_weights(len(old), rng)
-        found.append(((items_DN @ new.T) * new_DS).sum(1) - ((items_DN @ old.T) * old_DS).sum(1))
-    spread = float(np.concatenate(found).std())
+        gains.append(((items_DN @ new.T) * new_DS).sum(1) - ((items_DN @ old.T) * old_DS).sum(1))
+    spread = float(np.concatenate(gains).std())
     means = [new.mean(1) - old.mean(1)] if same_seeds else [new.mean(1), old.mean(1)]
     freedom = _freedom(spread, means)
     gain = float(new.mean() - old.mean())
@@ -128,31 +151,31 @@ def resampled(
 
 
 def _freedom(spread: float, groups: Sequence[np.ndarray]) -> float:
-    """Degrees of freedom of a spread whose seeds' part comes from few means; the items' part counts as known.
+    """Degrees of freedom of a spread whose seed part comes from few means; its item part counts as exact.
 
-    Those of the seeds' part alone (Satterthwaite 1946, Biometrics Bulletin 2), times the whole's ratio to that part.
-    His own formula has the ratio squared, which is too many where chance has made the seeds' part small: of equal arms
-    of three seeds it would tell up to 8 % apart (tests/report/test_significance_seeds.py).
+    They are those of the seed part (Satterthwaite 1946, Biometrics Bulletin 2), times the ratio of the total variance
+    to that part. His own formula has the square of the ratio, which is too large where the seed part is small by
+    chance. It would distinguish up to 8 % of equal arms of three seeds (tests/report/test_significance_seeds.py).
     """
     parts = [(float(g.var(ddof=1)) / len(g), len(g) - 1) for g in groups if len(g) > 1]
-    known = sum(part**2 / left for part, left in parts)
-    total = max(spread**2, sum(part for part, _ in parts))
-    return total * sum(part for part, _ in parts) / known if known else np.inf
+    seed_variance = sum(variance for variance, _ in parts)
+    denominator = sum(variance**2 / freedom for variance, freedom in parts)
+    return max(spread**2, seed_variance) * seed_variance / denominator if denominator else np.inf
 
 
-def unpaired(new: float, new_count: int, old: float, old_count: int) -> Comparison:
-    """The difference of two shares of different items: Newcombe's interval and the pooled z-test.
+def unpaired_gain(new: float, new_count: int, old: float, old_count: int) -> Comparison:
+    """The difference of two shares (0 to 1) of different items, with Newcombe's interval and the pooled z-test.
 
-    R. G. Newcombe 1998, Statistics in Medicine 17, method 10. Fisher's exact test where the z-test would expect fewer
-    than five right or wrong answers (W. G. Cochran 1954, Biometrics 10). `new` and `old` are shares in [0, 1].
+    R. G. Newcombe 1998, Statistics in Medicine 17, method 10. Fisher's exact test replaces the z-test where it expects
+    fewer than five right or wrong answers (W. G. Cochran 1954, Biometrics 10).
     """
-    one, two = wilson(new * new_count, new_count), wilson(old * old_count, old_count)
+    new_wilson, old_wilson = wilson(new * new_count, new_count), wilson(old * old_count, old_count)
     gain = new - old
-    low = gain - math.hypot(new - one.low, two.high - old)
-    high = gain + math.hypot(one.high - new, old - two.low)
-    pooled = (new * new_count + old * old_count) / (new_count + old_count)
-    spread = math.sqrt(pooled * (1 - pooled) * (1 / new_count + 1 / old_count))
-    if min(pooled, 1 - pooled) * min(new_count, old_count) < FEWEST_EXPECTED:
+    low = gain - math.hypot(new - new_wilson.low, old_wilson.high - old)
+    high = gain + math.hypot(new_wilson.high - new, old - old_wilson.low)
+    pooled_share = (new * new_count + old * old_count) / (new_count + old_count)
+    spread = math.sqrt(pooled_share * (1 - pooled_share) * (1 / new_count + 1 / old_count))
+    if min(pooled_share, 1 - pooled_share) * min(new_count, old_count) < MIN_EXPECTED_COUNT:
         table = [[round(p * n), n - round(p * n)] for p, n in ((new, new_count), (old, old_count))]
         return Comparison(gain, low, high, float(fisher_exact(table).pvalue))
     return Comparison(gain, low, high, math.erfc(abs(gain) / spread / math.sqrt(2)))
@@ -160,11 +183,11 @@ def unpaired(new: float, new_count: int, old: float, old_count: int) -> Comparis
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """The p-values corrected for their number (S. Holm 1979, Scandinavian Journal of Statistics 6), in their order."""
-    corrected, worst = [0.0] * len(p_values), 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[place]))
-        corrected[place] = worst
-    return corrected
+    corrected_values, largest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected_values[index] = largest
+    return corrected_values
 
 
 def _seed_weights(count: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,30 +1,32 @@
-"""What does a set of runs say? Arms of several seeds, each held against a base: better, worse, or neither."""
+"""Gather runs as arms of several seeds, and compare each arm with a base: better, worse, or not distinguishable."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from circuitvlm.report.grade import Grades
-from circuitvlm.report.significance import ALPHA, Comparison, holm, resampled, word_of
+from circuitvlm.report.grade import Grades, check_same_items
+from circuitvlm.report.significance import Verdict, holm, resampled_gain
 from circuitvlm.runtime.folders import run_folder as folders
-from circuitvlm.runtime.folders.outcome import outcome
+from circuitvlm.runtime.folders.outcome import Outcome, read_outcome
+from circuitvlm.runtime.folders.settings import scientific_settings
 from circuitvlm.runtime.spelling import suggestion
 
 SEED = "seed"
-PLAIN = "as the experiment has it"
+UNCHANGED_NAME = "experiment unchanged"
+"""The name of an arm without changes to its experiment."""
 
 
 class StudyError(ValueError):
-    """Runs of which no study can be made; the message says why."""
+    """Runs that do not form a study; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One finished run: its seed, and what it scored on each split."""
+    """A finished run: its seed, and its grades on each split."""
 
     folder: Path
     seed: int
@@ -48,147 +50,128 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """An arm beside the base: its gain in a metric (0 to 1), and the p-value after Holm's correction over all arms."""
-
-    arm: str
-    gain: Comparison
-    p: float
-    seeds: int
-    items: int
-    same_seeds: bool
-
-    @property
-    def word(self) -> str:
-        return word_of(self.gain, self.p)
-
-    @property
-    def sentence(self) -> str:
-        """What a reader may take home."""
-        size = f"{100 * self.gain.value:+.2f} points [{100 * self.gain.low:+.2f}, {100 * self.gain.high:+.2f}]"
-        paired = "" if self.same_seeds else "unpaired "
-        counts = f"{self.seeds} {paired}seed{'s' * (self.seeds != 1)}, {self.items} items"
-        noise = "" if self.seeds > 1 else "; one seed, so the noise of training is not in the interval"
-        said = f"{self.word} than the base" if self.p < ALPHA else f"{self.word} from the base at these counts"
-        return f"{self.arm}: {said}: {size}, p = {self.p:.3g} after Holm ({counts}{noise})."
-
-
-@dataclass(frozen=True, slots=True)
 class Study:
-    """Arms, the base among them by name, and the runs that are not finished, each with the reason."""
+    """Arms, the base first; and for each run that is not finished, its state and the reason."""
 
     arms: tuple[Arm, ...]
-    base: str
-    missing: Mapping[Path, str]
+    base: Arm
+    unfinished_runs: Mapping[Path, str]
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        return tuple(trial for arm in self.arms for trial in arm.trials)
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that every run was graded on."""
-        first, *others = (trial.grades for arm in self.arms for trial in arm.trials)
-        return tuple(split for split in first if all(split in other for other in others))
+        """The splits on which every run was graded."""
+        return tuple(split for split in self.trials[0].grades if all(split in trial.grades for trial in self.trials))
 
     def metrics(self, split: str) -> tuple[str, ...]:
         """The metrics, as task/metric, of which every run has values on a split."""
-        parts = [trial.grades[split] for arm in self.arms for trial in arm.trials]
-        return tuple(metric for metric in parts[0].metrics() if all(part.values(metric) for part in parts))
-
-    def arm(self, name: str) -> Arm:
-        return next(arm for arm in self.arms if arm.name == name)
+        grades = [trial.grades[split] for trial in self.trials]
+        return tuple(metric for metric in grades[0].metrics() if all(of_run.values(metric) for of_run in grades))
 
     def verdicts(self, split: str, metric: str) -> tuple[Verdict, ...]:
-        """Each arm beside the base: seed by seed where both have the same seeds, else all of both."""
-        base = self.arm(self.base)
-        arms = [arm for arm in self.arms if arm is not base]
-        gains = [_gain(arm, base, split, metric) for arm in arms]
-        items = len(base.trials[0].grades[split].values(metric))
+        """Compare each arm with the base: seed by seed where both have the same seeds, else all seeds of both."""
+        base_values = self.base.values(split, metric)
+        arms = [arm for arm in self.arms if arm is not self.base]
+        gains = [
+            resampled_gain(arm.values(split, metric), base_values, same_seeds=arm.seeds == self.base.seeds)
+            for arm in arms
+        ]
         return tuple(
-            Verdict(
-                arm=arm.name,
-                gain=gain,
-                p=p,
-                seeds=min(len(arm.seeds), len(base.seeds)),
-                items=items,
-                same_seeds=arm.seeds == base.seeds,
-            )
+            Verdict(arm.name, "the base", gain, p, "these counts", self._count_note(arm, items=len(base_values[0])))
             for arm, gain, p in zip(arms, gains, holm([gain.p for gain in gains]), strict=True)
         )
 
+    def _count_note(self, arm: Arm, *, items: int) -> str:
+        seeds = min(len(arm.seeds), len(self.base.seeds))
+        prefix = "" if arm.seeds == self.base.seeds else "unpaired "
+        noise = "" if seeds > 1 else "; one seed, so the noise of training is not in the interval"
+        return f" ({seeds} {prefix}seed{'s' * (seeds != 1)}, {items} items{noise})"
+
 
 def gather(paths: Sequence[Path], *, base: str | None = None) -> Study:
-    """The study of all runs at or below these folders; `base` names an arm, by default the experiment unchanged.
+    """The study of all runs in these folders; `base` names an arm, by default that of the unchanged experiment.
 
-    Raises StudyError where there is no finished run or no such arm, or where runs did not answer the same items.
+    Raises StudyError where there is no finished run or no such arm, and ValueError where runs did not answer the same
+    items.
     """
-    found = sorted({folder for path in paths for folder in runs_below(path)})
-    missing = {folder: _reason(folder) for folder in found if folders.state(folder) != "finished"}
-    arms: dict[str, list[Trial]] = {}
+    run_folders = find_runs(paths)
+    outcomes = {folder: read_outcome(folder) for folder in run_folders}
+    unfinished_runs = {folder: outcome_text(o) for folder, o in outcomes.items() if o.state != "finished"}
+    trials: dict[str, list[Trial]] = {}
     words: dict[str, list[str]] = {}
-    for folder in found:
-        if folder in missing:
-            continue
-        key = _recipe(folder)
-        words.setdefault(key, _words(folder))
-        arms.setdefault(key, []).append(_trial(folder))
-    if not arms:
-        raise StudyError(f"no finished run in {', '.join(map(str, paths))}; {len(missing)} are not finished")
+    for folder in run_folders:
+        if folder not in unfinished_runs:
+            recipe = _recipe(folder)
+            words.setdefault(recipe, _words(folder))
+            trials.setdefault(recipe, []).append(_trial(folder))
+    if not trials:
+        raise StudyError(
+            f"expected finished runs in {', '.join(map(str, paths))}, got none; {len(unfinished_runs)} are not finished"
+        )
     names = _names(words)
-    made = tuple(Arm(names[key], tuple(sorted(trials, key=_by_seed))) for key, trials in arms.items())
-    _refuse_what_cannot_be_told_apart(made)
-    _refuse_other_items(made)
-    chosen = _base(made, base)
-    return Study(tuple(sorted(made, key=lambda arm: (arm.name != chosen, arm.name))), chosen, missing)
+    arms = [Arm(names[key], tuple(sorted(group, key=lambda trial: trial.seed))) for key, group in trials.items()]
+    _check_distinct(arms)
+    check_same_items({str(trial.folder): trial.grades for arm in arms for trial in arm.trials})
+    base_arm = _find_base(arms, base)
+    return Study(tuple(sorted(arms, key=lambda arm: (arm is not base_arm, arm.name))), base_arm, unfinished_runs)
 
 
-def runs_below(root: Path) -> Iterator[Path]:
-    """Folders of runs, links followed; not controls, which stand in their run's table, nor what is being deleted."""
-    for name, inner, files in os.walk(root, followlinks=True):
-        inner[:] = [each for each in inner if not each.startswith(".") and each != "controls"]
-        if {folders.MARKER, folders.CONFIG} <= set(files):
-            yield Path(name)
+def find_runs(paths: Iterable[Path]) -> list[Path]:
+    """The folders of all runs at or below these paths, sorted; links are followed.
+
+    Baselines are left out, since they are in the table of their run, and so are folders that are being deleted.
+    """
+    run_folders = set()
+    for path in paths:
+        for name, children, files in os.walk(path, followlinks=True):
+            children[:] = [child for child in children if not child.startswith(".") and child != "baselines"]
+            if {folders.MARKER_FILE, folders.CONFIG_FILE} <= set(files):
+                run_folders.add(Path(name))
+    return sorted(run_folders)
 
 
-def _reason(folder: Path) -> str:
-    found = outcome(folder)
-    return f"{found.state}: {found.why}" if found.why else found.state
+def outcome_text(outcome: Outcome) -> str:
+    """The state of a run, and the reason where there is one."""
+    return f"{outcome.state}: {outcome.reason}" if outcome.reason else outcome.state
 
 
 def _recipe(folder: Path) -> str:
-    """What runs of one arm have in common: the experiment, and all that decides their numbers but the seed.
+    """What runs of one arm have in common: the experiment, and all scientific settings but the seed.
 
     An experiment that repeats another's settings is an arm of its own: a control of the study itself.
     """
     cfg = folders.read_config(folder)
-    told = {key: value for key, value in folders.science(cfg).items() if key != SEED}
-    return json.dumps([cfg["name"], told], sort_keys=True, default=str)
+    settings = {key: value for key, value in scientific_settings(cfg).items() if key != SEED}
+    return json.dumps([cfg["name"], settings], sort_keys=True, default=str)
 
 
 def _words(folder: Path) -> list[str]:
-    """The experiment, and what was said on the command line, or else which keys differ."""
-    changed = folders.read_difference(folder)
-    said = [word for word in folders.read_overrides(folder) if word.partition("=")[0] not in ("experiment", SEED)]
-    words = said or [f"{key}={value}" for key, value in changed.items() if key != SEED]
-    return [f"experiment={folders.read_config(folder)['name']}", *words]
+    """The experiment, and the overrides of the command line, or else the settings that differ."""
+    overrides = [word for word in folders.read_overrides(folder) if word.partition("=")[0] not in ("experiment", SEED)]
+    differences = [f"{key}={value}" for key, value in folders.read_difference(folder).items() if key != SEED]
+    return [f"experiment={folders.read_config(folder)['name']}", *(overrides or differences)]
 
 
 def _names(words: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Each arm's name: its words but for those that all arms have; and where one experiment has several arms and each
-    of the others is an experiment by itself, but for those that all of its own have.
+    """The name of each arm: its words without those that all arms have.
+
+    Where only one experiment has several arms, their names also leave out the words that all of these arms have.
     """
     groups: dict[str, list[set[str]]] = {}
-    for experiment, *rest in words.values():
-        groups.setdefault(experiment, []).append({experiment, *rest})
-    every = [each for group in groups.values() for each in group]
-    common = set.intersection(*every) if len(every) > 1 else set()
+    for experiment, *overrides in words.values():
+        groups.setdefault(experiment, []).append({experiment, *overrides})
+    word_sets = [word_set for group in groups.values() for word_set in group]
+    common = set.intersection(*word_sets) if len(word_sets) > 1 else set()
     large = [experiment for experiment, group in groups.items() if len(group) > 1]
-    own = set.intersection(*groups[large[0]]) if len(large) == 1 else set()
+    common_of_large = set.intersection(*groups[large[0]]) if len(large) == 1 else set()
     return {
-        key: ", ".join(w for w in said if w not in (common | own if said[0] in large else common)) or PLAIN
-        for key, said in words.items()
+        key: ", ".join(w for w in of_arm if w not in (common | common_of_large if of_arm[0] in large else common))
+        or UNCHANGED_NAME
+        for key, of_arm in words.items()
     }
-
-
-def _by_seed(trial: Trial) -> int:
-    return trial.seed
 
 
 def _trial(folder: Path) -> Trial:
@@ -196,45 +179,38 @@ def _trial(folder: Path) -> Trial:
     return Trial(folder, int(folders.read_config(folder)[SEED]), grades)
 
 
-def _refuse_what_cannot_be_told_apart(arms: Sequence[Arm]) -> None:
+def _check_distinct(arms: Sequence[Arm]) -> None:
+    """Raise StudyError for two arms of one name, and for an arm with a seed twice."""
     names = [arm.name for arm in arms]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if repeated_names := sorted({name for name in names if names.count(name) > 1}):
         raise StudyError(
-            f"two arms are called {twice[0]!r}, but their settings differ: was the experiment edited since?"
+            f"expected different names of arms, got two arms {repeated_names[0]!r} with different settings; was the "
+            "experiment edited between the runs?"
         )
     for arm in arms:
         if len(set(arm.seeds)) < len(arm.seeds):
-            raise StudyError(f"{arm.name}: a seed is there twice: {', '.join(str(t.folder) for t in arm.trials)}")
+            run_folders = ", ".join(str(trial.folder) for trial in arm.trials)
+            raise StudyError(f"{arm.name}: expected each seed once, got a seed twice in {run_folders}")
 
 
-def _base(arms: Sequence[Arm], wanted: str | None) -> str:
-    """The arm, or of the experiment, that is asked for: the one with the fewest changes to its experiment."""
-    names = [arm.name for arm in arms]
-    if wanted in names:
-        return str(wanted)
-    of = {arm.name: folders.read_config(arm.trials[0].folder)["name"] for arm in arms}
-    changes = {
+def _find_base(arms: Sequence[Arm], base: str | None) -> Arm:
+    """The arm of this name, else the arm with the fewest changes to its experiment.
+
+    The latter is one of the arms of the experiment `base`, or of all arms without `base`.
+    """
+    names = {arm.name: arm for arm in arms}
+    if base in names:
+        return names[base]
+    change_counts = {
         arm.name: len(folders.read_difference(arm.trials[0].folder).keys() - {SEED})
         for arm in arms
-        if wanted in (None, of[arm.name])
+        if base in (None, folders.read_config(arm.trials[0].folder)["name"])
     }
-    if not changes:
-        raise StudyError(f"no arm is called {wanted!r}; there are {', '.join(names)}.{suggestion(str(wanted), names)}")
-    fewest = [name for name, count in changes.items() if count == min(changes.values())]
+    if not change_counts:
+        raise StudyError(f"base: expected an arm ({', '.join(names)}), got {base!r}.{suggestion(str(base), names)}")
+    fewest = [name for name, count in change_counts.items() if count == min(change_counts.values())]
     if len(fewest) > 1:
-        raise StudyError(f"no arm is the experiment unchanged; say which is the base: {', '.join(fewest)}")
-    return fewest[0]
-
-
-def _refuse_other_items(arms: Sequence[Arm]) -> None:
-    first, *others = [trial for arm in arms for trial in arm.trials]
-    for other in others:
-        for split in set(first.grades) & set(other.grades):
-            if [i.id for i in first.grades[split].items] != [i.id for i in other.grades[split].items]:
-                both = f"{first.folder} and {other.folder}"
-                raise StudyError(f"{both} did not answer the same items of {split}; a paired test needs that")
-
-
-def _gain(arm: Arm, base: Arm, split: str, metric: str) -> Comparison:
-    scores = (each.values(split, metric) for each in (arm, base))
-    return resampled(*scores, same_seeds=arm.seeds == base.seeds)
+        raise StudyError(
+            f"expected one arm with the fewest changes as base, got {', '.join(fewest)}; name one with --base"
+        )
+    return names[fewest[0]]

@@ -1,78 +1,80 @@
-"""How do several systems compare? One Markdown table a metric, with intervals and paired gains."""
+"""Write tables in Markdown, among them the table that compares several systems."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
-from circuitvlm.report.grade import Grades
-from circuitvlm.report.significance import Interval, paired
+from circuitvlm.report.grade import Grades, check_same_items
+from circuitvlm.report.significance import Interval, paired_gain
 
-NOTHING = "–"
-"""What stands where there is no item to tell of."""
+NO_VALUE = "–"
+"""The text of a cell where no item has a value."""
+
+_MAX_TAG_LENGTH = 60
 
 
 def comparison(rows: Mapping[str, Mapping[str, Grades]], *, notes: Mapping[str, str]) -> str:
     """Markdown: for each metric a row per system and a column per split, in per cent with 95 % intervals.
 
-    The first row is the run itself; below each metric stands its paired gain over every other row, on the same items.
-    A cell says "–" where a system has no score of that metric on that split. Raises ValueError where two systems did
-    not answer the same items.
+    The first row is the run itself. Rows below the systems have its paired gain over each other system, on the same
+    items. A cell is "–" where a system has no score of that metric on that split. Raises ValueError where two systems
+    did not answer the same items.
     """
-    first = next(iter(rows))
-    splits = list(rows[first])
-    _refuse_other_items(rows, splits)
-    metrics = dict.fromkeys(metric for split in splits for metric in rows[first][split].metrics())
-    return "\n\n".join(_metric_table(metric, rows, splits, notes) for metric in metrics) + "\n"
+    check_same_items(rows)
+    metrics = dict.fromkeys(metric for grades in next(iter(rows.values())).values() for metric in grades.metrics())
+    return "\n\n".join(_metric_table(metric, rows, notes) for metric in metrics) + "\n"
 
 
-def row(cells: Sequence[str]) -> str:
-    """One line of a Markdown table."""
-    return "| " + " | ".join(cells) + " |"
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, without a line end after it."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
 def cell(grades: Grades, metric: str) -> str:
-    """The mean of a metric with its interval, in per cent; "–" where nothing has been scored by it."""
-    return percent(grades.interval(metric)) if grades.values(metric) else NOTHING
+    """The mean of a metric with its interval, in per cent; "–" where no item has a score of it."""
+    return percent(grades.interval(metric)) if grades.values(metric) else NO_VALUE
 
 
-def percent(interval: Interval, *, sign: str = "") -> str:
-    """An estimate and its interval in per cent, `sign` as in a format."""
-    low, high = (format(100 * x, f"{sign}.1f") for x in (interval.low, interval.high))
-    return f"{100 * interval.value:{sign}.1f} [{low}, {high}]"
+def gain_cell(new: Sequence[float], old: Sequence[float]) -> str:
+    """The mean of new - old over the same items with its interval, in points; "–" where there are no values."""
+    return percent(paired_gain(new, old), sign="+") if new and old else NO_VALUE
 
 
-def plain(text: str) -> str:
-    """Text as it stands, in Markdown."""
+def percent(interval: Interval, *, sign: str = "", decimals: int = 1) -> str:
+    """An estimate with `decimals`, and its interval with one, in per cent; `sign` as in a format."""
+    low, high = (f"{100 * bound:{sign}.1f}" for bound in (interval.low, interval.high))
+    return f"{100 * interval.value:{sign}.{decimals}f} [{low}, {high}]"
+
+
+def escape(text: str) -> str:
+    """Markdown that shows the text as it is, in one line."""
     for sign in "\\`*_[]<>|#":
         text = text.replace(sign, f"\\{sign}")
     return " ".join(text.split())
 
 
-def _refuse_other_items(rows: Mapping[str, Mapping[str, Grades]], splits: Sequence[str]) -> None:
-    first, *others = rows
-    for name in others:
-        for split in splits:
-            if [i.id for i in rows[name][split].items] != [i.id for i in rows[first][split].items]:
-                raise ValueError(
-                    f"{name} and {first} did not answer the same items of {split}; a paired gain needs that"
-                )
+def tag_cell(value: str) -> str:
+    """At most 60 characters of a tag as one cell of a table, since the tags of a data set may have any text."""
+    return " ".join(value.split())[:_MAX_TAG_LENGTH].replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
-def _metric_table(
-    metric: str, rows: Mapping[str, Mapping[str, Grades]], splits: Sequence[str], notes: Mapping[str, str]
-) -> str:
-    first, *others = rows
-    counts = [len(rows[first][split].values(metric)) for split in splits]
-    head = ["", *(f"{split} (n={n})" for split, n in zip(splits, counts, strict=True)), "training"]
-    lines = [f"**{metric}**, % with 95 % interval", "", row(head), row(["---"] * len(head))]
-    for name, grades in rows.items():
-        lines.append(row([name, *(cell(grades[split], metric) for split in splits), notes.get(name, "")]))
-    for name in others:
-        gains = [_gain(rows[first][split], rows[name][split], metric) for split in splits]
-        lines.append(row([f"*{first} − {name}*", *gains, "paired, points"]))
-    return "\n".join(lines)
+def parse_number(text: str) -> float | None:
+    """The finite number that a text is, or None."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
-def _gain(new: Grades, old: Grades, metric: str) -> str:
-    scores = new.values(metric), old.values(metric)
-    return percent(paired(*scores), sign="+") if all(scores) else NOTHING
+def _metric_table(metric: str, rows: Mapping[str, Mapping[str, Grades]], notes: Mapping[str, str]) -> str:
+    (first_name, first), *further_rows = rows.items()
+    head = ["", *(f"{split} (n={len(grades.values(metric))})" for split, grades in first.items()), "training"]
+    lines = [
+        [name, *(cell(grades[split], metric) for split in first), notes.get(name, "")] for name, grades in rows.items()
+    ]
+    for name, grades in further_rows:
+        gains = [gain_cell(first[split].values(metric), grades[split].values(metric)) for split in first]
+        lines.append([f"*{first_name} − {name}*", *gains, "paired, points"])
+    return f"**{metric}**, % with 95 % interval\n\n{table(head, lines)}"

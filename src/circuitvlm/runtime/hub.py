@@ -1,4 +1,4 @@
-"""Where on this disk is a data set of the Hugging Face hub? Listed once, then downloaded as far as it is wanted."""
+"""Fetch data sets of the Hugging Face hub: list a data set once, then download the files that are needed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub import errors as hub_errors
 
-NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
-PATTERNS = 200
-"""Patterns of one download: the hub's library compares each with every file, and keeps few of them compiled."""
+DATASET_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+PATTERNS_PER_DOWNLOAD = 200
+"""The hub's library compares each pattern with every file, and caches only few compiled patterns."""
 
-_FAILURES = (OSError, ValueError, hub_errors.HTTPError)  # type: ignore[attr-defined]  # httpx's or httpx2's, by version
+_HUB_ERRORS = (OSError, ValueError, hub_errors.HTTPError)  # type: ignore[attr-defined]  # of httpx or httpx2, by version
 log = logging.getLogger(__name__)
 
 
@@ -28,85 +29,88 @@ class FetchError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A folder, and which of its files (POSIX paths relative to it) were asked for."""
+    """A folder, and its selected files as POSIX paths relative to it."""
 
     folder: Path
     files: tuple[str, ...]
 
 
-def is_name(text: str) -> bool:
+def is_dataset_name(text: str) -> bool:
     """Whether the text has the form `owner/name`."""
-    return NAME.fullmatch(text) is not None
+    return DATASET_NAME.fullmatch(text) is not None
 
 
-def dataset(
-    name: str, *, revision: str, cache: Path, wanted: Callable[[Sequence[str]], Iterable[str]] | None = None
+def fetch_dataset(
+    name: str, *, revision: str, cache: Path, select: Callable[[Sequence[str]], Iterable[str]] | None = None
 ) -> Snapshot:
-    """The data set `owner/name` at a branch, tag or commit, below `cache`; `wanted` picks from its file list (all).
+    """Download the data set `owner/name` at a branch, tag or commit into `cache`; `select` picks from its file list.
 
-    The list and its commit are kept on first use, so every later run reads the same files, without a network once they
-    are there. What was downloaded before is not downloaded again. Raises FetchError.
+    The list and its commit are stored on first use. So every later run reads the same files, and it needs no network
+    once they are all there. A file that is there is not downloaded again. Raises FetchError.
     """
-    if not is_name(name):
-        raise FetchError(f"{name!r} is no name of the hub; wanted owner/name")
+    if not is_dataset_name(name):
+        raise FetchError(f"expected the name of a data set of the hub, owner/name, got {name!r}")
     home = cache / name.replace("/", "--")
-    commit, files = _listing(name, revision=revision, home=home)
+    commit, files = _list_files(name, revision=revision, home=home)
     folder = home / commit
-    picked = tuple(files if wanted is None else wanted(files))
-    missing = {file for file in picked if not (folder / file).is_file()}
-    if missing:
-        log.info("%s: %d of %d files are not here yet", name, len(missing), len(picked))
-        patterns = list(_patterns(files, missing))
-        for start in range(0, len(patterns), PATTERNS):
-            _download(name, commit=commit, folder=folder, patterns=patterns[start : start + PATTERNS])
-        left = sorted(file for file in missing if not (folder / file).is_file())
-        if left:
-            raise FetchError(f"{name}: {len(left)} files did not come, such as {left[0]!r}; run again to go on")
-    return Snapshot(folder, picked)
+    selection = tuple(files if select is None else select(files))
+    missing_files = {file for file in selection if not (folder / file).is_file()}
+    if missing_files:
+        log.info("%s: %d of %d files are not here yet", name, len(missing_files), len(selection))
+        patterns = list(_patterns(files, missing_files))
+        for start in range(0, len(patterns), PATTERNS_PER_DOWNLOAD):
+            batch = patterns[start : start + PATTERNS_PER_DOWNLOAD]
+            with _hub_access(name, commit, folder):
+                snapshot_download(name, repo_type="dataset", revision=commit, local_dir=folder, allow_patterns=batch)
+        failures = sorted(file for file in missing_files if not (folder / file).is_file())
+        if failures:
+            raise FetchError(
+                f"{name}: expected {len(missing_files)} more files, got all but {len(failures)}, as {failures[0]!r}; "
+                "the same command resumes the download"
+            )
+    return Snapshot(folder, selection)
 
 
-def _listing(name: str, *, revision: str, home: Path) -> tuple[str, list[str]]:
-    """The commit and its files, from the note of the first time or from the hub."""
-    note = home / f"{re.sub(r'[^A-Za-z0-9.-]', '_', revision)}.json"
-    if not note.is_file():
-        try:
+def _list_files(name: str, *, revision: str, home: Path) -> tuple[str, list[str]]:
+    """The commit and its files, from the list that the first use has stored, or from the hub."""
+    path = home / f"{re.sub(r'[^A-Za-z0-9.-]', '_', revision)}.json"
+    if not path.is_file():
+        with _hub_access(name, revision, home / revision):
             commit = HfApi().dataset_info(name, revision=revision).sha or revision
             files = HfApi().list_repo_files(name, repo_type="dataset", revision=commit)
-        except _FAILURES as error:
-            raise FetchError(_by_hand(name, revision=revision, folder=home / revision, error=error)) from error
         home.mkdir(parents=True, exist_ok=True)
-        temporary = note.with_name(f"{note.name}.{os.getpid()}.tmp")
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         temporary.write_text(json.dumps({"commit": commit, "files": sorted(files)}), encoding="utf-8")
-        os.replace(temporary, note)
-    said = json.loads(note.read_text(encoding="utf-8"))
-    return str(said["commit"]), [str(file) for file in said["files"]]
+        os.replace(temporary, path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return str(content["commit"]), [str(file) for file in content["files"]]
 
 
-def _download(name: str, *, commit: str, folder: Path, patterns: list[str]) -> None:
+@contextmanager
+def _hub_access(name: str, revision: str, folder: Path) -> Iterator[None]:
+    """Raise FetchError for an error of the hub; it says how to fetch the data set by hand."""
     try:
-        snapshot_download(name, repo_type="dataset", revision=commit, local_dir=folder, allow_patterns=patterns)
-    except _FAILURES as error:
-        raise FetchError(_by_hand(name, revision=commit, folder=folder, error=error)) from error
+        yield
+    except _HUB_ERRORS as error:
+        command = f"hf download {name} --repo-type dataset --revision {revision} --local-dir {folder}"
+        raise FetchError(
+            f"expected a folder or a data set of the hub, got {name!r}, which the hub does not give "
+            f"({type(error).__name__}: {str(error).strip()[:200]}). Where there is a network, run `{command}`, copy "
+            "the folder to this machine, and set it as `root`"
+        ) from error
 
 
-def _by_hand(name: str, *, revision: str, folder: Path, error: Exception) -> str:
-    command = f"hf download {name} --repo-type dataset --revision {revision} --local-dir {folder}"
-    return (
-        f"there is no folder {name!r} here, and the hub does not give a data set of that name "
-        f"({type(error).__name__}: {str(error).strip()[:200]}). Where there is a network, run `{command}`, bring the "
-        "folder here, and state it as `root`"
-    )
+def _patterns(files: Iterable[str], missing_files: set[str]) -> Iterator[str]:
+    """A few patterns that match the missing files and no other: `folder/*` where all files of a folder are missing."""
+    total, absent = (Counter(folder for file in group for folder in _parents(file)) for group in (files, missing_files))
+    paths = {
+        next((folder for folder in _parents(file) if total[folder] == absent[folder]), file) for file in missing_files
+    }
+    for path in sorted(paths):
+        literal = re.sub(r"([*?[])", r"[\1]", path)
+        yield literal if path in missing_files else f"{literal}/*".removeprefix("./")
 
 
-def _patterns(files: Iterable[str], missing: set[str]) -> Iterator[str]:
-    """Few patterns that cover the missing files and no other: `folder/*` where all of a folder is missing."""
-    there, lacking = (Counter(folder for file in some for folder in _folders(file)) for some in (files, missing))
-    whole = (next((f for f in _folders(file) if there[f] == lacking[f]), file) for file in missing)
-    for path in sorted(set(whole)):
-        plain = re.sub(r"([*?[])", r"[\1]", path)
-        yield plain if path in missing else f"{plain}/*".removeprefix("./")
-
-
-def _folders(file: str) -> list[str]:
-    """The folders that a file lies in, the outermost (`.`) first."""
+def _parents(file: str) -> list[str]:
+    """The folders that contain a file, the outermost (`.`) first."""
     return [str(folder) for folder in reversed(PurePosixPath(file).parents)]

@@ -1,29 +1,31 @@
-"""At which peak rate does the optimizer begin? At the stated one, or at one that grows with the batch."""
+"""Derive the peak learning rate from `base_lr` and the batch size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-REFERENCE = 256
-"""The samples of a step for which `blr` is stated, as in MAE's and LaVIN's recipes."""
+REFERENCE_BATCH_SIZE = 256
+"""Samples per optimizer step for which `base_lr` is settings, as in the recipes of MAE and LaVIN."""
 
 
-def scaled(optimizer: Mapping[str, Any], *, blr: float | None, global_batch: int) -> dict[str, Any]:
-    """The optimizer's section with the rate that `blr` gives, if there is one: blr x global_batch / 256.
+def apply_base_lr(optimizer: Mapping[str, Any], *, base_lr: float | None, global_batch_size: int) -> dict[str, Any]:
+    """The optimizer's section, where `base_lr` is given with lr = base_lr x global_batch_size / 256.
 
-    The linear rule of Goyal et al. 2017 (arXiv 1706.02677).
+    This is the linear scaling rule of Goyal et al. 2017 (arXiv 1706.02677).
     """
-    return dict(optimizer) if blr is None else {**optimizer, "lr": blr * global_batch / REFERENCE}
+    if base_lr is None:
+        return dict(optimizer)
+    return {**optimizer, "lr": base_lr * global_batch_size / REFERENCE_BATCH_SIZE}
 
 
 def faults(plain: Mapping[str, Any]) -> Iterator[str]:
-    """Why a run's config states no rate, or two."""
-    optimizer, blr = plain.get("optimizer"), plain.get("blr")
+    """The fault of a run's config that states no learning rate, or two."""
+    optimizer = plain.get("optimizer")
     if not isinstance(optimizer, Mapping) or not optimizer:
         return
-    lr = optimizer.get("lr")
-    if blr is None and lr is None:
-        yield "blr, optimizer.lr: wanted exactly one of the two, came neither"
-    if blr is not None and lr is not None:
-        yield f"blr, optimizer.lr: wanted exactly one of the two, came {blr} and {lr}; optimizer.lr=null takes one away"
+    rates = {"base_lr": plain.get("base_lr"), "optimizer.lr": optimizer.get("lr")}
+    settings = [f"{key}={rate}" for key, rate in rates.items() if rate is not None]
+    if len(settings) != 1:
+        rates_text = " and ".join(settings) + "; optimizer.lr=null removes one" if settings else "neither"
+        yield f"base_lr, optimizer.lr: expected exactly one of the two, got {rates_text}"

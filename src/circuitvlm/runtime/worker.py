@@ -1,4 +1,4 @@
-"""How do worker processes end? With the process that began them, however that one ends."""
+"""Start worker processes that end together with the process that has started them."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 
-_MOMENT = 0.5
-"""Seconds between two looks for whether the parent is still there."""
+_CHECK_SECONDS = 0.5
+"""Seconds between two checks that the parent process still runs."""
 
 
 @contextmanager
 def pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Spawned workers: the threads that torch has in this process do not survive a fork.
+    """A pool of spawned processes, since the threads of torch in this process do not survive a fork.
 
-    Ctrl-C, which a terminal says to all of them, is for this process. It does not wait for them then, nor at an error:
-    they end with it, or with what they have begun.
+    Ctrl-C at a terminal reaches all processes, but the workers ignore it. At Ctrl-C or another error this process does
+    not wait for the workers: each ends after its current task, or with this process.
     """
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_serve) as made:
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_initialize) as executor:
         try:
-            yield made
+            yield executor
         except BaseException:
-            made.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-@cache  # one look is enough in a worker that is told so for each of its tasks
+@cache  # one thread is enough in a worker that calls this for each of its tasks
 def end_with_parent() -> None:
-    """From now on this process ends as soon as the one that began it does: it would wait for more work for ever.
+    """End this process as soon as its parent ends, since it would wait for more work for ever.
 
-    Nothing happens in a process that multiprocessing did not begin.
+    This does nothing in a process that multiprocessing did not start.
     """
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_watch, args=(parent.pid,), name="parent", daemon=True).start()
 
 
-def _serve() -> None:
+def _initialize() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
 
 
-def _watch(number: int) -> None:
-    while os.getppid() == number:
-        time.sleep(_MOMENT)
+def _watch(parent_pid: int) -> None:
+    while os.getppid() == parent_pid:
+        time.sleep(_CHECK_SECONDS)
     os._exit(1)

@@ -1,18 +1,17 @@
-"""How fast? Up in a straight line, then in equal times by equal factors down."""
+"""Exponential decay of the learning rate after a linear warm-up."""
 
 from __future__ import annotations
 
-from circuitvlm.schedule._shares import shares
-from circuitvlm.schedule._warmup import warmed
+from circuitvlm.schedule._warmup import check_shares, with_warmup
 
 
 def exponential(step: float, total: float, *, warmup: float, floor: float) -> float:
-    """The factor on the peak rate: floor^x at the share x of what follows the warm-up.
+    """The factor on the peak rate: floor^x at the completed share x of the steps after the warm-up.
 
-    `warmup` is the share of `total` (0 to 1) in which the factor climbs from 0 to 1; `floor` is the factor at the end.
+    `warmup` is the share of `total` (0 to 1) in which the factor rises from 0 to 1; `floor` is the factor at the end.
     Raises ValueError where `floor` is 0, which no exponential reaches.
     """
-    shares(floor=floor)
+    check_shares(floor=floor)
     if floor == 0:
-        raise ValueError("schedule.floor: 0; wanted more, since an exponential never reaches 0 (try 0.01)")
-    return warmed(step, total, warmup=warmup, then=lambda done: floor**done)
+        raise ValueError(f"schedule.floor: expected more than 0, since an exponential never reaches 0, got {floor}")
+    return with_warmup(step, total, warmup=warmup, shape=lambda share: floor**share)

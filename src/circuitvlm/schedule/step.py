@@ -1,25 +1,24 @@
-"""How fast? Up in a straight line, then down a staircase."""
+"""Step decay of the learning rate after a linear warm-up."""
 
 from __future__ import annotations
 
 import math
 
-from circuitvlm.schedule._shares import shares
-from circuitvlm.schedule._warmup import warmed
+from circuitvlm.schedule._warmup import check_shares, with_warmup
 
-ROUNDING = 1e-9
-"""Stairs: so much below a stair's edge counts as on it, since 0.1 + 0.2 of a run must be 0.3 of it."""
+TOLERANCE = 1e-9
+"""In drops: a position so little before a drop counts as after it, since 0.1 + 0.2 of a run must be 0.3 of it."""
 
 
 def step(step: float, total: float, *, warmup: float, every: float, gamma: float) -> float:
-    """The factor on the peak rate: gamma^n after n stairs, each `every` (a share of `total`) long.
+    """The factor on the peak rate: gamma^n after n drops, one after each share `every` of `total`.
 
-    `warmup` is the share of `total` (0 to 1) in which the factor climbs from 0 to 1; the stairs are counted from there.
+    `warmup` is the share of `total` (0 to 1) in which the factor rises from 0 to 1; drops are counted from its end.
     Raises ValueError where `every` is 0.
     """
-    shares(every=every, gamma=gamma)
+    check_shares(every=every, gamma=gamma)
     if every == 0:
-        raise ValueError("schedule.every: 0; wanted more: the share of the run between two drops (try 0.1)")
-    return warmed(
-        step, total, warmup=warmup, then=lambda done: gamma ** math.floor(done * (1 - warmup) / every + ROUNDING)
+        raise ValueError(f"schedule.every: expected a share of the run above 0 (try 0.1), got {every}")
+    return with_warmup(
+        step, total, warmup=warmup, shape=lambda share: gamma ** math.floor(share * (1 - warmup) / every + TOLERANCE)
     )

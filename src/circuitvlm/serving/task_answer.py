@@ -1,82 +1,84 @@
-"""What does a model say to one of its tasks, and what is read out of it? A receipt's fields, a digit, a letter."""
+"""Run one task of a model on an image, and read its reply: the fields of a receipt, a digit, a letter."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from circuitvlm.core.record import Picture
-from circuitvlm.serving.answer import harmless
+from circuitvlm.serving.text import escape, sanitize
 
-LONGEST = 2000
-"""Characters of a reply that an error shows."""
+if TYPE_CHECKING:  # torch takes seconds to load
+    from circuitvlm.serving.predictor import Predictor
 
-
-class Asked(Protocol):
-    """Who is asked a task (see respond.py)."""
-
-    def say(self, name: str, picture: Picture | None, *, question: str | None, options: Sequence[str]) -> str: ...
-
-    def understood(self, name: str, text: str) -> Any: ...
+MAX_SHOWN_CHARACTERS = 2000
+"""Characters of a reply that an error message shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskAnswer:
-    """A reply to a task. `read` is what the task reads out of it: None, if nothing, and `errors` say so."""
+    """A reply to a task, and what the task reads from it; where that is None, `errors` has the reason."""
 
     image: str | None
     task: str
     question: str | None
     text: str
-    read: Any
+    parsed_value: Any
     errors: tuple[str, ...]
 
 
-def task_answer(
-    asked: Asked, name: str, picture: Picture | None, *, image: str | None, question: str | None, options: Sequence[str]
+def answer_task(
+    predictor: Predictor,
+    task_name: str,
+    picture: Picture | None,
+    *,
+    image: str | None,
+    question: str | None,
+    options: Sequence[str],
 ) -> TaskAnswer:
-    """Ask a task about an image, or about none. Raises ValueError for bad images, and for what the task cannot ask."""
-    text = asked.say(name, picture, question=question, options=options)
-    read = asked.understood(name, text)
-    came = f"{text[:LONGEST]}{' ..' if len(text) > LONGEST else ''}" or "nothing"
-    errors = () if read is not None else (f"{name}: nothing that can be read in the reply; what came: {came}",)
-    return TaskAnswer(image=image, task=name, question=question, text=text, read=read, errors=errors)
+    """Run a task on an image, or without one. Raises ValueError for bad images and for input the task does not take.
 
-
-def body(answer: TaskAnswer) -> dict[str, Any]:
-    """The answer for another program: plain containers. `reply` is what the model said, word for word.
-
-    `read` is null too where it is neither a text nor an object.
+    `image` is the name of the picture in the answer.
     """
-    asked = {} if answer.question is None else {"question": answer.question}
+    text = predictor.run_task(task_name, picture, question=question, options=options)
+    value = predictor.parse_reply(task_name, text)
+    shown_text = f"{text[:MAX_SHOWN_CHARACTERS]}{' ..' if len(text) > MAX_SHOWN_CHARACTERS else ''}" or "nothing"
+    errors = () if value is not None else (f"{task_name}: expected a reply that the task can read, got {shown_text}",)
+    return TaskAnswer(image=image, task=task_name, question=question, text=text, parsed_value=value, errors=errors)
+
+
+def as_dict(answer: TaskAnswer) -> dict[str, Any]:
+    """The answer for JSON, in plain containers. `reply` is the reply of the model, unchanged.
+
+    `read` is what the task reads from it, if that is a text or an object, else null.
+    """
     return {
         "image": answer.image,
         "task": answer.task,
-        **asked,
+        **({} if answer.question is None else {"question": answer.question}),
         "reply": answer.text,
-        "read": answer.read if isinstance(answer.read, str | Mapping) else None,
+        "read": answer.parsed_value if isinstance(answer.parsed_value, str | Mapping) else None,
         "errors": list(answer.errors),
     }
 
 
-def tell(answer: TaskAnswer, *, several: bool) -> None:
-    """On standard output, and nothing else there: an object as JSON, in one line; of any other answer the reply.
+def print_answer(answer: TaskAnswer, *, is_one_of_several: bool) -> None:
+    """Print an object as JSON on one line of standard output, and for any other value the reply.
 
-    Where no object could be read nothing is said, or null where there are `several` answers, one a line.
+    For a reply that cannot be read, print null if there are several answers, one a line, else nothing.
     """
-    if isinstance(answer.read, Mapping):
-        typer.echo(one_line(answer.read))
-    elif answer.read is not None:
-        typer.echo(harmless(answer.text))
-    elif several:
+    if isinstance(answer.parsed_value, Mapping):
+        typer.echo(json_line(answer.parsed_value))
+    elif answer.parsed_value is not None:
+        typer.echo(sanitize(answer.text))
+    elif is_one_of_several:
         typer.echo("null")
 
 
-def one_line(value: Any) -> str:
-    """JSON in one line, in which nothing can command a terminal: what cannot be printed is escaped."""
-    text = json.dumps(value, ensure_ascii=False)
-    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+def json_line(value: Any) -> str:
+    """JSON on one line, without characters that a terminal could execute."""
+    return escape(json.dumps(value, ensure_ascii=False))

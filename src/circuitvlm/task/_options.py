@@ -1,4 +1,4 @@
-"""Which options does a question have? Texts, called by letters from A on."""
+"""Read the options of a multiple-choice question, and the letter of one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _FIRST = re.compile(r"(?<![A-Za-z'])(A(?!\s+(?!(?:or|and|because|since)\b)[a-z])
 
 
 def options_of(example: Example) -> list[str]:
-    """The texts of the options. Raises ValueError where the example states none, or more than there are letters."""
+    """The texts of the options. Raises ValueError for fewer than two, or more than there are letters."""
     options = example.facts.get("options")
     if not isinstance(options, Sequence) or isinstance(options, str) or not 2 <= len(options) <= len(LETTERS):
-        raise ValueError(f"example {example.id!r}: options are {options!r}, wanted 2 to {len(LETTERS)} texts")
+        raise ValueError(f"example {example.id!r}: options: expected 2 to {len(LETTERS)} texts, got {options!r}")
     return [str(option) for option in options]
 
 
 def first_letter(text: str) -> str | None:
-    """The first letter of an option that stands alone in a text; None where there is none."""
-    found = _FIRST.search(text)
-    return found[1] if found else None
+    """The first single letter of an option in a text, or None."""
+    match = _FIRST.search(text)
+    return match[1] if match else None

@@ -1,4 +1,4 @@
-"""How is a ScienceQA problem written as a prompt and a reply? By the two halves of a format such as QCM-ALE.
+"""Write a ScienceQA problem as a prompt and a reply, in a format such as QCM-ALE.
 
 The formats are those of github.com/lupantech/ScienceQA (models/base_prompt.py): question Q, context C, options M,
 lecture L, explanation (solution) E, answer A.
@@ -27,14 +27,14 @@ PROMPTS: Mapping[str, tuple[str, ...]] = {
 REPLIES = ("A", "AL", "AE", "ALE", "AEL", "LA", "EA", "LEA", "ELA")
 ANSWER = "The answer is {}."
 WHY = "BECAUSE:"
-_SWAPPED = {"AL": "AE", "AE": "AL"}
+_LAVIN_REPLIES = {"AL": "AE", "AE": "AL"}
 _LINES = {"Q": "Question: {Q}", "C": "Context: {C}", "M": "Options: {M}", "L": WHY + " {L}", "E": WHY + " {E}"}
 _LINES["LE"] = WHY + " {L} {E}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wording:
-    """A format, and how it is spelled.
+class PromptFormat:
+    """A format and its spelling.
 
     `cue` ends the prompt ("Response:" in LaVIN, "Answer:" in ScienceQA's own). `captions` adds the image's caption to
     the context. `lavin_compat` writes as the original code does: AL gives the explanation and AE the lecture, and a
@@ -52,60 +52,61 @@ class Wording:
         return self.reply.startswith("A")
 
     def ask(self, example: Example) -> str:
-        """The prompt. Raises ValueError for an example without the facts that it states."""
+        """The prompt. Raises ValueError for an example that lacks a fact."""
         texts = self._texts(example)
         lines = [_LINES[line].format(**texts) for line in PROMPTS[self.prompt]]
         return _single_spaced("\n".join([*lines, self.cue]))
 
     def say(self, example: Example) -> str:
-        """The reply that is wanted."""
+        """The expected reply."""
         texts = self._texts(example)
-        order = _SWAPPED.get(self.reply, self.reply) if self.lavin_compat else self.reply
-        before, _, after = order.partition("A")
-        words = [texts[letter] for letter in before]
+        order = _LAVIN_REPLIES.get(self.reply, self.reply) if self.lavin_compat else self.reply
+        lead_letters, _, reason_letters = order.partition("A")
+        words = [texts[letter] for letter in lead_letters]
         words.append(ANSWER.format(answer_of(example)))
-        words += [WHY, *(texts[letter] for letter in after)] if after else []
+        words += [WHY, *(texts[letter] for letter in reason_letters)] if reason_letters else []
         return _single_spaced(" ".join(words)).removesuffix(WHY).rstrip()
 
     def _texts(self, example: Example) -> dict[str, str]:
         options = zip(LETTERS, options_of(example), strict=False)
-        why = {letter: _fact(example, name) for letter, name in (("L", "lecture"), ("E", "solution"))}
+        reasons = {letter: _fact(example, name) for letter, name in (("L", "lecture"), ("E", "solution"))}
         if self.lavin_compat:
-            why = {letter: text.replace("\n", "\\n") for letter, text in why.items()}
+            reasons = {letter: text.replace("\n", "\\n") for letter, text in reasons.items()}
         context = [_fact(example, "hint"), *([_fact(example, "caption")] if self.captions else [])]
         return {
             "Q": _fact(example, "question"),
             "C": " ".join(context).strip() or "N/A",
             "M": " ".join(f"({letter}) {text}" for letter, text in options),
-            **why,
+            **reasons,
         }
 
 
-def wording(format: str, *, cue: str, captions: bool, lavin_compat: bool) -> Wording:
-    """The wording of a format "IN-OUT". Raises ValueError for an unknown half."""
+def parse_format(format: str, *, cue: str, captions: bool, lavin_compat: bool) -> PromptFormat:
+    """Parse a format such as "QCM-ALE". Raises ValueError for an unknown prompt or reply."""
     prompt, _, reply = format.partition("-")
     if prompt not in PROMPTS or reply not in REPLIES:
         raise ValueError(
-            f"format {format!r}: wanted one of {', '.join(PROMPTS)}, a hyphen, one of {', '.join(REPLIES)}"
+            f"format: expected PROMPT-REPLY, PROMPT one of {', '.join(PROMPTS)}, REPLY one of {', '.join(REPLIES)}, "
+            f"got {format!r}"
         )
-    return Wording(prompt=prompt, reply=reply, cue=cue, captions=captions, lavin_compat=lavin_compat)
+    return PromptFormat(prompt=prompt, reply=reply, cue=cue, captions=captions, lavin_compat=lavin_compat)
 
 
 def fits(example: Example) -> bool:
-    """A choice that states a hint, be it empty, is a problem of ScienceQA."""
+    """True for a choice that states a hint, even an empty one: a problem of ScienceQA."""
     return example.facts.get("kind") == "choice" and "hint" in example.facts
 
 
 def answer_of(example: Example) -> str:
-    """The letter of the answer. Raises ValueError where it is none of the options."""
+    """The letter of the answer. Raises ValueError where it names no option."""
     answer, count = example.facts.get("answer"), len(options_of(example))
     if not isinstance(answer, str) or len(answer) != 1 or answer not in LETTERS[:count]:
-        raise ValueError(f"example {example.id!r}: the answer is {answer!r}, wanted a letter of {LETTERS[:count]}")
+        raise ValueError(f"example {example.id!r}: answer: expected one letter of {LETTERS[:count]!r}, got {answer!r}")
     return answer
 
 
 def truth_of(example: Example) -> dict[str, object]:
-    """What the metric `chosen` compares a letter with: the answer, how many options there are, and whose they are."""
+    """What the metric `chosen` compares a letter with: the answer, the number of options and the question's id."""
     pid = example.tags.get("pid", example.id)
     return {"answer": answer_of(example), "options": len(options_of(example)), "pid": pid}
 
@@ -114,10 +115,10 @@ def _fact(example: Example, name: str) -> str:
     value = example.facts.get(name)
     if not isinstance(value, str):
         hint = " (is there a captions.json?)" if name == "caption" else ""
-        raise ValueError(f"example {example.id!r}: has no facts[{name!r}]{hint}; it has {sorted(example.facts)}")
+        raise ValueError(f"example {example.id!r}: expected facts[{name!r}]{hint}, got only {sorted(example.facts)}")
     return value
 
 
 def _single_spaced(text: str) -> str:
-    """Two spaces, as an empty lecture leaves them, are one."""
+    """Replace two spaces, which an empty lecture leaves, by one."""
     return text.replace("  ", " ").strip()

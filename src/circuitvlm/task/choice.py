@@ -1,4 +1,4 @@
-"""What is asked, and how is an answer read? One of several options, by its letter."""
+"""Ask for one of several options by its letter."""
 
 from __future__ import annotations
 
@@ -10,39 +10,41 @@ from typing import Literal
 from circuitvlm.core.contract import Metric
 from circuitvlm.core.record import Dialogue, Example, Turn
 from circuitvlm.task import _scienceqa_prompt as scienceqa
-from circuitvlm.task._asking import Asking
 from circuitvlm.task._options import LETTERS, first_letter, options_of
+from circuitvlm.task._question import QuestionTask
 
 __all__ = ["LETTERS", "Choice", "ScienceChoice", "read_first", "read_official"]
 
-_SAID = re.compile(r"(?:answer|option|choice)\s*(?:is|:|=)?\s*[*\s(\[]*([A-H])(?![A-Za-z'])", re.I)
-_BOXED = re.compile(r"\\boxed\s*\{\s*(?:\\text\s*\{)?\s*\(?([A-H])\b")
-_ALONE = re.compile(r"(?<![A-Za-z'])(A(?!\s+(?!or\b|and\b)[a-z])|[B-H])(?![A-Za-z'])")  # "A resistor" is no letter
-_OFFICIAL = re.compile(r"The answer is ([A-Z]).")  # the point is any character but a newline, as it stands there
-_LONGEST = 20_000
+_STATED_LETTER = re.compile(r"(?:answer|option|choice)\s*(?:is|:|=)?\s*[*\s(\[]*([A-H])(?![A-Za-z'])", re.I)
+_BOXED_LETTER = re.compile(r"\\boxed\s*\{\s*(?:\\text\s*\{)?\s*\(?([A-H])\b")
+_SINGLE_LETTER = re.compile(
+    r"(?<![A-Za-z'])(A(?!\s+(?!or\b|and\b)[a-z])|[B-H])(?![A-Za-z'])"
+)  # "A resistor" is no letter
+_OFFICIAL = re.compile(r"The answer is ([A-Z]).")  # as in the original, the point matches any character but a newline
+_MAX_CHARACTERS = 20_000
 
 
 def read_official(text: str) -> int | None:
-    """The index of the letter in "The answer is A.", where that stands in the text exactly once; else None.
+    """The index of the letter in "The answer is A.", if the text has that exactly once; else None.
 
-    As ScienceQA's own evaluation reads it (github.com/lupantech/ScienceQA, models/run_gpt3.py). What follows the letter
-    may be any character but a newline, and there must be one. The index may be beyond the question's options.
+    This is how ScienceQA's evaluation reads it (github.com/lupantech/ScienceQA, models/run_gpt3.py). Exactly one
+    character, any but a newline, follows the letter. The index may be beyond the options of the question.
     """
-    found = _OFFICIAL.findall(text)
-    return ord(found[0]) - ord("A") if len(found) == 1 else None
+    matches = _OFFICIAL.findall(text)
+    return ord(matches[0]) - ord("A") if len(matches) == 1 else None
 
 
 def read_first(text: str) -> int | None:
     """The index of the first letter in "The answer is A.", as LaVIN's evaluation reads it (eval.py); else None."""
-    found = _OFFICIAL.search(text)
-    return ord(found[1]) - ord("A") if found else None
+    matches = _OFFICIAL.search(text)
+    return ord(matches[1]) - ord("A") if matches else None
 
 
-class Choice(Asking):
+class Choice(QuestionTask):
     """A question with `facts["options"]`, a list of texts; the answer is a letter from A on.
 
-    Options that the question does not list itself are written below it. `reading` is "letter", which is read out of
-    whatever the model says, or "likelihood": the model may say nothing but a letter, and says the likeliest.
+    Options that the question does not list are written below it. With `reading` "letter" the letter is read from a free
+    reply; with "likelihood" the model may only reply with a letter, and gives the likeliest.
     """
 
     kind = "choice"
@@ -52,25 +54,25 @@ class Choice(Asking):
         self.reading = reading
 
     def ask(self, example: Example) -> Dialogue:
-        asked, options = super().ask(example), self.options(example)
-        (turn,) = asked.prompt
+        dialogue, options = super().ask(example), self.options(example)
+        (turn,) = dialogue.prompt
         if any(option not in turn.text for option in options):
-            listed = "\n".join(f"{letter}) {text}" for letter, text in zip(LETTERS, options, strict=False))
-            turn = replace(turn, text=f"{turn.text}\n{listed}\nAnswer with the letter.")
+            option_lines = "\n".join(f"{letter}) {text}" for letter, text in zip(LETTERS, options, strict=False))
+            turn = replace(turn, text=f"{turn.text}\n{option_lines}\nAnswer with the letter.")
         choices = tuple(LETTERS[: len(options)]) if self.reading == "likelihood" else ()
-        return replace(asked, prompt=(turn,), choices=choices)
+        return replace(dialogue, prompt=(turn,), choices=choices)
 
     def options(self, example: Example) -> Sequence[str]:
         """The texts of the options. Raises ValueError where the example states none, or more than there are letters."""
         return options_of(example)
 
     def read(self, text: str) -> str | None:
-        """The letter: what is boxed, else what follows the last "answer", "option" or "choice", else the only one."""
-        text = text[:_LONGEST]
-        for pattern in (_BOXED, _SAID):
-            if found := pattern.findall(text):
-                return str(found[-1]).upper()
-        alone = set(_ALONE.findall(text))
+        """The letter: a boxed one, else the one after the last "answer", "option" or "choice", else the only one."""
+        text = text[:_MAX_CHARACTERS]
+        for pattern in (_BOXED_LETTER, _STATED_LETTER):
+            if matches := pattern.findall(text):
+                return str(matches[-1]).upper()
+        alone = set(_SINGLE_LETTER.findall(text))
         return alone.pop() if len(alone) == 1 else None
 
     def truth(self, example: Example) -> str:
@@ -80,7 +82,7 @@ class Choice(Asking):
 class ScienceChoice(Choice):
     """A ScienceQA problem, answered by its letter alone.
 
-    `order` is the half of a format that is asked, such as QCM; `cue`, `captions` and `lavin_compat` as in Rationale.
+    `order` is the prompt part of a format, such as QCM; `cue`, `captions` and `lavin_compat` as in Rationale.
     """
 
     def __init__(
@@ -94,7 +96,7 @@ class ScienceChoice(Choice):
         metrics: Mapping[str, Metric],
     ) -> None:
         super().__init__(prompt="{question}", reading=reading, metrics=metrics)
-        self.wording = scienceqa.wording(f"{order}-A", cue=cue, captions=captions, lavin_compat=lavin_compat)
+        self.wording = scienceqa.parse_format(f"{order}-A", cue=cue, captions=captions, lavin_compat=lavin_compat)
 
     def fits(self, example: Example) -> bool:
         return scienceqa.fits(example)
@@ -106,8 +108,8 @@ class ScienceChoice(Choice):
         return Dialogue(id=example.id, task=example.task, prompt=(turn,), reply=reply, choices=choices)
 
     def read(self, text: str) -> str | None:
-        """The first letter that stands alone."""
-        return first_letter(text[:_LONGEST])
+        """The first single letter."""
+        return first_letter(text[:_MAX_CHARACTERS])
 
     def truth(self, example: Example) -> Mapping[str, object]:  # type: ignore[override]  # what `chosen` compares with
         return scienceqa.truth_of(example)

@@ -1,4 +1,4 @@
-"""What is asked, and how is an answer read? Which digit a picture shows."""
+"""Ask which digit a picture shows."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _NUMBER = re.compile(
     rf"|\b({'|'.join((*_WORDS, *_LARGER.split()))})\b",
     re.I,
 )
-_LONGEST = 20_000
+_MAX_CHARACTERS = 20_000
 _PLACE = "{label}"
 
 
 class Digit:
-    """One question, `prompt`, about a picture of a digit; `answer` is what is wanted, with the digit for `{label}`.
+    """Ask `prompt` about a picture of a digit; `answer` is the expected reply, with the digit in place of `{label}`.
 
-    `reading` is "first" (the first whole number or number word of whatever the model says) or "likelihood" (the model
-    may say nothing but one of the ten answers, and says the likeliest). Needs kind "digit" and facts["label"], 0 to 9.
+    With `reading` "first" the first whole number or number word of the reply counts. With "likelihood" the model may
+    only give one of the ten answers, and gives the likeliest. Needs kind "digit" and facts["label"], 0 to 9.
     """
 
     kind: ClassVar[str] = "digit"
     labels: ClassVar[tuple[str, ...]] = tuple("0123456789")
-    """What `read` and `truth` can give, for a matrix of what is taken for what."""
+    """The values of `read` and `truth`, for a confusion matrix."""
 
     def __init__(
         self, *, prompt: str, answer: str, reading: Literal["first", "likelihood"], metrics: Mapping[str, Metric]
@@ -43,7 +43,7 @@ class Digit:
         self.metrics = metrics
         if _PLACE not in answer or any(self.read(self._say(label)) != label for label in self.labels):
             raise ValueError(
-                f"digit: the answer is {answer!r}; wanted one that says {_PLACE}, and no other number before it"
+                f"task digit: answer: expected a text with {_PLACE} and no number before it, got {answer!r}"
             )
 
     def fits(self, example: Example) -> bool:
@@ -56,23 +56,23 @@ class Digit:
         return Dialogue(id=example.id, task=example.task, prompt=(turn,), reply=reply, choices=choices)
 
     def read(self, text: str) -> str | None:
-        """The first whole number or number word, where that is a digit; None where it is not, or there is none.
+        """The first whole number or number word if it is a digit; else None.
 
-        17, 7.5, 07 and "twenty-seven" are no digits, and hide what comes after them.
+        17, 7.5, 07 and "twenty-seven" are not digits, and nothing after them is read.
         """
-        found = _NUMBER.search(text[:_LONGEST])
-        if found is None:
+        match = _NUMBER.search(text[:_MAX_CHARACTERS])
+        if match is None:
             return None
-        said = found[1] or found[2].lower()
-        said = str(_WORDS.index(said)) if said in _WORDS else said
-        return said if said in self.labels else None
+        word = match[1] or match[2].lower()
+        word = str(_WORDS.index(word)) if word in _WORDS else word
+        return word if word in self.labels else None
 
     def truth(self, example: Example) -> str:
         """The digit. Raises ValueError for an example of another kind, or without a label."""
         label = example.facts.get("label")
         if not self.fits(example) or not isinstance(label, int) or str(label) not in self.labels:
             raise ValueError(
-                f"example {example.id!r}: the digit task needs kind 'digit' and facts['label'], 0 to 9; it has kind "
+                f"example {example.id!r}: expected kind 'digit' and facts['label'] from 0 to 9, got kind "
                 f"{example.facts.get('kind')!r} and label {label!r}"
             )
         return str(label)

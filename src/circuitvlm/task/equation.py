@@ -1,4 +1,4 @@
-"""What is asked, and how is an answer read? A formula for a voltage, a current, or anything else."""
+"""Ask for a formula: a voltage, a current or another expression."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from circuitvlm.circuit.judge.answer import Truth
 from circuitvlm.circuit.netlist import parse
 from circuitvlm.circuit.solve import probe
 from circuitvlm.core.record import Example
-from circuitvlm.task._asking import Asking
+from circuitvlm.task._question import QuestionTask
 
 
-class Equation(Asking):
+class Equation(QuestionTask):
     """A node's voltage, a current or another expression, such as `Vn1(s) = V1*R2/(s*(R1+R2))`.
 
-    Held against the netlist where the example has one and says which `unknown` of it is asked for, else against the
-    true formula alone.
+    It is compared with the netlist where the example states one and the `unknown` of it; else with the true formula.
     """
 
     kind = "equation"

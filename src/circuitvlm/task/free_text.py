@@ -1,12 +1,12 @@
-"""What is asked, and how is an answer read? Open text that no verifier covers: graded by exact match, and apart."""
+"""Ask an open question, graded by exact match."""
 
 from __future__ import annotations
 
 from circuitvlm.core.record import Example
-from circuitvlm.task._asking import Asking
+from circuitvlm.task._question import QuestionTask
 
 
-class FreeText(Asking):
+class FreeText(QuestionTask):
     """An answer in words; case, spaces and a final full stop do not count."""
 
     kind = "open"

@@ -1,11 +1,11 @@
-"""What is asked, and how is an answer read? The equivalent resistance or impedance between two nodes."""
+"""Ask for the equivalent resistance or impedance between two nodes."""
 
 from __future__ import annotations
 
-from circuitvlm.task._asking import Executing
+from circuitvlm.task._question import ExecutableTask
 
 
-class Impedance(Executing):
+class Impedance(ExecutableTask):
     """A resistance such as `1.2 kOhm`, or a phasor at a frequency; executed, the netlist with `.print z(1,0)`."""
 
     kind = "impedance"

@@ -1,4 +1,4 @@
-"""What is asked, and how is an answer read? The netlist of a drawn circuit, read as a circuit."""
+"""Ask for the netlist of a drawn circuit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from circuitvlm.core.record import Dialogue, Example, Turn
 
 
 class Netlist:
-    """Asks `prompt` of each example's images for the canonical form of its circuit, `facts["netlist"]`."""
+    """Ask `prompt` about the images of an example; the reply is its circuit, `facts["netlist"]`, in canonical form."""
 
     kind: ClassVar[str] = "netlist"
 
@@ -21,7 +21,7 @@ class Netlist:
         self.metrics = metrics
 
     def fits(self, example: Example) -> bool:
-        """Examples of this kind, and those that state nothing but a circuit."""
+        """True for examples of this kind, and for those that state only a circuit."""
         return example.facts.get("kind", "netlist") == "netlist" and "netlist" in example.facts
 
     def ask(self, example: Example) -> Dialogue:
@@ -31,7 +31,7 @@ class Netlist:
         )
 
     def read(self, text: str) -> Circuit | None:
-        """The circuit that a reply describes, or None where it describes none."""
+        """The circuit that a reply describes, or None."""
         try:
             return parse(text)
         except NetlistError:
@@ -44,6 +44,6 @@ class Netlist:
         netlist = example.facts.get("netlist")
         if not isinstance(netlist, str):
             raise ValueError(
-                f"example {example.id!r}: the netlist task needs facts['netlist']; it has {sorted(example.facts)}"
+                f"example {example.id!r}: expected facts['netlist'] as text, got facts {sorted(example.facts)}"
             )
         return netlist

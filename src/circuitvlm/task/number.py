@@ -1,14 +1,14 @@
-"""What is asked, and how is an answer read? A number, with or without a unit, of a question without a netlist."""
+"""Ask for a number, with or without a unit."""
 
 from __future__ import annotations
 
 from circuitvlm.circuit.judge.answer import Truth
 from circuitvlm.core.record import Example
-from circuitvlm.task._asking import Asking
+from circuitvlm.task._question import QuestionTask
 
 
-class Number(Asking):
-    """A quantity such as `12 V` that is judged against the stated one."""
+class Number(QuestionTask):
+    """A quantity such as `12 V` that is compared with the stated one."""
 
     kind = "number"
 

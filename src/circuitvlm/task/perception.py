@@ -1,4 +1,4 @@
-"""What is asked, and how is an answer read? What a drawing shows: how many, how large, whether two are connected."""
+"""Ask what a drawing shows: a count, a value, or whether two nodes are connected."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import re
 
 from circuitvlm.circuit.judge.answer import Truth
 from circuitvlm.core.record import Example
-from circuitvlm.task._asking import Asking
+from circuitvlm.task._question import QuestionTask
 
-_SPELLED = "zero one two three four five six seven eight nine ten eleven twelve"
-_WORDS = _SPELLED.split()
+_WORD_LIST = "zero one two three four five six seven eight nine ten eleven twelve"
+_WORDS = _WORD_LIST.split()
 _NUMBER_WORD = re.compile(rf"\b({'|'.join(_WORDS)})\b", re.I)
 _YES_NO = re.compile(r"\b(yes|no|true|false)\b", re.I)
-_LONGEST = 2000
+_MAX_CHARACTERS = 2000
 
 
-class Perception(Asking):
+class Perception(QuestionTask):
     """A count, a value such as `4.7 kOhm`, or yes or no."""
 
     kind = "perception"
 
     def read(self, text: str) -> str | None:
-        """The text with number words as digits; yes or no where it says one of them, the first that it says."""
-        text = text[:_LONGEST].strip()
-        if found := _YES_NO.search(text):
-            return "yes" if found[1].lower() in ("yes", "true") else "no"
+        """The first yes or no of the text; without one, the text with number words as digits."""
+        text = text[:_MAX_CHARACTERS].strip()
+        if match := _YES_NO.search(text):
+            return "yes" if match[1].lower() in ("yes", "true") else "no"
         return _NUMBER_WORD.sub(lambda word: str(_WORDS.index(word[0].lower())), text) or None
 
     def truth(self, example: Example) -> Truth:

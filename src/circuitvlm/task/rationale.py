@@ -1,4 +1,4 @@
-"""What is asked, and how is an answer read? A ScienceQA problem, answered by its letter with the reason why."""
+"""Ask a ScienceQA problem, answered by its letter with the reason."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from circuitvlm.task import _scienceqa_prompt as scienceqa
 from circuitvlm.task._options import LETTERS, first_letter, options_of
 from circuitvlm.task.choice import read_first, read_official
 
-_LONGEST = 20_000
+_MAX_CHARACTERS = 20_000
 
 
 class Rationale:
-    """`The answer is B. BECAUSE: ..`, or what else `format` says: its first half is asked, its second wanted.
+    """Ask for `The answer is B. BECAUSE: ..`, or what else `format` states: PROMPT-REPLY, such as QCM-ALE.
 
-    `cue` is how the prompt ends; `captions` adds the image's caption to the context (they need a captions.json);
+    `cue` ends the prompt; `captions` adds the image's caption to the context (they need a captions.json);
     `lavin_compat` writes as LaVIN does: AL and AE exchanged, newlines of lecture and solution as a backslash and an n.
-    `reading` is "official" (the letter of "The answer is X.", said once), "first" (the same, said once or more: LaVIN's
-    own), "letter" (the first letter that stands alone) or "likelihood" (the model may say nothing but "The answer is
-    X.", and says the likeliest; no rationale is written).
-    What a reply without an answer is worth is said by the metric: `chosen`, `chosen_expected` or `chosen_random`.
+    `reading` is "official" (the letter of "The answer is X.", if it occurs once), "first" (its first occurrence, as in
+    LaVIN), "letter" (the first single letter) or "likelihood" (the model may only reply "The answer is X." and gives
+    the likeliest; it writes no rationale).
+    The metric decides how a reply without an answer scores: `chosen`, `chosen_expected` or `chosen_random`.
     """
 
     kind: ClassVar[str] = "choice"
@@ -37,11 +37,11 @@ class Rationale:
         reading: Literal["official", "first", "letter", "likelihood"],
         metrics: Mapping[str, Metric],
     ) -> None:
-        self.wording = scienceqa.wording(format, cue=cue, captions=captions, lavin_compat=lavin_compat)
+        self.wording = scienceqa.parse_format(format, cue=cue, captions=captions, lavin_compat=lavin_compat)
         if reading in ("letter", "likelihood") and not self.wording.answers_first:
             raise ValueError(
-                f"rationale: format {format!r} gives its answer last, so reading={reading} would not find it; "
-                "wanted reading=official or first, or a format that ends in -A, -AL, -AE, -ALE or -AEL"
+                f"task rationale: reading={reading} needs a format with the answer first, got format {format!r}; use "
+                "reading=official or first, or a format that ends in -A, -AL, -AE, -ALE or -AEL"
             )
         self.reading = reading
         self.metrics = metrics
@@ -57,9 +57,9 @@ class Rationale:
         return Dialogue(id=example.id, task=example.task, prompt=(turn,), reply=reply, choices=choices)
 
     def read(self, text: str) -> str | None:
-        """The letter of the answer; None where there is none, or where several are official."""
+        """The letter of the answer; None where there is none, or several with reading=official."""
         if self.reading == "letter":
-            return first_letter(text[:_LONGEST])
+            return first_letter(text[:_MAX_CHARACTERS])
         index = read_first(text) if self.reading == "first" else read_official(text)
         return None if index is None else chr(ord("A") + index)
 

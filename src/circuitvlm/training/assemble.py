@@ -1,4 +1,4 @@
-"""Where does a config become a run? The only place that turns sections of a config into parts and lets them meet."""
+"""Assemble a run from its config: the only module that builds the parts of a config and combines them."""
 
 from __future__ import annotations
 
@@ -24,41 +24,43 @@ from circuitvlm.runtime.config.allow_list import instantiate
 from circuitvlm.runtime.config.check import ConfigError, check
 from circuitvlm.runtime.folders import provenance
 from circuitvlm.runtime.folders import run_folder as folders
-from circuitvlm.runtime.learning_rate import REFERENCE, scaled
+from circuitvlm.runtime.folders.settings import to_dict
+from circuitvlm.runtime.learning_rate import apply_base_lr
 from circuitvlm.runtime.progress import rank
 from circuitvlm.training import preflight
-from circuitvlm.training.batches.data_module import TRAIN, VALIDATION, Asked, Data, Questions, Window
-from circuitvlm.training.batches.unreadable_images import Unread
-from circuitvlm.training.callback.dropout_profile import dropouts, stacks_of
-from circuitvlm.training.checkpoint import random_state, saved
+from circuitvlm.training.batches.data_module import TRAIN, VALIDATION, Data, PredictRequest, Window
+from circuitvlm.training.batches.task_dataset import TaskDataset
+from circuitvlm.training.batches.unreadable_images import UnreadableImages
+from circuitvlm.training.callback.dropout_profile import adapter_dropouts, block_stacks
+from circuitvlm.training.checkpoint import random_state, storage
 from circuitvlm.training.checkpoint.checkpoint import Checkpoint
-from circuitvlm.training.checkpoint.validations import Validated
-from circuitvlm.training.failure import Guard
+from circuitvlm.training.checkpoint.validation_log import ValidationLog
+from circuitvlm.training.failure import FailureCallback
+from circuitvlm.training.flops import weight_count
 from circuitvlm.training.module import Module
 from circuitvlm.training.replies import read_replies
-from circuitvlm.training.smoke_test import small
-from circuitvlm.training.task_selection import chosen
+from circuitvlm.training.smoke_test import smoke_test_settings
+from circuitvlm.training.task_selection import select_tasks
 
 log = logging.getLogger(__name__)
 
-DTYPES = {
-    "32-true": torch.float32,
-    "bf16-mixed": torch.bfloat16,
-    "16-mixed": torch.float16,
-}
+DTYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 class Run:
-    """One run by its checked config: its folder, its parts, and the three things it does: train, evaluate, compare."""
+    """One run by its checked config: its folder and parts, and methods to train, evaluate and grade it.
+
+    `settings` is the config as given; `cfg` is the one in use, reduced for a smoke test and with the learning rate.
+    """
 
     def __init__(self, cfg: DictConfig, *, base: DictConfig, task_type: str | None = None) -> None:
         self.folder = folders.run_folder(cfg, base)
-        self.base = base
         self.task_type = task_type
-        self.settings = _plain(cfg)
-        made = small(self.settings) if cfg.standin else self.settings
-        rate = scaled(made["optimizer"], blr=made["blr"], global_batch=made["global_batch"])
-        self.cfg = {**made, "optimizer": rate}
+        self.settings = to_dict(cfg)
+        self.cfg = smoke_test_settings(self.settings) if cfg.smoke_test else dict(self.settings)
+        self.cfg["optimizer"] = apply_base_lr(
+            self.cfg["optimizer"], base_lr=self.cfg["base_lr"], global_batch_size=self.cfg["global_batch_size"]
+        )
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -68,12 +70,12 @@ class Run:
     @cached_property
     def tasks(self) -> dict[str, Task]:
         tasks: dict[str, Task] = instantiate(self.cfg["tasks"])
-        return chosen(tasks, answering=self.cfg["answering"], task_type=self.task_type)
+        return select_tasks(tasks, answer_mode=self.cfg["answer_mode"], task_type=self.task_type)
 
     @cached_property
     def model(self) -> Model:
         model: Model = instantiate(self.cfg["model"])
-        return model.standin() if self.cfg["standin"] else model
+        return model.smoke_test_model() if self.cfg["smoke_test"] else model
 
     @cached_property
     def data(self) -> Data:
@@ -84,37 +86,38 @@ class Run:
             collate=instantiate(self.cfg["collate"]),
             objective=instantiate(self.cfg["objective"]),
             window=Window(
-                seed=seed.stream(self.cfg["seed"], "sampler"),
+                seed=seed.derive_seed(self.cfg["seed"], "sampler"),
                 steps=self.steps,
-                global_batch=self.cfg["global_batch"],
-                micro_batch=self.cfg["micro_batch"],
+                global_batch_size=self.cfg["global_batch_size"],
+                micro_batch_size=self.cfg["micro_batch_size"],
             ),
-            shares=self.cfg["shares"],
-            predict_batch=self.cfg["predict_batch"],
+            mixture_weights=self.cfg["mixture_weights"],
+            eval_batch_size=self.cfg["eval_batch_size"],
             validate_items=self.cfg["validate_items"],
-            workers=self.cfg["workers"],
-            unread=Unread(self.folder, most=self.cfg["bad_images"]),
+            num_workers=self.cfg["num_workers"],
+            unreadable_images=UnreadableImages(self.folder, limit=self.cfg["max_unreadable_images"]),
         )
 
     @cached_property
     def steps(self) -> int:
-        if self.cfg["steps"] is not None:
-            return int(self.cfg["steps"])
-        questions = Questions(self.sources, self.tasks, TRAIN, limit=None)
-        return math.ceil(float(self.cfg["epochs"]) * len(questions) / int(self.cfg["global_batch"]))
+        """Optimizer steps of the whole run."""
+        if self.cfg["max_steps"] is not None:
+            return int(self.cfg["max_steps"])
+        questions = TaskDataset(self.sources, self.tasks, TRAIN, limit=None)
+        return math.ceil(float(self.cfg["max_epochs"]) * len(questions) / int(self.cfg["global_batch_size"]))
 
     @cached_property
-    def validates(self) -> bool:
-        """Whether anything is validated while training: not where no source states a split for it."""
-        return self.cfg["steps"] != 0 and any(VALIDATION in source.splits() for source in self.sources.values())
+    def has_validation(self) -> bool:
+        """Whether training validates: it does where a source has a split for it."""
+        return self.cfg["max_steps"] != 0 and any(VALIDATION in source.splits() for source in self.sources.values())
 
     @cached_property
     def module(self) -> Module:
         cfg = self.cfg
         adapter = instantiate(cfg["adapter"])
-        validated: Iterable[Example] = ()
-        if self.validates:
-            validated = self.data.questions(VALIDATION, limit=cfg["validate_items"])
+        examples: Iterable[Example] = ()
+        if self.has_validation:
+            examples = self.data.questions(VALIDATION, limit=cfg["validate_items"])
         return Module(
             model=self.model,
             codec=self.data.codec,
@@ -124,40 +127,37 @@ class Run:
             optimizer=instantiate(cfg["optimizer"]),
             schedule=instantiate(cfg["schedule"]),
             tasks=self.tasks,
-            truths={example.id: example for example in validated},
+            validation_examples={example.id: example for example in examples},
             quantization=instantiate(cfg["quantization"]) if cfg["quantization"] else None,
             dtype=torch.float32 if adapter.trains_base else DTYPES[cfg["precision"]],
-            seed=seed.stream(cfg["seed"], "weights"),
-            lr_scale=cfg["lr_scale"],
+            seed=seed.derive_seed(cfg["seed"], "weights"),
+            lr_multipliers=cfg["lr_multipliers"],
             max_new_tokens=cfg["max_new_tokens"],
             steps=self.steps,
-            log_every=cfg["log_every"],
+            log_every_n_steps=cfg["log_every_n_steps"],
             adapter_folder=_adapter_folder(cfg["init_adapter"]) if cfg["init_adapter"] else None,
         )
 
     @cached_property
     def trainer(self) -> Trainer:
         cfg = self.cfg
-        trained_by = int(cfg["micro_batch"]) * _world(cfg["trainer"])
-        own: list[Callback] = [Guard(self.folder, settings=cfg), Validated()]
-        callbacks = [*own, *instantiate(cfg["callback"]).values()]
-        if cfg["minutes"] is not None:
-            callbacks.append(Timer(duration={"seconds": 60 * cfg["minutes"]}))
-        callbacks.append(self._checkpoint())  # the last: what it saves, the others have seen
-        accumulation = max(1, cfg["global_batch"] // trained_by)
+        accumulation = max(1, cfg["global_batch_size"] // (int(cfg["micro_batch_size"]) * _world_size(cfg["trainer"])))
+        loggers = {
+            name: {**section, "save_dir": str(self.folder)} for name, section in cfg["logger"].items() if section
+        }
         settings = {
             "max_steps": self.steps,
             "max_epochs": -1,
             "accumulate_grad_batches": accumulation,
-            "val_check_interval": min(cfg["validate_every"], max(self.steps, 1)) * accumulation,
+            "val_check_interval": min(cfg["validate_every_n_steps"], max(self.steps, 1)) * accumulation,
             "check_val_every_n_epoch": None,
             "num_sanity_val_steps": 0,
-            "limit_val_batches": 1.0 if self.validates else 0,
-            "gradient_clip_val": cfg["clip"],
+            "limit_val_batches": 1.0 if self.has_validation else 0,
+            "gradient_clip_val": cfg["gradient_clip_val"],
             "precision": cfg["precision"],
-            "log_every_n_steps": cfg["log_every"],
-            "callbacks": callbacks,
-            "logger": list(instantiate(_logger_sections(cfg["logger"], self.folder)).values()),
+            "log_every_n_steps": cfg["log_every_n_steps"],
+            "callbacks": self._callbacks(),
+            "logger": list(instantiate(loggers).values()),
             "default_root_dir": str(self.folder),
             "enable_checkpointing": False,
             "use_distributed_sampler": False,
@@ -168,159 +168,133 @@ class Run:
             raise ConfigError([f"trainer: {error} On a machine without a GPU: trainer=cpu"]) from error
         return trainer
 
-    def _checkpoint(self) -> Checkpoint:
-        every, keep, best = (self.cfg[f"checkpoint_{key}"] for key in ("every", "keep", "best"))
-        return Checkpoint(self.folder, every=every, keep=keep, best=best, save_adapter=self.save)
+    def _callbacks(self) -> list[Callback]:
+        cfg = self.cfg
+        callbacks: list[Callback] = [FailureCallback(self.folder, settings=cfg), ValidationLog()]
+        callbacks += instantiate(cfg["callback"]).values()
+        if cfg["max_minutes"] is not None:
+            callbacks.append(Timer(duration={"seconds": 60 * cfg["max_minutes"]}))
+        checkpoint = Checkpoint(
+            self.folder,
+            every_n_steps=cfg["checkpoint_every_n_steps"],
+            keep=cfg["checkpoint_keep"],
+            best=cfg["checkpoint_best"],
+            save_adapter=self.save,
+        )
+        return [*callbacks, checkpoint]  # the last: it saves what the other callbacks have changed
 
-    def refuse_unfit(self) -> None:
-        """Raise ConfigError for what only the parts can tell, now and not after the training.
-
-        That is a misspelt component or split, shares that cannot be kept, a callback that goes by a validation where
-        there is none.
-        """
-        if odd := list(preflight.faults(self.cfg, self.sources, self.tasks, model=self.model)):
-            raise ConfigError(odd)
+    def check_parts(self) -> None:
+        """Raise ConfigError before the training for the faults of `preflight.find_faults`, which only parts show."""
+        if faults := list(preflight.find_faults(self.cfg, self.sources, self.tasks, model=self.model)):
+            raise ConfigError(faults)
 
     def train(self) -> None:
-        """Train from where the folder's last checkpoint stands to the end, and save the adapter's folder."""
-        self.refuse_unfit()
-        self._tell()
-        seed.seed_plain(self.cfg["seed"])
-        torch.manual_seed(seed.stream(self.cfg["seed"], "training", rank()))
-        random_state.repeatable()
-        if self.steps:
-            last = None if self.cfg["fresh"] else saved.newest(self.folder)
-            if last:
-                log.info("going on from step %d: %s", last.step, last.path)
-            resume = str(last.state) if last else None
-            for logger in self.trainer.loggers:
-                logger.log_hyperparams(self.settings)
-            self.trainer.fit(self.module, datamodule=self.data, ckpt_path=resume, weights_only=True)
-            self.save(self.folder / "adapter")
-
-    def _tell(self) -> None:
-        """What was decided for the run without its stating it."""
+        """Train from the folder's newest checkpoint to the end, and save the adapter's folder."""
+        self.check_parts()
+        for note in preflight.notes(self.cfg, self.sources) if self.steps else ():
+            log.info("%s", note)
+        seed.seed_random_and_numpy(self.cfg["seed"])
+        torch.manual_seed(seed.derive_seed(self.cfg["seed"], "training", rank()))
+        random_state.use_deterministic_convolutions()
         if not self.steps:
             return
-        if (blr := self.cfg["blr"]) is not None:
-            lr, batch = self.cfg["optimizer"]["lr"], self.cfg["global_batch"]
-            log.info("optimizer.lr: blr %g x global_batch %d / %d = %g", blr, batch, REFERENCE, lr)
-        for silence in preflight.silences(self.cfg, self.sources):
-            log.info("%s", silence)
+        checkpoint = None if self.cfg["overwrite"] else storage.newest_intact(self.folder)
+        if checkpoint:
+            log.info("resuming from step %d: %s", checkpoint.step, checkpoint.path)
+        for logger in self.trainer.loggers:
+            logger.log_hyperparams(self.settings)
+        state_path = str(checkpoint.state_path) if checkpoint else None
+        self.trainer.fit(self.module, datamodule=self.data, ckpt_path=state_path, weights_only=True)
+        self.save(self.folder / "adapter")
 
     def save(self, folder: Path) -> None:
-        """A folder that plain peft and transformers load: adapter, tokenizer, processor and chat template."""
-        assert self.module.net is not None, "training builds the net"
-        self.module.adapter.save(self.module.net.weights, folder)
+        """Save a folder that plain peft and transformers load: adapter, tokenizer, processor and chat template."""
+        self.module.adapter.save(self.module.built_net.weights, folder)
         if rank() == 0:
             self.data.codec.save(folder)
-            folders.write_atomic(folder / folders.CONFIG, folders.as_yaml(self.settings))
+            folders.write_atomic(folder / folders.CONFIG_FILE, folders.as_yaml(self.settings))
             provenance.copy(self.folder, folder)
 
     def evaluate(
-        self, splits: Sequence[str], *, items: int | None, out: Path, shuffle_images: bool = False
+        self, splits: Sequence[str], *, items: int | None, replies_folder: Path, shuffle_images: bool = False
     ) -> dict[str, Grades]:
         """Generate replies for each split into `out`, then grade them from there."""
         grades = {}
         for split in splits:
-            self.data.asked, self.module.replies_folder = Asked(split, items, shuffle_images), out / split
+            self.data.predict_request = PredictRequest(split, items, shuffle_images)
+            self.module.replies_folder = replies_folder / split
             self.trainer.predict(self.module, datamodule=self.data, return_predictions=False)
             self.trainer.strategy.barrier("replies")
-            grades[split] = self.regrade(split, items=items, out=out)
+            grades[split] = self.regrade(split, items=items, replies_folder=replies_folder)
         return grades
 
-    def regrade(self, split: str, *, items: int | None, out: Path) -> Grades:
-        """Grade the replies that lie in `out`, without a model."""
+    def regrade(self, split: str, *, items: int | None, replies_folder: Path) -> Grades:
+        """Grade the replies in `out`, without a model."""
         questions = self.data.questions(split, limit=items)
-        grades = grade(questions, read_replies(out / split), self.tasks, label=split)
+        grades = grade(questions, read_replies(replies_folder / split), self.tasks, label=split)
         if rank() == 0:
-            grades.save(out / split / "scores.json")
+            grades.save(replies_folder / split / "scores.json")
         return grades
 
-    def let_go(self) -> None:
-        """Give the model's memory back; what is asked for again is built again."""
-        for part in ("module", "trainer", "data"):  # all three hold the net
-            self.__dict__.pop(part, None)
+    def release(self) -> None:
+        """Release the model's memory; a later use builds it again."""
+        for name in ("module", "trainer", "data"):  # all three hold the net
+            self.__dict__.pop(name, None)
 
     def summary(self) -> dict[str, Any]:
         """What was trained, for how long, and on how much."""
-        count = sum(_numel(p) for p in self.module.parameters() if p.requires_grad)
-        # a 4-bit weight is stored two to a byte
-        total = sum(_numel(p) * (2 if type(p).__name__ == "Params4bit" else 1) for p in self.module.parameters())
+        stacks = block_stacks(adapter_dropouts(self.module.built_net.weights), self.model)
         return {
             "minutes": round(self.module.seconds / 60, 3),
             "steps": self.trainer.global_step,
-            "samples": self.trainer.global_step * self.cfg["global_batch"],
-            "unread_images": len(self.data.unread.found),
-            "trainable_parameters": count,
-            "parameters": total,
+            "samples": self.trainer.global_step * self.cfg["global_batch_size"],
+            "unread_images": len(self.data.unreadable_images.messages),
+            "trainable_parameters": sum(weight_count(p) for p in self.module.parameters() if p.requires_grad),
+            "parameters": sum(map(weight_count, self.module.parameters())),
             "cpu_threads": torch.get_num_threads(),
-            "dropout": self._dropout(),
+            "dropout": {stack.name: list(stack.pairs) for stack in stacks},
         }
 
-    def _dropout(self) -> dict[str, list[tuple[int, float]]]:
-        """Stack -> (block, probability), of what the adapter really has."""
-        assert self.module.net is not None, "training builds the net"
-        return {stack.name: list(stack.pairs) for stack in stacks_of(dropouts(self.module.net.weights), self.model)}
 
+def trained_run(
+    path: Path, *, changes: Mapping[str, Any], task_type: str | None = None, with_adapter: bool = True
+) -> Run:
+    """A finished run, by its folder or its adapter's, that loads its adapter and does not train.
 
-def trained_run(path: Path, *, changes: Mapping[str, Any], task_type: str | None = None, adapted: bool = True) -> Run:
-    """A finished run, by its folder or its adapter's, that will load its adapter and not train; or, not `adapted`, as
-    it was before it was trained.
-
-    `changes` are merged over its config; whole sources and tasks take the place of its own. `task_type` keeps the tasks
-    about equations, or those of other questions (qa).
+    Without `with_adapter` it is the run as before its training. `changes` are merged over its config; whole sources and
+    tasks replace its own. `task_type` keeps the tasks about equations, or those of other questions (qa). Raises
+    FolderError where no adapter is found.
     """
     adapter = _adapter_folder(str(path))
-    older: dict[str, Any] = {"answering": "both", "blr": None, "shares": {}, "checkpoint_keep": 1}  # then not said
-    older |= {"checkpoint_best": None, "bad_images": 0}
-    own = older | _plain(folders.read_config(adapter))
-    if own["objective"] == {"_target_": "circuitvlm.objective.reply.Reply"}:
-        own["objective"]["mean"] = "token"  # as it was when nothing else could be said
-    if own["blr"] is not None:
-        own["optimizer"]["lr"] = None  # older runs may state both, of which this one counted
+    settings = to_dict(folders.read_config(adapter))
     for key in ("data", "tasks"):
         if any("_target_" in section for section in changes.get(key, {}).values()):
-            own[key] = {}
-    cfg = OmegaConf.merge(own, changes)
+            settings[key] = {}
+    cfg = OmegaConf.merge(settings, changes)
     assert isinstance(cfg, DictConfig), "a run's config is a mapping"
-    cfg.update(steps=0, epochs=None, minutes=None, fresh=False, folder=str(path))
-    if adapted:
+    cfg.update(max_steps=0, max_epochs=None, max_minutes=None, overwrite=False, folder=str(path))
+    if with_adapter:
         cfg.update(init_adapter=str(adapter))
-    cfg.update(controls=None, logger={}, callback={})  # grading adds nothing to the run's curves
+    cfg.update(baselines=None, logger={}, callback={})  # grading adds nothing to the run's curves
     check(cfg)
     return Run(cfg, base=cfg, task_type=task_type)
 
 
-def _plain(cfg: DictConfig) -> dict[str, Any]:
-    plain = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(plain, dict), "a config is a mapping"
-    return {str(key): value for key, value in plain.items()}
-
-
-def _numel(parameter: torch.nn.Parameter) -> int:
-    """How many numbers a weight has, this process's part of it or not."""
-    return int(getattr(parameter, "ds_numel", parameter.numel()))  # DeepSpeed's stage 3 splits it
-
-
 def _adapter_folder(path: str) -> Path:
-    """A run's adapter, or the adapter folder itself."""
+    """The folder of a run's adapter, by the run's folder or its own."""
     inner = Path(path) / "adapter"
-    found = inner if inner.is_dir() else Path(path)
-    if not any(found.glob("*.safetensors")):
-        raise folders.FolderError(f"{path} holds no trained adapter (no *.safetensors): has the run ended?")
-    return found
+    folder = inner if inner.is_dir() else Path(path)
+    if not any(folder.glob("*.safetensors")):
+        raise folders.FolderError(
+            f"{path}: expected a trained adapter (*.safetensors), got none; has the run finished training?"
+        )
+    return folder
 
 
-def _world(trainer: Mapping[str, Any]) -> int:
-    """Processes of the run: the launcher's word, else devices x nodes."""
+def _world_size(trainer: Mapping[str, Any]) -> int:
+    """The number of a run's processes: that of the launcher, else devices x nodes."""
     if "WORLD_SIZE" in os.environ:
         return int(os.environ["WORLD_SIZE"])
     devices = trainer.get("devices", 1)
     count = devices if isinstance(devices, int) and devices > 0 else max(1, torch.cuda.device_count())
     return count * int(trainer.get("num_nodes", 1))
-
-
-def _logger_sections(loggers: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Each logger writes into the run's folder, which the config cannot know before the run is named."""
-    return {name: {**section, "save_dir": str(folder)} for name, section in loggers.items() if section}

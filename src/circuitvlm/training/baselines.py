@@ -1,4 +1,4 @@
-"""What else stands in a run's table? Its controls: the same run with other overrides, each as a process of its own."""
+"""Compose and run a run's baselines: the same run with other overrides, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,65 +12,69 @@ from omegaconf import DictConfig
 from circuitvlm.report.grade import Grades
 from circuitvlm.runtime.config.check import check
 from circuitvlm.runtime.config.compose import compose
-from circuitvlm.runtime.entry import ToldError
+from circuitvlm.runtime.entry import ReportedError
 from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.training.sweep import child_process
 
 log = logging.getLogger(__name__)
 
 
-def compose_controls(cfg: DictConfig, *, overrides: Sequence[str], config_dir: Path) -> dict[str, DictConfig]:
-    """Each control's checked config; none for a stand-in. Raises before anything is trained where one cannot be."""
-    made: dict[str, DictConfig] = {}
-    if cfg.standin:
-        return made
-    for name, own in (cfg.controls or {}).items():
-        control = compose([*_beside(overrides, own), *own], config_dir=config_dir)
-        control.update(controls=None, fresh=False)
-        check(control)
-        made[str(name)] = control
-    return made
+def compose_baselines(cfg: DictConfig, *, overrides: Sequence[str], config_dir: Path) -> dict[str, DictConfig]:
+    """Name -> checked config of each baseline; none for a smoke test. Raises ConfigError before any training."""
+    configs: dict[str, DictConfig] = {}
+    if cfg.smoke_test:
+        return configs
+    for name, changes in (cfg.baselines or {}).items():
+        baseline = compose([*_remaining_overrides(overrides, changes), *changes], config_dir=config_dir)
+        baseline.update(baselines=None, overwrite=False)
+        check(baseline)
+        configs[str(name)] = baseline
+    return configs
 
 
-def run_control(name: str, cfg: DictConfig, *, run: Path, minutes: float) -> Path:
-    """Train and evaluate a control, given the same minutes at most, unless that is done; returns its folder.
+def run_baseline(name: str, cfg: DictConfig, *, run: Path, minutes: float) -> Path:
+    """Train and evaluate a baseline within `minutes`, unless it is finished; returns its folder.
 
-    Raises ToldError where its process failed.
+    Raises ReportedError where its process fails.
     """
-    where = run / "controls" / name
-    if folders.state(where) != "finished":
-        cfg.update(minutes=max(minutes, 0.1), folder=str(where))
-        where.parent.mkdir(parents=True, exist_ok=True)
-        path = where.with_name(f"{name}.yaml")
+    folder = run / "baselines" / name
+    if folders.read_state(folder) != "finished":
+        cfg.update(max_minutes=max(minutes, 0.1), folder=str(folder))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        path = folder.with_name(f"{name}.yaml")
         folders.write_atomic(path, folders.as_yaml(cfg))
-        log.info("control %s: its config is %s", name, path)
-        if status := child_process.run([*child_process.PROGRAM, str(path)], env=child_process.alone()):
-            raise ToldError(
-                f"control {name} ended with status {status}; what it had to say stands above. The run itself is "
-                f"trained and graded; the same command goes on with the control, whose config is {path}"
+        log.info("baseline %s: its config is %s", name, path)
+        command = [*child_process.PROGRAM, str(path)]
+        if status := child_process.run(command, env=child_process.environment_without_launcher()):
+            raise ReportedError(
+                f"baselines.{name}: expected exit status 0, got {status}; its error is shown above, its config is "
+                f"{path}. The run itself is trained and graded; the same command resumes the baseline"
             )
-    return where
+    return folder
 
 
-def grades_of(folder: Path, splits: Sequence[str]) -> Mapping[str, Grades]:
-    """What a finished run scored on each split."""
+def load_grades(folder: Path, splits: Sequence[str]) -> Mapping[str, Grades]:
+    """A finished run's grades of each split."""
     return {split: Grades.load(folder / "replies" / split / "scores.json") for split in splits}
 
 
-def note_of(folder: Path) -> str:
+def training_note(folder: Path) -> str:
     """How much a run was trained, for its row of the table."""
-    made = json.loads((folder / "trained.json").read_text())
-    return f"{made['minutes']:.1f} min, {made['samples']:,} samples, {made['trainable_parameters']:,} trainable weights"
+    summary = json.loads((folder / "trained.json").read_text())
+    return (
+        f"{summary['minutes']:.1f} min, {summary['samples']:,} samples, "
+        f"{summary['trainable_parameters']:,} trainable weights"
+    )
 
 
-def _beside(overrides: Sequence[str], own: Sequence[str]) -> list[str]:
-    """The user's overrides that a control does not replace: its `adapter=full` ends the user's `adapter.rank=8` too."""
-    heads = {_key(word) for word in own}
-    if "steps" in heads:
-        heads.add("epochs")
-    if heads & {"optimizer", "optimizer.lr"}:  # which states a rate of its own
-        heads.add("blr")
-    return [w for w in overrides if not any(_key(w) == h or _key(w).startswith(f"{h}.") for h in heads)]
+def _remaining_overrides(overrides: Sequence[str], changes: Sequence[str]) -> list[str]:
+    """The user's overrides that a baseline does not replace: its `adapter=full` ends `adapter.rank=8` too."""
+    keys = {_key(change) for change in changes}
+    if "max_steps" in keys:
+        keys.add("max_epochs")
+    if keys & {"optimizer", "optimizer.lr"}:  # which state a rate of their own
+        keys.add("base_lr")
+    return [word for word in overrides if not any(f"{_key(word)}.".startswith(f"{key}.") for key in keys)]
 
 
 def _key(override: str) -> str:

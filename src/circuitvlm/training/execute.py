@@ -1,4 +1,4 @@
-"""What do `python train.py` and `python eval.py` do, from a checked config to a table?"""
+"""Run `python train.py` and `python eval.py`, from a checked config to a table."""
 
 from __future__ import annotations
 
@@ -18,38 +18,39 @@ from circuitvlm.core.contract import Task
 from circuitvlm.report import scienceqa
 from circuitvlm.report.breakdown import breakdown, side_by_side
 from circuitvlm.report.confusion import confusion_of
-from circuitvlm.report.document import document
+from circuitvlm.report.document import circuitsense_output
 from circuitvlm.report.grade import Grades
 from circuitvlm.report.table import comparison
 from circuitvlm.runtime.config.check import ConfigError, check
 from circuitvlm.runtime.folders import provenance
 from circuitvlm.runtime.folders import run_folder as folders
-from circuitvlm.runtime.folders.lock import HeldError, held
-from circuitvlm.runtime.folders.outcome import forget
-from circuitvlm.runtime.progress import rank, restarts, setup_logging
+from circuitvlm.runtime.folders.lock import FolderLockedError, lock_folder
+from circuitvlm.runtime.folders.outcome import clear_outcome
+from circuitvlm.runtime.folders.settings import to_dict
+from circuitvlm.runtime.progress import rank, restart_count, setup_logging
 from circuitvlm.training import baselines, preflight
 from circuitvlm.training.assemble import Run, trained_run
 from circuitvlm.training.sweep import child_process, trial
 
 log = logging.getLogger(__name__)
 
-THIS = "this run"
-ZERO_SHOT = "zero-shot"
+RUN_ROW = "this run"
+ZERO_SHOT_ROW = "zero-shot"
 
 TAGS = ("source", "part", "level", "kind", "style", "components", "family", "layout", "items", "label")
-"""What the tables of `breakdown.md` group by."""
+"""The tags by which the tables of `breakdown.md` group."""
 
-CHANGEABLE = ("predict_batch", "max_new_tokens", "answering", "data", "tasks", "trainer", "precision", "model")
-"""What an evaluation may state otherwise than the run did: other questions, another machine, another base."""
+CHANGEABLE = ("eval_batch_size", "max_new_tokens", "answer_mode", "data", "tasks", "trainer", "precision", "model")
+"""The keys by which an evaluation may differ from the run: other questions, another machine, another base."""
 
 
-def quiet() -> None:
-    """Silence what Lightning says of things that are so on purpose; everything else still reaches the log."""
+def filter_warnings() -> None:
+    """Hide warnings of Lightning about things that are intended; all others still reach the log."""
     for message in (
-        "You're resuming from a checkpoint that ended before the epoch ended",  # the sampler goes on by itself
-        "You are using a custom batch sampler",  # it is ours, and tested to give every sample once
-        r"Found \d+ module\(s\) in eval mode",  # frozen towers, put there by Module.configure_model
-        "The '.*_dataloader' does not have many workers",  # `workers` is the user's setting
+        "You're resuming from a checkpoint that ended before the epoch ended",  # the sampler resumes by itself
+        "You are using a custom batch sampler",  # it is ours, and tested to yield every sample once
+        r"Found \d+ module\(s\) in eval mode",  # frozen towers, set by Module.configure_model
+        "The '.*_dataloader' does not have many workers",  # `num_workers` is the user's setting
         r"`isinstance\(treespec, LeafSpec\)`",  # between Lightning and torch
     ):
         warnings.filterwarnings("ignore", message=message)
@@ -58,154 +59,159 @@ def quiet() -> None:
 
 
 def execute(
-    cfg: DictConfig, *, base: DictConfig, controls: Mapping[str, DictConfig], overrides: Sequence[str] = ()
+    cfg: DictConfig, *, base: DictConfig, baseline_configs: Mapping[str, DictConfig], overrides: Sequence[str] = ()
 ) -> None:
-    """All of `python train.py`: train, evaluate, run the controls, print and keep the table.
+    """Do all of `python train.py`: train, evaluate, run the baselines, log and save the table.
 
-    `overrides` are what was said on the command line, kept in the run's folder for reports.
+    `overrides` are those of the command line, saved in the run's folder for reports.
     """
-    quiet()
-    if restarts():
-        cfg.fresh = False  # its launcher says the same words again, and means: go on
+    filter_warnings()
+    if restart_count():
+        cfg.overwrite = False  # its launcher repeats the command to resume the run
     run = Run(cfg, base=base)
-    run.model.codec()  # weights that are missing are told before anything is written or drawn
-    run.refuse_unfit()
-    with folders.begun(run.folder, run.settings, base=base, fresh=cfg.fresh) as found:
-        if found == "finished":
-            log.info("this run is finished; fresh=true begins it again: %s\n%s", run.folder, _table(run.folder))
+    run.model.codec()  # missing weights are an error before anything is written or drawn
+    run.check_parts()
+    with folders.open_run(run.folder, run.settings, base=base, overwrite=cfg.overwrite) as state:
+        if state == "finished":
+            path = run.folder / "table.md"
+            table = path.read_text() if path.is_file() else ""
+            log.info("this run is finished; overwrite=true starts it again: %s\n%s", run.folder, table)
             return
-        log.info("%s run in %s", "a new" if found == "new" else "going on with the", run.folder)
-        _carry_out(run, controls=controls, overrides=overrides)
+        log.info("%s run in %s", "new" if state == "new" else "resumed", run.folder)
+        _train_and_compare(run, baseline_configs=baseline_configs, overrides=overrides)
 
 
-def _carry_out(run: Run, *, controls: Mapping[str, DictConfig], overrides: Sequence[str]) -> None:
-    """Everything from the first step to the table; what an earlier start has done already is not done again."""
+def _train_and_compare(run: Run, *, baseline_configs: Mapping[str, DictConfig], overrides: Sequence[str]) -> None:
+    """Train, evaluate, run the baselines and save the table; what an earlier start has finished is not repeated."""
     if rank() == 0:
-        forget(run.folder)
-        provenance.note(run.folder, data=run.data.fingerprints())
-        folders.note_overrides(run.folder, overrides)
+        clear_outcome(run.folder)
+        provenance.write(run.folder, data=run.data.fingerprints())
+        folders.write_overrides(run.folder, overrides)
     run.train()
-    grades = run.evaluate(run.cfg["evaluate"], items=run.cfg["evaluate_items"], out=run.folder / "replies")
+    grades = run.evaluate(run.cfg["eval_splits"], items=run.cfg["eval_items"], replies_folder=run.folder / "replies")
     if rank() != 0:
         return
     folders.write_atomic(run.folder / "trained.json", json.dumps(run.summary(), indent=2))
     minutes = run.module.seconds / 60
-    rows: dict[str, Mapping[str, Grades]] = {THIS: grades}
-    notes = {THIS: baselines.note_of(run.folder)}
-    for name, other in controls.items():
-        where = baselines.run_control(name, other, run=run.folder, minutes=minutes)
-        rows[name], notes[name] = baselines.grades_of(where, run.cfg["evaluate"]), baselines.note_of(where)
-    text = comparison(rows, notes=notes) + _further(grades, run.tasks, folder=run.folder)
-    folders.write_atomic(run.folder / "table.md", text)
-    folders.finish(run.folder, {split: g.means() for split, g in grades.items()})
-    log.info("finished: %s\n%s", run.folder, text)
-
-
-def _table(folder: Path) -> str:
-    path = folder / "table.md"
-    return path.read_text() if path.is_file() else ""
+    rows: dict[str, Mapping[str, Grades]] = {RUN_ROW: grades}
+    notes = {RUN_ROW: baselines.training_note(run.folder)}
+    for name, cfg in baseline_configs.items():
+        folder = baselines.run_baseline(name, cfg, run=run.folder, minutes=minutes)
+        rows[name] = baselines.load_grades(folder, run.cfg["eval_splits"])
+        notes[name] = baselines.training_note(folder)
+    table = _write_tables(rows, run.tasks, notes=notes, folder=run.folder)
+    folders.finish(run.folder, {split: of_split.means() for split, of_split in grades.items()})
+    log.info("finished: %s\n%s", run.folder, table)
 
 
 def execute_evaluation(cfg: DictConfig) -> None:
-    """All of `python eval.py`: generate and grade replies with trained adapters, print and keep the table.
+    """Do all of `python eval.py`: generate and grade replies with trained adapters, log and save the table.
 
-    Further runs, and the base without its adapter, answer the same questions and stand in the same table.
+    Further runs, and the base without its adapter, answer the same questions as rows of the same table.
     """
-    quiet()
+    filter_warnings()
     run = trained_run(Path(cfg.run), changes=_changes(cfg), task_type=cfg.task_type)
-    where = Path(cfg.out) if cfg.out else Path(cfg.run) / ("shuffled" if cfg.shuffle_images else "evaluation")
-    with held(where) if rank() == 0 else nullcontext():
-        _grade(run, cfg, where=where)
+    folder = Path(cfg.out) if cfg.out else Path(cfg.run) / ("shuffled" if cfg.shuffle_images else "evaluation")
+    with lock_folder(folder) if rank() == 0 else nullcontext():
+        rows = _evaluate(run, cfg, folder=folder)
+        if rank() == 0:
+            log.info("graded: %s\n%s", folder, _write_tables(rows, run.tasks, notes={}, folder=folder))
 
 
-def _grade(run: Run, cfg: DictConfig, *, where: Path) -> None:
-    splits = list(cfg.splits) if cfg.splits else run.cfg["evaluate"]
-    limit = next((n for n in (cfg["items"], cfg.max_samples) if n is not None), run.cfg["evaluate_items"])
-    if odd := list(preflight.odd_splits(splits, run.sources, key="splits")):
-        raise ConfigError(odd)
-    rows = {}
-    for name, (out, other) in _systems(run, cfg, where=where).items():
-        found = other.evaluate(splits, items=limit, out=out, shuffle_images=cfg.shuffle_images)
-        rows[f"{name}, images shuffled" if cfg.shuffle_images else name] = found
-        other.let_go()  # one model at a time is in memory
-    if rank() == 0:
-        own = next(iter(rows.values()))
-        text = comparison(rows, notes={}) + _further(own, run.tasks, folder=where)
-        folders.write_atomic(where / "table.md", text)
-        log.info("graded: %s\n%s", where, text)
+def _evaluate(run: Run, cfg: DictConfig, *, folder: Path) -> dict[str, Mapping[str, Grades]]:
+    """Row name -> grades of each split. Raises ConfigError for an unknown split before any reply is generated."""
+    splits = list(cfg.splits) if cfg.splits else run.cfg["eval_splits"]
+    items = run.cfg["eval_items"] if cfg.max_samples is None else cfg.max_samples
+    if faults := list(preflight.unknown_splits(splits, run.sources, key="splits")):
+        raise ConfigError(faults)
+    rows: dict[str, Mapping[str, Grades]] = {}
+    for name, (path, row_run) in _rows(run, cfg, folder=folder).items():
+        row_name = f"{name}, images shuffled" if cfg.shuffle_images else name
+        rows[row_name] = row_run.evaluate(splits, items=items, replies_folder=path, shuffle_images=cfg.shuffle_images)
+        row_run.release()  # one model at a time is in memory
+    return rows
 
 
-def _systems(run: Run, cfg: DictConfig, *, where: Path) -> dict[str, tuple[Path, Run]]:
-    """Folder of the replies, and run, of each row by its name. All are asked what the first one is.
+def _rows(run: Run, cfg: DictConfig, *, folder: Path) -> dict[str, tuple[Path, Run]]:
+    """Row name -> folder of its replies and its run. All rows have the tasks of the first one.
 
-    Raises for one that cannot be asked that, before the first is.
+    Raises ConfigError before any reply is generated for a run that lacks one of these tasks or is given twice.
     """
     changes = {**_changes(cfg), "data": run.cfg["data"]}
-    made = {Path(cfg.run).resolve().name: (where, run)}
-    for path in map(Path, cfg.beside or ()):
-        short = path.resolve().name
-        name = str(path) if short in (*made, ZERO_SHOT) else short
-        if name in made:
-            raise ConfigError([f"beside: {path} stands there twice"])
-        other = trained_run(path, changes=changes, task_type=cfg.task_type)
-        if missing := [task for task in run.tasks if task not in other.tasks]:
+    rows = {Path(cfg.run).resolve().name: (folder, run)}
+    for path in map(Path, cfg.compare_with or ()):
+        short_name = path.resolve().name
+        name = str(path) if short_name in (*rows, ZERO_SHOT_ROW) else short_name
+        if name in rows:
+            raise ConfigError([f"compare_with: expected different folders, got {path} twice"])
+        row_run = trained_run(path, changes=changes, task_type=cfg.task_type)
+        if missing_tasks := [task for task in run.tasks if task not in row_run.tasks]:
             raise ConfigError(
-                [f"beside: {path} has no task {', '.join(missing)}; say task=[..] to ask both the same questions"]
+                [
+                    f"compare_with: expected a run with the tasks of run={cfg.run}, got {path} without "
+                    f"{', '.join(missing_tasks)}; select the tasks of both with task=[..]"
+                ]
             )
-        other.tasks = {task: other.tasks[task] for task in run.tasks}
-        made[name] = (where / "beside" / name.replace("/", "_"), other)
+        row_run.tasks = {task: row_run.tasks[task] for task in run.tasks}
+        rows[name] = (folder / "compared" / name.replace("/", "_"), row_run)
     if cfg.zero_shot:
-        base = trained_run(Path(cfg.run), changes=changes, task_type=cfg.task_type, adapted=False)
-        made[ZERO_SHOT] = (where / "beside" / ZERO_SHOT, base)
-    return made
+        base = trained_run(Path(cfg.run), changes=changes, task_type=cfg.task_type, with_adapter=False)
+        rows[ZERO_SHOT_ROW] = (folder / "compared" / ZERO_SHOT_ROW, base)
+    return rows
 
 
-def _further(grades: Mapping[str, Grades], tasks: Mapping[str, Task], *, folder: Path) -> str:
-    """Direct against executed answers, where there are both; the tables by level, style and size, the CircuitSense
-    document's output, ScienceQA's groups and result files, and the confusion of labels, go to files beside.
+def _write_tables(
+    rows: Mapping[str, Mapping[str, Grades]], tasks: Mapping[str, Task], *, notes: Mapping[str, str], folder: Path
+) -> str:
+    """Save the table of all rows, which is returned, and further files about the first row.
+
+    These are the tables by tag, the output of the CircuitSense document, ScienceQA's groups and result files, and the
+    confusion of labels.
     """
+    grades = next(iter(rows.values()))
+    table = comparison(rows, notes=notes) + side_by_side(grades)
     folders.write_atomic(folder / "breakdown.md", breakdown(grades, tags=TAGS))
-    if (said := document(grades)) is not None:
-        folders.write_atomic(folder / "circuitsense.json", json.dumps(said, indent=2, ensure_ascii=False))
-    if table := scienceqa.group_table(grades):
-        folders.write_atomic(folder / "scienceqa.md", table)
+    if (content := circuitsense_output(grades)) is not None:
+        folders.write_atomic(folder / "circuitsense.json", json.dumps(content, indent=2, ensure_ascii=False))
+    if group_table := scienceqa.group_table(grades):
+        folders.write_atomic(folder / "scienceqa.md", group_table)
     for name, result in scienceqa.official_results(grades, tasks=tasks).items():
         folders.write_atomic(folder / f"{name}.json", json.dumps(result, indent=2, ensure_ascii=False))
-    for split, graded in grades.items():
+    for split, of_split in grades.items():
         for key, task in tasks.items():
-            if (mixed := confusion_of(graded, key, task)) is not None:
-                folders.write_atomic(folder / f"confusion_{split}_{key}.md", mixed.table())
-                (folder / f"confusion_{split}_{key}.png").write_bytes(mixed.picture(title=f"{split}: {key}"))
-    return side_by_side(grades)
+            if (confusion := confusion_of(of_split, key, task)) is not None:
+                folders.write_atomic(folder / f"confusion_{split}_{key}.md", confusion.table())
+                (folder / f"confusion_{split}_{key}.png").write_bytes(confusion.picture(title=f"{split}: {key}"))
+    folders.write_atomic(folder / "table.md", table)
+    return table
 
 
 def _changes(cfg: DictConfig) -> dict[str, Any]:
-    plain = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(plain, dict), "a config is a mapping"
-    return {key: plain[key] for key in CHANGEABLE if plain[key] is not None}
+    settings = to_dict(cfg)
+    return {key: settings[key] for key in CHANGEABLE if settings[key] is not None}
 
 
-def main(words: Sequence[str]) -> None:
-    """Run a resolved config as it stands: `python -m circuitvlm.training.execute CONFIG [BASE [OVERRIDE ..]]`.
+def main(arguments: Sequence[str]) -> None:
+    """Execute a resolved config as it is: `python -m circuitvlm.training.execute CONFIG [BASE [OVERRIDE ..]]`.
 
-    CONFIG and BASE are YAML files; BASE is the experiment unchanged. An error that ends the run is written into its
-    folder too, for its sweep.
+    CONFIG and BASE are YAML files; BASE is the experiment without changes. An error that ends the run is also written
+    into its folder, for its sweep.
     """
-    child_process.end_with_starter()
+    child_process.exit_with_starter()
     setup_logging()
-    cfg, *bases = (OmegaConf.load(path) for path in words[:2])
-    assert isinstance(cfg, DictConfig), f"{words[0]} holds a mapping"
+    cfg, *bases = (OmegaConf.load(path) for path in arguments[:2])
+    assert isinstance(cfg, DictConfig), f"{arguments[0]} holds a mapping"
     base = bases[0] if bases else cfg
-    assert isinstance(base, DictConfig), f"{words[1]} holds a mapping"
+    assert isinstance(base, DictConfig), f"{arguments[1]} holds a mapping"
     check(cfg)
-    where = folders.run_folder(cfg, base)
+    folder = folders.run_folder(cfg, base)
     try:
-        execute(cfg, base=base, controls={}, overrides=words[2:])
-    except HeldError:
-        raise  # the folder is another process's: nothing is written there
+        execute(cfg, base=base, baseline_configs={}, overrides=arguments[2:])
+    except FolderLockedError:
+        raise  # another process writes into the folder
     except Exception:
         if rank() == 0:
-            trial.note_failure(where, traceback.format_exc())
+            trial.write_failure(folder, traceback.format_exc())
         raise
 
 

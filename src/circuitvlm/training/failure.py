@@ -1,4 +1,4 @@
-"""What becomes of a run that fails? Every rank stops before the step, and the reason is said and written down."""
+"""Stop a failing run on all ranks, and report the reason."""
 
 from __future__ import annotations
 
@@ -12,92 +12,91 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
-from torch import distributed
 from torch.optim import Optimizer
 
 from circuitvlm.runtime.config import strategy_check
 from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.training.module import Module, NonFiniteLossError
+from circuitvlm.training.ranks import gather
 
 NON_FINITE = "non_finite.json"
-"""In the run's folder: the step, and on each rank the ids of every batch whose loss was NaN or infinite."""
+"""In the run's folder: the step, and by rank the ids of every batch whose loss was NaN or infinite."""
 
 log = logging.getLogger(__name__)
 
 
-class Guard(Callback):
-    """Stops all ranks before a step that a loss of any of them would spoil; says what to lower where memory ends; ends
-    the processes that Lightning has launched when this one fails.
+class FailureCallback(Callback):
+    """Stops all ranks before a step with a non-finite loss, advises when memory runs out, and ends the processes that
+    Lightning has launched when this one fails.
 
-    `settings` are the run's, for what can be lowered in them.
+    `settings` are the run's, for the advice.
     """
 
     def __init__(self, run: Path, *, settings: Mapping[str, Any]) -> None:
         self.run, self.settings = run, settings
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """All ranks ask each other: one that raised alone would leave the others waiting for it.
+        """Raise NonFiniteLossError on every rank if a loss of any rank is not finite.
 
-        Raises NonFiniteLossError on every rank.
+        The ranks exchange their losses first: if one raised alone, the others would wait for it.
         """
-        assert isinstance(pl_module, Module), "only our module notes odd losses"
-        if not trainer.strategy.reduce_boolean_decision(bool(pl_module.odd), all=False):
+        assert isinstance(pl_module, Module), "only our module records non-finite losses"
+        losses = pl_module.non_finite_losses
+        if not trainer.strategy.reduce_boolean_decision(bool(losses), all=False):
             return
-        by_rank: list[Any] = [pl_module.odd]
-        if distributed.is_available() and distributed.is_initialized():
-            by_rank = [None] * distributed.get_world_size()
-            distributed.all_gather_object(by_rank, pl_module.odd)
-        said = {"step": trainer.global_step, "ranks": dict(enumerate(by_rank))}
+        by_rank = gather(losses)
         if trainer.is_global_zero:
-            folders.write_atomic(self.run / NON_FINITE, json.dumps(said, indent=1) + "\n")
-        where = "; ".join(
+            record = {"step": trainer.global_step, "ranks": dict(enumerate(by_rank))}
+            folders.write_atomic(self.run / NON_FINITE, json.dumps(record, indent=1) + "\n")
+        batches = "; ".join(
             f"{batch['loss']} on {', '.join(batch['ids'])} (rank {rank})"
-            for rank, batches in enumerate(by_rank)
-            for batch in batches
+            for rank, of_rank in enumerate(by_rank)
+            for batch in of_rank
         )
         raise NonFiniteLossError(
-            f"step {trainer.global_step}: the loss is {where}. No rank has made the step; the ids are in "
-            f"{self.run / NON_FINITE}, and the last checkpoint is of before. Try a lower optimizer.lr, or 32-true"
+            f"step {trainer.global_step}: expected a finite loss, got {batches}. No rank has made the step, and the "
+            f"last checkpoint is older. The ids are in {self.run / NON_FINITE}. Try a lower optimizer.lr, or "
+            "precision=32-true"
         )
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        if ran_out(exception):
-            exception.add_note(advice(self.settings))
+        if is_out_of_memory(exception):
+            exception.add_note(memory_advice(self.settings))
         if isinstance(exception, KeyboardInterrupt):
             log.warning(
-                "interrupted at step %d; the same command goes on from the last checkpoint", trainer.global_step
+                "interrupted at step %d; the same command resumes from the last checkpoint", trainer.global_step
             )
         launcher = trainer.strategy.launcher
-        if isinstance(launcher, _SubprocessScriptLauncher):  # they would wait for this rank until their time is over
+        if isinstance(launcher, _SubprocessScriptLauncher):  # its processes would wait for this rank until the timeout
             launcher.kill(signal.SIGKILL)
             launcher.procs.clear()  # whose watcher would kill this rank too, and its own status would be lost
 
 
-def ran_out(error: BaseException) -> bool:
-    """Whether an error says that memory has come to its end, the GPU's or the machine's."""
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the memory of the GPU or of the machine was not enough."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
 
 
-def advice(settings: Mapping[str, Any]) -> str:
-    """What of a run takes less memory when it is lowered, with the value that it has now."""
-    model, micro = settings["model"], settings["micro_batch"]
-    ways = []
-    if micro > 1:
-        ways.append(f"micro_batch={max(1, micro // 2)} (now {micro}; the run stays the same, only its cut changes)")
+def memory_advice(settings: Mapping[str, Any]) -> str:
+    """The settings of a run that can be changed to use less memory, with their present values."""
+    model, micro_batch_size = settings["model"], settings["micro_batch_size"]
+    changes = []
+    if micro_batch_size > 1:
+        changes.append(
+            f"micro_batch_size={micro_batch_size // 2} (now {micro_batch_size}; the steps stay the same, only their "
+            "division into micro-batches changes)"
+        )
     if "gradient_checkpointing" in model and not model["gradient_checkpointing"]:
-        ways.append("model.gradient_checkpointing=true (activations are computed once more)")
-    if "max_pixels" in model:
-        now = model["max_pixels"] or "the processor's own"
-        ways.append(f"model.max_pixels lower (now {now}; images have fewer tokens)")
-    if "longest_edge" in model:
-        now = model["longest_edge"] or "the processor's own"
-        ways.append(f"model.longest_edge lower (now {now}; images have fewer tiles), or model.split=false")
-    ways.append("predict_batch lower, if it was while validating or answering")
-    if not settings["quantization"]:  # quantized weights cannot be split, nor split ones quantized
-        if not strategy_check.splits(settings):
-            ways.append("quantization=nf4 (frozen weights in 4 bits), or trainer=fsdp2 (weights over all devices)")
-        ways.append("trainer=deepspeed_zero3_offload (weights over all devices, in the CPU's memory)")
-    return "Memory has come to its end. What takes less of it:\n" + "\n".join(f"  {way}" for way in ways)
+        changes.append("model.gradient_checkpointing=true (activations are computed twice)")
+    for key, effect in (("max_pixels", "tokens"), ("longest_edge", "tiles; or model.split=false")):
+        if key in model:
+            changes.append(f"lower model.{key} (now {model[key] or 'as in the processor'}; images have fewer {effect})")
+    changes.append("lower eval_batch_size, if it failed while validating or predicting")
+    if not settings["quantization"]:  # quantized weights cannot be sharded, nor sharded ones quantized
+        if not strategy_check.shards_weights(settings):
+            changes.append("quantization=nf4 (frozen weights in 4 bits), or trainer=fsdp2 (weights over all devices)")
+        changes.append("trainer=deepspeed_zero3_offload (weights over all devices, in the CPU's memory)")
+    return "Out of memory. These settings need less:\n" + "\n".join(f"  {change}" for change in changes)

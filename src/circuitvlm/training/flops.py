@@ -1,24 +1,23 @@
-"""How much arithmetic does a token cost a net that is trained in part, and how much could the device do?
+"""Count the operations of a partly trained net per token, and look up the peak of a GPU.
 
-With N weights, a token costs 2 N operations forward, 2 N backward for the gradient of what goes in, and 2 N more for
-the gradient of weights that are trained: 6 N where all are (Kaplan et al., arXiv 2001.08361, section 2.1). So frozen
-weights cost 4 N where something in or before their component is trained, else 2 N. What checkpointing computes again is
-not counted, as in the MFU of PaLM (arXiv 2204.02311, appendix B), and what attention itself computes is not either,
-which PaLM's counts.
+With N weights, a token costs 2 N operations forward, 2 N backward for the gradient of the inputs, and 2 N more for the
+gradient of the weights that are trained: 6 N where all are (Kaplan et al., arXiv 2001.08361, section 2.1). So frozen
+weights cost 4 N where something in or before their component is trained, else 2 N. The recomputation of gradient
+checkpointing is not counted, as in the MFU of PaLM (arXiv 2204.02311, appendix B). The operations of attention itself
+are not counted either, unlike in PaLM's.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from circuitvlm.core.contract import Model
 
-PEAKS: tuple[tuple[str, float, float], ...] = (
+DEVICE_PEAKS: tuple[tuple[str, float, float], ...] = (
     ("H100 PCIe", 756e12, 51e12),
     ("H100 NVL", 835e12, 60e12),
     ("H100", 989e12, 67e12),
@@ -30,61 +29,48 @@ PEAKS: tuple[tuple[str, float, float], ...] = (
     ("V100", 125e12, 15.7e12),
     ("T4", 65e12, 8.1e12),
 )
-"""Name of a GPU, operations a second of its tensor cores in 16 bits without sparsity, and of plain float32: as NVIDIA's
-data sheets have them. The first name that fits counts."""
-
+"""Name of a GPU, operations a second of its tensor cores in 16 bits without sparsity, and in plain float32, from
+NVIDIA's data sheets. The first matching name counts."""
 
 ORIGINAL = "original_module."
-"""In a weight's name: PEFT keeps what a trained copy stands in the place of, and runs the copy alone."""
+"""In a weight's name: PEFT keeps the original of a module that is trained as a copy, and runs the copy only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Operations for one token that goes through a component, forward and backward."""
-
-    forward: float
-    backward: float
-
-    @property
-    def both(self) -> float:
-        return self.forward + self.backward
-
-
-def costs(net: nn.Module, model: Model) -> dict[str, Cost]:
-    """Each component's, of a plain net. A table of words that are looked up computes nothing."""
-    made: dict[str, Cost] = {}
-    behind_trained = False
+def component_costs(net: nn.Module, model: Model) -> dict[str, float]:
+    """Component of a plain net -> its operations for one token, forward and backward. An embedding computes nothing."""
+    costs: dict[str, float] = {}
+    has_gradient = False
     for component, prefixes in model.components.items():  # in the order in which an image goes through them
-        parts = [net.get_submodule(prefix) for prefix in prefixes]
-        looked_up = {id(m.weight) for part in parts for m in part.modules() if isinstance(m, nn.Embedding)}
-        named = [pair for part in parts for pair in part.named_parameters() if id(pair[1]) not in looked_up]
-        matrices = [p for name, p in named if p.ndim > 1 and ORIGINAL not in name]
-        every, trained = sum(map(_count, matrices)), sum(_count(p) for p in matrices if p.requires_grad)
-        # within a component the gradient goes through what is behind its first trained weight; all of it is counted
-        through = behind_trained or any(p.requires_grad for part in parts for p in part.parameters())
-        made[component] = Cost(2.0 * every, 2.0 * every * through + 2.0 * trained)
-        behind_trained = through
-    return made
+        modules = [net.get_submodule(prefix) for prefix in prefixes]
+        tables = {id(m.weight) for module in modules for m in module.modules() if isinstance(m, nn.Embedding)}
+        weights = [pair for module in modules for pair in module.named_parameters() if id(pair[1]) not in tables]
+        matrices = [p for name, p in weights if p.ndim > 1 and ORIGINAL not in name]
+        count = sum(map(weight_count, matrices))
+        trained_count = sum(weight_count(p) for p in matrices if p.requires_grad)
+        # within a component the gradient passes what follows its first trained weight; all of it is counted
+        has_gradient = has_gradient or any(p.requires_grad for module in modules for p in module.parameters())
+        costs[component] = 2.0 * (count + count * has_gradient + trained_count)
+    return costs
 
 
-def operations(each: Mapping[str, Cost], tokens: Mapping[str, float]) -> float:
-    """What so many tokens through each component cost."""
-    return sum(cost.both * tokens.get(component, 0.0) for component, cost in each.items())
+def total_operations(costs: Mapping[str, float], tokens: Mapping[str, float]) -> float:
+    """Operations for a number of tokens through each component."""
+    return sum(cost * tokens.get(component, 0.0) for component, cost in costs.items())
 
 
 def device_peak(device: torch.device, *, precision: str) -> float | None:
-    """Operations a second that the device could do at most; None for one that the table does not know."""
-    return named_peak(torch.cuda.get_device_name(device), precision=precision) if device.type == "cuda" else None
+    """The largest number of operations a second of a device; None for a CPU or an unknown GPU."""
+    return peak_by_name(torch.cuda.get_device_name(device), precision=precision) if device.type == "cuda" else None
 
 
-def named_peak(name: str, *, precision: str) -> float | None:
+def peak_by_name(name: str, *, precision: str) -> float | None:
     """The same by a GPU's name, such as `NVIDIA H100 80GB HBM3`."""
-    for known, half, full in PEAKS:
-        if re.search(rf"\b{re.escape(known)}\b", name, re.IGNORECASE):
-            return full if precision.startswith("32") else half
+    for gpu, half_peak, full_peak in DEVICE_PEAKS:
+        if re.search(rf"\b{re.escape(gpu)}\b", name, re.IGNORECASE):
+            return full_peak if precision.startswith("32") else half_peak
     return None
 
 
-def _count(weight: Tensor) -> int:
-    """Weights, not bytes: a 4-bit one is stored two to a byte, and of ZeRO-3's a rank holds a part."""
+def weight_count(weight: Tensor) -> int:
+    """Numbers in a whole weight: a 4-bit one is stored two to a byte, and a rank of ZeRO-3 holds a part."""
     return int(getattr(weight, "ds_numel", weight.numel())) * (2 if type(weight).__name__ == "Params4bit" else 1)

@@ -1,72 +1,80 @@
-"""What is wrong with a run that only its parts can tell, before weights are loaded and anything is trained?"""
+"""Check a run's settings against its parts, before weights are loaded and anything is trained."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from circuitvlm.core.contract import Model, Source
+from circuitvlm.runtime.learning_rate import REFERENCE_BATCH_SIZE
 from circuitvlm.runtime.spelling import suggestion
 from circuitvlm.training.batches.data_module import TRAIN, VALIDATION
 
 
-def faults(
+def find_faults(
     settings: Mapping[str, Any], sources: Mapping[str, Source], tasks: Mapping[str, Any], *, model: Model
 ) -> Iterator[str]:
-    """Misspelt components and splits, unkeepable shares, and callbacks that go by a validation where there is none."""
-    yield from _odd_components(settings["lr_scale"], model)
-    yield from odd_splits(settings["evaluate"], sources, key="evaluate")
-    yield from _shares(settings["shares"], sources, tasks)
-    if settings["steps"] != 0 and not any(VALIDATION in source.splits() for source in sources.values()):
-        for name, part in (settings["callback"] or {}).items():
-            if part and part.get("monitor"):
+    """Unknown components and splits, impossible mixture weights, and callbacks without the validation they monitor."""
+    yield from _unknown_names(settings["lr_multipliers"], model.components, key="lr_multipliers", kind="component")
+    yield from unknown_splits(settings["eval_splits"], sources, key="eval_splits")
+    yield from _mixture_faults(settings["mixture_weights"], sources, tasks)
+    if settings["max_steps"] != 0 and not any(VALIDATION in source.splits() for source in sources.values()):
+        for name, section in (settings["callback"] or {}).items():
+            if section and section.get("monitor"):
                 yield (
-                    f"callback.{name}: it goes by {part['monitor']!r}, but no source states the split {VALIDATION!r}, "
-                    f"so nothing is validated; state one, or say callback.{name}=null: the last checkpoint is the run's"
+                    f"callback.{name}.monitor: expected a value that is computed, got {section['monitor']!r}; no "
+                    f"source has the split {VALIDATION!r}, so nothing is validated. Add the split, or use "
+                    f"callback.{name}=null: the last checkpoint is the run's result"
                 )
 
 
-def odd_splits(splits: Iterable[str], sources: Mapping[str, Source], *, key: str) -> Iterator[str]:
-    """The splits that no source states, with the nearest that one does."""
-    known = sorted({split for source in sources.values() for split in source.splits()})
-    for split in splits:
-        if split not in known:
-            yield f"{key}: no split {split!r}.{suggestion(split, known)} There are {', '.join(known)}"
+def unknown_splits(splits: Iterable[str], sources: Mapping[str, Source], *, key: str) -> Iterator[str]:
+    """A fault for each split that no source has."""
+    known_splits = sorted({split for source in sources.values() for split in source.splits()})
+    return _unknown_names(splits, known_splits, key=key, kind="split")
 
 
-def _odd_components(scales: Mapping[str, float], model: Model) -> Iterator[str]:
-    for name in scales:
-        if name not in model.components:
-            known = ", ".join(model.components)
-            yield f"lr_scale: no component {name!r}.{suggestion(name, model.components)} There are {known}"
+def _unknown_names(names: Iterable[str], choices: Collection[str], *, key: str, kind: str) -> Iterator[str]:
+    for name in names:
+        if name not in choices:
+            yield f"{key}: expected a {kind} of {', '.join(choices)}, got {name!r}.{suggestion(name, choices)}"
 
 
-def silences(settings: Mapping[str, Any], sources: Mapping[str, Source]) -> Iterator[str]:
-    """What of the sources is neither validated nor graded: a split is asked of those that state it."""
+def notes(settings: Mapping[str, Any], sources: Mapping[str, Source]) -> Iterator[str]:
+    """What follows from the settings: the learning rate by `base_lr`, and sources that are not validated or graded."""
+    if (base_lr := settings["base_lr"]) is not None:
+        lr, batch_size = settings["optimizer"]["lr"], settings["global_batch_size"]
+        yield f"optimizer.lr: base_lr {base_lr:g} x global_batch_size {batch_size} / {REFERENCE_BATCH_SIZE} = {lr:g}"
     for name, source in sources.items():
         splits = source.splits()
         if VALIDATION not in splits:
-            yield f"data.{name} states no split {VALIDATION!r}: nothing of it is validated while training"
-        if settings["evaluate"] and not set(settings["evaluate"]) & set(splits):
-            yield f"evaluate={list(settings['evaluate'])}: nothing of data.{name} is graded; it has {', '.join(splits)}"
+            yield f"data.{name} has no split {VALIDATION!r}: nothing of it is validated while training"
+        if settings["eval_splits"] and not set(settings["eval_splits"]) & set(splits):
+            splits_text = ", ".join(splits)
+            yield f"eval_splits={list(settings['eval_splits'])}: nothing of data.{name} is graded; it has {splits_text}"
 
 
-def _shares(shares: Mapping[str, float], sources: Mapping[str, Source], tasks: Mapping[str, Any]) -> Iterator[str]:
-    parts = {source: [source, *(f"{source}/{task}" for task in tasks)] for source in sources}
-    named = sorted(name for names in parts.values() for name in names)
-    odd = [name for name in shares if name not in named]
-    for name in odd:
-        yield f"shares: no source or source/task {name!r}.{suggestion(name, named)}"
-    for name, share in shares.items():
-        if not (math.isfinite(share) and share >= 0):
-            yield f"shares.{name}: wanted 0 or more, came {share}"
-    if shares and not any(shares.values()):
-        yield f"shares: wanted one of them above 0, came {dict(shares)}"
-    for source, names in parts.items() if shares and not odd else ():
-        trained = TRAIN in sources[source].splits()
-        said = [name for name in names if shares.get(name)]
-        if trained and not any(name in shares for name in names):
-            yield f"shares: nothing is said of {source}; shares.{source}=0 leaves it out"
-        if said and not trained:
-            yield f"shares.{said[0]}: data.{source} states no split {TRAIN!r}, so nothing of it can be trained on"
+def _mixture_faults(
+    weights: Mapping[str, float], sources: Mapping[str, Source], tasks: Mapping[str, Any]
+) -> Iterator[str]:
+    names_by_source = {source: [source, *(f"{source}/{task}" for task in tasks)] for source in sources}
+    names = sorted(name for of_source in names_by_source.values() for name in of_source)
+    yield from _unknown_names(weights, names, key="mixture_weights", kind="source or source/task")
+    for name, weight in weights.items():
+        if not (math.isfinite(weight) and weight >= 0):
+            yield f"mixture_weights.{name}: expected 0 or more, got {weight}"
+    if weights and not any(weights.values()):
+        yield f"mixture_weights: expected at least one above 0, got {dict(weights)}"
+    if not weights or not weights.keys() <= set(names):
+        return
+    for source, of_source in names_by_source.items():
+        has_training = TRAIN in sources[source].splits()
+        positive_names = [name for name in of_source if weights.get(name)]
+        if has_training and not weights.keys() & set(of_source):
+            yield f"mixture_weights: expected a weight of {source}, got none; mixture_weights.{source}=0 leaves it out"
+        if positive_names and not has_training:
+            yield (
+                f"mixture_weights.{positive_names[0]}: expected a source with the split {TRAIN!r}, got data.{source}, "
+                "which has none"
+            )

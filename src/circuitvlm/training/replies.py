@@ -1,42 +1,37 @@
-"""Where do replies lie between generating and grading? One JSON line each, one file a rank."""
+"""Write and read generated replies: one JSON line for each, one file for each rank."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from circuitvlm.core.record import Reply
 
 FILES = "replies.*.jsonl"
 
 
-class ReplyWriter:
-    """A fresh `<folder>/replies.<rank>.jsonl`; a reply whose id was written before is dropped."""
+class ReplyWriter(AbstractContextManager["ReplyWriter"]):
+    """Writes a new `<folder>/replies.<rank>.jsonl`, and drops a second reply with the same id."""
 
     def __init__(self, folder: Path, *, rank: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"replies.{rank}.jsonl"
-        self.seen: set[str] = set()
+        self.ids: set[str] = set()
         self.file = self.path.open("w", encoding="utf-8")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
         self.file.close()
 
     def write(self, replies: Iterable[Reply]) -> None:
+        """Append replies, and flush them: a killed process has written all."""
         for reply in replies:
-            if reply.id not in self.seen:
-                self.seen.add(reply.id)
+            if reply.id not in self.ids:
+                self.ids.add(reply.id)
                 self.file.write(
                     json.dumps({"id": reply.id, "task": reply.task, "text": reply.text}, ensure_ascii=False) + "\n"
                 )
@@ -44,16 +39,16 @@ class ReplyWriter:
 
 
 def read_replies(folder: Path) -> dict[str, Reply]:
-    """The replies of all ranks, by id."""
-    found: dict[str, Reply] = {}
+    """Id -> reply, of all ranks; of two with the same id, that of the lower rank."""
+    replies: dict[str, Reply] = {}
     for path in sorted(folder.glob(FILES)):
         for line in path.read_bytes().splitlines():  # str.splitlines cuts at U+2028 too
             reply = Reply(**json.loads(line))
-            found.setdefault(reply.id, reply)
-    return found
+            replies.setdefault(reply.id, reply)
+    return replies
 
 
-def forget_replies(folder: Path) -> None:
-    """Remove what an earlier run said."""
+def delete_replies(folder: Path) -> None:
+    """Delete the replies of an earlier run."""
     for path in folder.glob(FILES):
         path.unlink()

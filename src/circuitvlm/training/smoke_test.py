@@ -1,37 +1,33 @@
-"""What is smaller in a run that only proves that its recipe runs?"""
+"""Reduce a run's settings for a smoke test, which shows only that the recipe runs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-CHANGED: Mapping[str, Any] = {
-    "steps": 1,
-    "epochs": None,
+OVERRIDES: Mapping[str, Any] = {
+    "max_steps": 1,
+    "max_epochs": None,
     "validate_items": 4,
-    "evaluate_items": 4,
+    "eval_items": 4,
     "init_adapter": None,
 }
-"""What `standin=true` changes beside the model and the controls, of which it has none."""
+"""What `smoke_test=true` changes, next to a small model and no baselines."""
 
-COUNT = 64
-"""In a stand-in's run, each `count` of the data section is lowered to this."""
-
-
-def small(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A stand-in's settings; one that has been trained already keeps its adapter and its zero steps."""
-    made = {**settings, **CHANGED, "data": _few(settings["data"])}
-    return made if settings["steps"] != 0 else {**made, **{key: settings[key] for key in ("steps", "init_adapter")}}
+MAX_COUNT = 64
+"""The largest `count` in the data section of a smoke test."""
 
 
-def _few(section: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of sources, every `count` lowered to a stand-in's."""
-    few: dict[str, Any] = {}
-    for key, value in section.items():
-        if isinstance(value, Mapping):
-            few[key] = _few(value)
-        elif key == "count" and isinstance(value, int):
-            few[key] = min(value, COUNT)
-        else:
-            few[key] = value
-    return few
+def smoke_test_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a smoke test. A smoke test that is trained already keeps its adapter and its zero steps."""
+    overrides = dict(OVERRIDES)
+    if settings["max_steps"] == 0:
+        overrides |= {key: settings[key] for key in ("max_steps", "init_adapter")}
+    return {**settings, **overrides, "data": _limit_count("data", settings["data"])}
+
+
+def _limit_count(key: str, value: Any) -> Any:
+    """The value of a key of the data section, with every `count` in it limited to MAX_COUNT."""
+    if isinstance(value, Mapping):
+        return {name: _limit_count(name, inner) for name, inner in value.items()}
+    return min(value, MAX_COUNT) if key == "count" and isinstance(value, int) else value

@@ -1,4 +1,4 @@
-"""Which of its tasks does a run, or an evaluation, ask?"""
+"""Select the tasks of a run or an evaluation."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ from circuitvlm.core.contract import Task
 from circuitvlm.runtime.config.check import ConfigError
 from circuitvlm.runtime.spelling import suggestion
 
-ANSWERING = ("direct", "executed", "both")
+ANSWER_MODES = ("direct", "executed", "both")
 TASK_TYPES: Mapping[str, frozenset[str] | None] = {
     "equations": frozenset({"transfer_function", "equation"}),
     "qa": frozenset({"measurement", "impedance", "number", "choice", "perception", "open"}),
     "both": None,
 }
-"""Which kinds of tasks an evaluation's `task_type` keeps; None keeps all."""
+"""The kinds of tasks of each `task_type` of an evaluation; None stands for all kinds."""
 
 
-def chosen(tasks: Mapping[str, Task], *, answering: str, task_type: str | None) -> dict[str, Task]:
-    """The tasks that are asked. Raises ConfigError for other words, and where none is left."""
-    for key, said, words in (("answering", answering, ANSWERING), ("task_type", task_type or "both", TASK_TYPES)):
-        if said not in words:
-            raise ConfigError([f"{key}: came {said!r}, wanted one of {', '.join(words)}.{suggestion(said, words)}"])
-    kinds = TASK_TYPES[task_type or "both"]
-    kept = {
+def select_tasks(tasks: Mapping[str, Task], *, answer_mode: str, task_type: str | None) -> dict[str, Task]:
+    """The tasks of an answer mode and a task type. Raises ConfigError for unknown values, and if no task remains."""
+    task_type = task_type or "both"
+    for key, value, choices in (("answer_mode", answer_mode, ANSWER_MODES), ("task_type", task_type, TASK_TYPES)):
+        if value not in choices:
+            raise ConfigError(
+                [f"{key}: expected one of {', '.join(choices)}, got {value!r}.{suggestion(value, choices)}"]
+            )
+    kinds = TASK_TYPES[task_type]
+    selection = {
         name: task
         for name, task in tasks.items()
-        if answering in ("both", getattr(task, "answering", answering))
+        if answer_mode in ("both", getattr(task, "answer_mode", answer_mode))
         and (kinds is None or getattr(task, "kind", "") in kinds)
     }
-    if not kept:
+    if not selection:
         raise ConfigError(
-            [f"answering={answering}, task_type={task_type}: none of the tasks {', '.join(tasks)} is left"]
+            [f"answer_mode={answer_mode}, task_type={task_type}: expected a task of {', '.join(tasks)}, got none"]
         )
-    return kept
+    return selection

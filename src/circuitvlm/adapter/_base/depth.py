@@ -1,4 +1,4 @@
-"""How much noise does each module get? A profile over depth, begun anew in each stack of blocks."""
+"""Compute the dropout of each module from a profile over depth, separately for each stack of blocks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ _BLOCK = re.compile(r"(.*?)\.(?:layers|blocks|h)\.(\d+)\.")
 
 
 def probabilities(names: Iterable[str], dropout: Dropout) -> dict[str, float]:
-    """Full module name -> probability of its block's depth; a module outside all blocks counts as a stack of one.
+    """Map full module names to the probability at the depth of their block.
 
-    A stack (the LLM, the vision tower) is as deep as the deepest block that is named.
+    A stack (the LLM, the vision tower) is as deep as its deepest named block. A module outside all blocks counts as a
+    stack of one.
     """
     places = {name: _place(name) for name in names}
     sizes: dict[str, int] = {}
@@ -24,6 +25,6 @@ def probabilities(names: Iterable[str], dropout: Dropout) -> dict[str, float]:
 
 
 def _place(name: str) -> tuple[str, int]:
-    """The stack that a module lies in, and the number of its block there."""
-    found = _BLOCK.match(f"{name}.")
-    return (found.group(1), int(found.group(2))) if found else ("", 0)
+    """The stack of a module, and the number of its block in it."""
+    match = _BLOCK.match(f"{name}.")
+    return (match.group(1), int(match.group(2))) if match else ("", 0)

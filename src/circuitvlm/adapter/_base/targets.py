@@ -1,4 +1,4 @@
-"""Which modules of a net does a component of its map mean?"""
+"""Find the modules of a net that an adapter targets."""
 
 from __future__ import annotations
 
@@ -11,68 +11,73 @@ from circuitvlm.core.contract import Model
 
 
 def linear_names(net: nn.Module, model: Model, targets: Mapping[str, Sequence[str] | str]) -> list[str]:
-    """Full names of the linear modules that `targets` means: component -> last names, or "all".
+    """Return the full names of the linear modules in `targets` (component -> last names, or "all").
 
-    Raises ValueError where a component or a name matches nothing, with what there is.
+    Raises ValueError where a component or a name matches nothing.
     """
-    chosen: list[str] = []
+    target_names: list[str] = []
     for component, names in targets.items():
         if component not in model.components:
-            raise ValueError(
-                f"adapter.targets.{component}: no such component; the model has {', '.join(model.components)}"
+            raise ValueError(f"adapter.targets: expected one of {', '.join(model.components)}, got {component!r}")
+        component_linears = list(_linears(net, model.components[component]))
+        wanted_names = {name.rsplit(".", 1)[-1] for name in component_linears} if names == "all" else set(names)
+        missing_names = wanted_names - {name.rsplit(".", 1)[-1] for name in component_linears}
+        if missing_names or not component_linears:
+            known_names = (
+                ", ".join(sorted({name.rsplit(".", 1)[-1] for name in component_linears})) or "no linear module"
             )
-        there = list(_linears(net, model.components[component]))
-        wanted = {name.rsplit(".", 1)[-1] for name in there} if names == "all" else set(names)
-        missing = wanted - {name.rsplit(".", 1)[-1] for name in there}
-        if missing or not there:
-            have = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in there})) or "no linear module"
             raise ValueError(
-                f"adapter.targets.{component}: no module named {', '.join(sorted(missing)) or 'at all'}; it has {have}"
+                f"adapter.targets.{component}: expected names among {known_names}, got "
+                f"{', '.join(sorted(missing_names)) or names}"
             )
-        chosen += [name for name in there if name.rsplit(".", 1)[-1] in wanted]
-    return chosen
+        target_names += [name for name in component_linears if name.rsplit(".", 1)[-1] in wanted_names]
+    return target_names
 
 
 INPUT_NORMS = ("input_layernorm", "layer_norm1", "norm1", "layernorm_before", "ln_1")
-"""How families call the norm before a block's attention."""
+"""Names of the norm before the attention of a block, in the supported families."""
 
 
 def input_norms(net: nn.Module, model: Model, components: Sequence[str]) -> dict[str, list[str]]:
-    """Component -> full names of its blocks' input norms, in order.
+    """Map each component to the full names of the input norms of its blocks, in order.
 
-    Raises ValueError where a component has no blocks, or a block no norm of a known name, with what there is.
+    Raises ValueError where a component has no blocks, or a block has no norm of a known name.
     """
-    found: dict[str, list[str]] = {}
+    norms: dict[str, list[str]] = {}
     for component in components:
         if component not in model.components:
-            raise ValueError(f"adapter.components: no {component}; the model has {', '.join(model.components)}")
-        stacks = [path for path in model.blocks if _inside(path, model.components[component])]
+            raise ValueError(f"adapter.components: expected {', '.join(model.components)}, got {component!r}")
+        stacks = [path for path in model.blocks if _is_inside(path, model.components[component])]
         if not stacks:
-            raise ValueError(f"adapter.components: {component} has no blocks; blocks are in {', '.join(model.blocks)}")
+            raise ValueError(
+                f"adapter.components: expected a component with blocks ({', '.join(model.blocks)}), got {component!r}"
+            )
         blocks = {f"{path}.{n}": block for path in stacks for n, block in net.get_submodule(path).named_children()}
-        found[component] = [f"{name}.{_input_norm(name, block)}" for name, block in blocks.items()]
-    return found
+        norms[component] = [f"{name}.{_input_norm(name, block)}" for name, block in blocks.items()]
+    return norms
 
 
 def _input_norm(name: str, block: nn.Module) -> str:
-    there = dict(block.named_children())
+    children = dict(block.named_children())
     for norm in INPUT_NORMS:
-        if norm in there:
+        if norm in children:
             return norm
-    raise ValueError(f"adapter: {name} has none of {', '.join(INPUT_NORMS)}; it has {', '.join(there)}")
+    raise ValueError(f"adapter: {name}: expected one of the norms {', '.join(INPUT_NORMS)}, got {', '.join(children)}")
 
 
-def _inside(name: str, prefixes: Sequence[str]) -> bool:
+def _is_inside(name: str, prefixes: Sequence[str]) -> bool:
     return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
 
 
 def as_regex(names: Sequence[str]) -> str:
-    """One regular expression that matches just these full names, numbers of blocks folded: short enough to read."""
+    """Return one regular expression for exactly these full names, with block numbers as \\d+ to keep it short."""
     stems = dict.fromkeys(re.sub(r"\\\.\d+\\\.", r"\\.\\d+\\.", re.escape(name), count=1) for name in names)
     return "|".join(stems)
 
 
 def _linears(net: nn.Module, prefixes: Sequence[str]) -> Iterator[str]:
     for name, module in net.named_modules():
-        if _inside(name, prefixes) and isinstance(module, nn.Linear):  # bitsandbytes' linears are nn.Linear too
+        if _is_inside(name, prefixes) and isinstance(
+            module, nn.Linear
+        ):  # bitsandbytes' layers are subclasses of nn.Linear
             yield name

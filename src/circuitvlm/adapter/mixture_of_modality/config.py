@@ -1,4 +1,4 @@
-"""What does the folder of a mixture-of-modality adapter state beside its weights?"""
+"""Define the adapter_config.json of a mixture-of-modality adapter."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Literal
 from peft import PeftConfig
 
 KIND = "MIXTURE_OF_MODALITY"
-"""The `peft_type` of such a folder."""
+"""The `peft_type` of these folders."""
 
 
 @dataclass(kw_only=True)
 class MixtureConfig(PeftConfig):  # type: ignore[misc]  # PEFT is untyped
     """The adapter's adapter_config.json.
 
-    target_modules and seeing_modules are regular expressions on full module names: the norms that are wrapped, and
-    those of them that stand in a vision tower, where every token is of an image. class_token: the tower's first token
-    of an image is its class token. r, groups, scale and temperature as in `Mixture`.
+    target_modules and seeing_modules are regular expressions on full module names: the wrapped norms, and
+    those of them in a vision tower, where every token belongs to an image. class_token: the first token of an image in
+    the tower is its class token. r, groups, scale and temperature as in `Mixture`.
     """
 
     target_modules: str

@@ -1,6 +1,6 @@
-"""Draw a circuit as SVG or pixels, in a named style."""
+"""Draw a circuit as SVG text, as a PNG or as pixels, in a named style."""
 
-from circuitvlm.circuit.draw.draw import crowding, image, pixels, size_of, svg
-from circuitvlm.circuit.draw.styles import STYLES, style_named
+from circuitvlm.circuit.draw.render import default_size, image, overlap_area, pixels, svg
+from circuitvlm.circuit.draw.styles import STYLES, find_style
 
-__all__ = ["STYLES", "crowding", "image", "pixels", "size_of", "style_named", "svg"]
+__all__ = ["STYLES", "default_size", "find_style", "image", "overlap_area", "pixels", "svg"]

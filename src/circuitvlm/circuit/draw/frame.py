@@ -1,140 +1,145 @@
-"""How wide is each column of a drawing? As wide as its symbols and labels need, and the rest shared out evenly."""
+"""Fit the grid lines of a placement on a page, by what symbols and labels need."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 
-from circuitvlm.circuit.draw.geometry import OVERHANG, Placement, Point, Symbol
 from circuitvlm.circuit.draw.labels import GAP, label_lines, text_width
 from circuitvlm.circuit.draw.styles import Style
-from circuitvlm.circuit.graph import Circuit
+from circuitvlm.circuit.graph import Circuit, Device
+from circuitvlm.circuit.placement import BOX_OVERHANG, Placement, Point, Symbol
 
 XY = tuple[float, float]
+"""A pixel."""
+
 GROUND_SCALE, GROUND_DEPTH = 0.85, 0.66
-"""Size of the ground sign as a share of a symbol's, and its depth as a share of its own size."""
-_EMPTY = 16.0
-_SLIM = frozenset("RCLD")
+"""Size of the ground sign as a share of a symbol's size, and its depth as a share of its own size."""
+
+_EMPTY_GAP = 16.0
+"""Pixels between two grid lines where nothing stands."""
+
+_EMPTY_SIDE = 4.0
+"""Pixels on one side of a grid line where nothing stands."""
+
+_SLIM_KINDS = frozenset("RCLD")
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """From grid to pixels: where each column and row lies; points between lie in between."""
+    """The pixel of each column and row; points between grid lines are interpolated."""
 
     columns: tuple[float, ...]
     rows: tuple[float, ...]
 
-    def at(self, point: Point) -> XY:
+    def pixel(self, point: Point) -> XY:
         """The pixel of a grid point."""
-        return _between(self.columns, point[0]), _between(self.rows, point[1])
+        return _interpolate(self.columns, point[0]), _interpolate(self.rows, point[1])
 
 
-def _between(lines: Sequence[float], at: float) -> float:
-    i = min(max(int(at), 0), len(lines) - 2)
-    return lines[i] + (lines[i + 1] - lines[i]) * (at - i)
+def _interpolate(lines: Sequence[float], position: float) -> float:
+    i = min(max(int(position), 0), len(lines) - 2)
+    return lines[i] + (lines[i + 1] - lines[i]) * (position - i)
 
 
 @dataclass(slots=True)
-class _Needs:
-    """Pixels that are needed right and left of (or below and above) each grid line, and between it and the next."""
+class _Space:
+    """Pixels needed on both sides of each of the `count` + 1 grid lines, and between a line and the next."""
 
     count: int
-    after: dict[int, float] = field(default_factory=dict)
-    before: dict[int, float] = field(default_factory=dict)
-    between: dict[int, float] = field(default_factory=dict)
+    before_line: dict[int, float] = field(default_factory=dict)
+    after_line: dict[int, float] = field(default_factory=dict)
+    gaps: dict[int, float] = field(default_factory=dict)
 
-    def gaps(self) -> list[float]:
-        """What each gap between two lines needs at least."""
+    def required_gaps(self) -> list[float]:
+        """The smallest distance of each pair of neighbouring lines."""
         return [
-            max(self.between.get(i, 0.0), self.after.get(i, 4.0) + self.before.get(i + 1, 4.0), _EMPTY)
+            max(
+                self.gaps.get(i, 0.0),
+                self.after_line.get(i, _EMPTY_SIDE) + self.before_line.get(i + 1, _EMPTY_SIDE),
+                _EMPTY_GAP,
+            )
             for i in range(self.count)
         ]
 
 
-def frame(
+def fit_frame(
     circuit: Circuit, placement: Placement, *, style: Style, width: int, height: int, rng: np.random.Generator
 ) -> Frame:
-    """Columns and rows for a page."""
-    columns, rows = (int(np.ceil(size)) for size in placement.size)
-    across, down = _Needs(columns), _Needs(rows)
-    boxed = {symbol.device for symbol in placement.symbols if symbol.form == "box" and symbol.pins}
-    lines = {d.name: label_lines(d, style) for d in circuit.devices}
-    widths = {
-        n: text_width(" ".join(t), style) if n in boxed else max(text_width(u, style) for u in t)
-        for n, t in lines.items()
-    }
-    kinds = {d.name: d.kind for d in circuit.devices}
+    """The columns and rows of a placement on a page; sizes in pixels."""
+    columns, rows = (_Space(int(np.ceil(size))) for size in placement.size)
+    devices = {device.name: device for device in circuit.devices}
     for symbol in placement.symbols:
-        _need(symbol, across, down, style=style, label=widths[symbol.device], slim=kinds[symbol.device] in _SLIM)
+        _require_symbol(symbol, devices[symbol.device], columns, rows, style=style)
     if placement.ground is not None:
-        size = GROUND_SCALE * style.symbol
-        _raise(down.after, int(placement.ground[1]), GROUND_DEPTH * size + 3)
-        for side in (across.before, across.after):
-            _raise(side, int(placement.ground[0]), 0.27 * size + 2)
+        size = GROUND_SCALE * style.symbol_size
+        _require(rows.after_line, int(placement.ground[1]), GROUND_DEPTH * size + 3)
+        for side in (columns.before_line, columns.after_line):
+            _require(side, int(placement.ground[0]), 0.27 * size + 2)
     return Frame(
-        columns=_lines(across, page=width, wobble=style.wobble, rng=rng),
-        rows=_lines(down, page=height, wobble=style.wobble, rng=rng),
+        columns=_spread_lines(columns, page=width, variation=style.variation, rng=rng),
+        rows=_spread_lines(rows, page=height, variation=style.variation, rng=rng),
     )
 
 
-def _need(symbol: Symbol, across: _Needs, down: _Needs, *, style: Style, label: float, slim: bool) -> None:
-    """What one symbol and its label need."""
+def _require_symbol(symbol: Symbol, device: Device, columns: _Space, rows: _Space, *, style: Style) -> None:
+    """Enter the pixels that a symbol and its label need."""
     x, y = symbol.centre
-    half, line = (0.26 if slim else 0.43) * style.symbol, 1.1 * style.font_size
+    half = (0.26 if device.kind in _SLIM_KINDS else 0.43) * style.symbol_size
+    line_height = 1.1 * style.font_size
+    lines = label_lines(device, style)
+    label_width = max(text_width(line, style) for line in lines)
     if symbol.form == "edge" and symbol.pins[0][1] == symbol.pins[1][1]:
-        _raise(across.between, int(x), max(style.symbol + 10, label + 6))
-        for side in (down.before, down.after):
-            _raise(side, round(y), half + GAP + line)
+        _require(columns.gaps, int(x), max(style.symbol_size + 10, label_width + 6))
+        for side in (rows.before_line, rows.after_line):
+            _require(side, round(y), half + GAP + line_height)
         return
     if symbol.form == "box" and symbol.pins:
-        left, right = (pick(x for x, _ in symbol.pins) for pick in (min, max))
-        for gap in range(int(left - OVERHANG), int(np.ceil(right + OVERHANG))):
-            _raise(across.between, gap, (label + 6) / (right - left + 2 * OVERHANG))
-        _raise(down.between, int(y), 5 * style.font_size)
+        first, last = (pick(x for x, _ in symbol.pins) for pick in (min, max))
+        text = " ".join(lines)
+        for gap in range(int(first - BOX_OVERHANG), int(np.ceil(last + BOX_OVERHANG))):
+            _require(columns.gaps, gap, (text_width(text, style) + 6) / (last - first + 2 * BOX_OVERHANG))
+        _require(rows.gaps, int(y), 5 * style.font_size)
         return
-    sides: Mapping[str, dict[int, float]] = {"right": across.after, "left": across.before}
-    other = sides["left" if style.side == "right" else "right"]
-    room = half + GAP + label + 2
+    label_side, far_side = columns.after_line, columns.before_line
+    if style.label_side == "left":
+        label_side, far_side = far_side, label_side
     column = int(x + 0.5)
-    if style.label == "split":
-        _raise(other, column, half + GAP + min(label, 2.2 * line))
-    _raise(sides[style.side], column, room)
-    _raise(other, column, half + 3)
+    if style.label_layout == "split":
+        _require(far_side, column, half + GAP + min(label_width, 2.2 * line_height))
+    _require(label_side, column, half + GAP + label_width + 2)
+    _require(far_side, column, half + 3)
     if symbol.form != "edge":
-        _raise(across.before, int(min(x for x, _ in (*symbol.pins, symbol.centre))), 0.5 * style.symbol)
-    _raise(down.between, int(y), max(style.symbol + 8, 2 * line + 6))
+        _require(columns.before_line, int(min(x for x, _ in (*symbol.pins, symbol.centre))), 0.5 * style.symbol_size)
+    _require(rows.gaps, int(y), max(style.symbol_size + 8, 2 * line_height + 6))
 
 
-def _raise(needs: dict[int, float], key: int, pixels: float) -> None:
+def _require(needs: dict[int, float], key: int, pixels: float) -> None:
     needs[key] = max(needs.get(key, 0.0), pixels)
 
 
-def _lines(needs: _Needs, *, page: int, wobble: float, rng: np.random.Generator) -> tuple[float, ...]:
-    """Where the grid lines lie: margins first, then every gap what it needs, and the widest share of what is left."""
-    start, stop = 2 + needs.before.get(0, 4.0), 2 + needs.after.get(needs.count, 4.0)
-    room, gaps = page - start - stop, needs.gaps()
-    spare, place = room * (0.15 * wobble * rng.random()), 0.5 + 0.5 * wobble * rng.uniform(-1, 1)
+def _spread_lines(space: _Space, *, page: int, variation: float, rng: np.random.Generator) -> tuple[float, ...]:
+    """The positions of grid lines: margins first, then all required gaps, then the remaining space."""
+    start, stop = 2 + space.before_line.get(0, _EMPTY_SIDE), 2 + space.after_line.get(space.count, _EMPTY_SIDE)
+    room, gaps = page - start - stop, space.required_gaps()
+    spare, place = room * (0.15 * variation * rng.random()), 0.5 + 0.5 * variation * rng.uniform(-1, 1)
     if not gaps:
         middle = start + room / 2 + (place - 0.5) * 0.3 * room
         return middle, middle + 1
     spare = min(spare, max(0.0, room - 1.15 * sum(gaps)))
-    line = start + spare * place
-    lines = [line]
-    for gap in _filled(gaps, room - spare):
-        line += gap
-        lines.append(line)
-    return tuple(lines)
+    return tuple(accumulate(_widen(gaps, room - spare), initial=start + spare * place))
 
 
-def _filled(gaps: Sequence[float], room: float) -> list[float]:
-    """The narrow gaps raised to one common width until the room is used up; all shrunk where it does not suffice."""
+def _widen(gaps: Sequence[float], room: float) -> list[float]:
+    """Raise the narrow gaps to one common width, or shrink all gaps, so that their sum is the room in pixels."""
     if sum(gaps) >= room:
         return [gap * room / sum(gaps) for gap in gaps]
-    ordered = sorted(gaps)
+    sorted_gaps = sorted(gaps)
     for count in range(len(gaps), 0, -1):
-        level = (room - sum(ordered[count:])) / count
-        if level >= ordered[count - 1]:
+        level = (room - sum(sorted_gaps[count:])) / count
+        if level >= sorted_gaps[count - 1]:
             return [max(gap, level) for gap in gaps]
-    raise AssertionError("a single gap always fits where their sum does")
+    raise AssertionError(f"gaps: expected a sum below the room of {room!r} pixels, got {gaps!r}")

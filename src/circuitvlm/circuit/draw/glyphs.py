@@ -1,6 +1,7 @@
-"""Which outline does a letter have? Read from the font files once per process.
+"""Read the outlines of letters from font files, once per process.
 
-Pictures are drawn from outlines: resvg would shape each label anew, which costs more than all the rest of a drawing.
+Pictures are drawn from outlines, because resvg would shape each label anew. That would take longer than the whole
+rest of a drawing.
 """
 
 from __future__ import annotations
@@ -12,43 +13,57 @@ from functools import cache
 from fontTools.pens.svgPathPen import SVGPathPen
 from fontTools.ttLib import TTFont
 
-logging.getLogger("fontTools").setLevel(logging.ERROR)  # it remarks on the dates in the Computer Modern files
+logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of the dates in the Computer Modern files
 
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """SVG path data in units of the font, y upwards; `advance` is its width in em."""
+    """The outline of a character as SVG path data in units of the font, y upwards; `advance` is its width in em."""
 
     path: str
     advance: float
-    em: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Face:
-    font: TTFont
-    names: dict[int, str]
-    em: float
 
 
 @cache
-def _face(path: str) -> _Face:
-    font = TTFont(path, lazy=True)
-    return _Face(font=font, names=font.getBestCmap(), em=float(font["head"].unitsPerEm))
+def _font(font_path: str) -> TTFont:
+    return TTFont(font_path, lazy=True)
 
 
 @cache
-def glyph(char: str, path: str) -> Glyph:
-    """The outline of a character; that of the font's empty box where it has none."""
-    face = _face(path)
-    glyphs = face.font.getGlyphSet()
-    outline = glyphs[face.names.get(ord(char), ".notdef")]
+def _units_per_em(font_path: str) -> float:
+    return float(_font(font_path)["head"].unitsPerEm)
+
+
+@cache
+def _glyph(char: str, font_path: str) -> Glyph:
+    """The outline of a character; that of the font's empty box where the font does not have it."""
+    font = _font(font_path)
+    glyphs = font.getGlyphSet()
+    outline = glyphs[font.getBestCmap().get(ord(char), ".notdef")]
     pen = SVGPathPen(glyphs)
     outline.draw(pen)
-    return Glyph(path=pen.getCommands(), advance=outline.width / face.em, em=face.em)
+    return Glyph(path=pen.getCommands(), advance=outline.width / _units_per_em(font_path))
 
 
 @cache
-def width(text: str, path: str) -> float:
-    """Width of a line in em."""
-    return sum(glyph(char, path).advance for char in text)
+def width(text: str, font_path: str) -> float:
+    """The width of a line in em."""
+    return sum(_glyph(char, font_path).advance for char in text)
+
+
+def scale(font_path: str, size: float) -> float:
+    """Pixels per unit of the font, at a font size in pixels."""
+    return size / _units_per_em(font_path)
+
+
+def outlines(text: str, font_path: str, *, x: float, y: float, size: float, attributes: str = "") -> str:
+    """A line of text as SVG paths; its baseline starts at (x, y), in pixels like the font size."""
+    factor = scale(font_path, size)
+    paths = []
+    for char in text:
+        glyph = _glyph(char, font_path)
+        if glyph.path:
+            transform = f"matrix({factor:.6f} 0 0 {-factor:.6f} {x:.2f} {y:.2f})"
+            paths.append(f'<path{attributes} transform="{transform}" d="{glyph.path}"/>')
+        x += glyph.advance * size
+    return "".join(paths)

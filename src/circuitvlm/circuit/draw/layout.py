@@ -1,57 +1,17 @@
-"""Where does everything stand? A placement for any netlist, and the way back from a placement to its connections.
-
-`nets(placement)` reads the connections from the geometry alone, so a test can prove that the picture says what the
-netlist says: `nets(place(circuit)) == nets_of(circuit)`.
-"""
+"""Choose a placement for any netlist: a ladder where all devices have two pins, else nodes as horizontal rails."""
 
 from __future__ import annotations
 
-from circuitvlm.circuit.draw.geometry import (
-    Edge,
-    Form,
-    Mark,
-    Pin,
-    Placement,
-    Point,
-    Symbol,
-    edge_symbol,
-    junctions,
-    nets,
-    nets_of,
-    reading_order,
-    runs,
-)
 from circuitvlm.circuit.draw.ladder import ladder
 from circuitvlm.circuit.draw.rails import TWO_PINS, rails
-from circuitvlm.circuit.graph import Circuit, Device
-
-__all__ = [
-    "Edge",
-    "Form",
-    "Mark",
-    "Pin",
-    "Placement",
-    "Point",
-    "Symbol",
-    "edge_symbol",
-    "junctions",
-    "nets",
-    "nets_of",
-    "place",
-    "reading_order",
-    "runs",
-]
+from circuitvlm.circuit.graph import Circuit
+from circuitvlm.circuit.placement import Placement
 
 
 def place(circuit: Circuit) -> Placement:
-    """A drawing of any netlist: as a ladder where all devices have two pins, else as nodes in rails.
+    """A placement with the connections of the netlist.
 
-    Devices without a pin on any node (a coupling K) are no part of the connections, and stand in the last column.
+    A device without pins on any node (a coupling K) is no part of the connections. It stands in the last column.
     """
-    if circuit.devices and all(map(_fits_ladder, circuit.devices)):
-        return ladder(circuit)
-    return rails(circuit)
-
-
-def _fits_ladder(device: Device) -> bool:
-    return device.kind in TWO_PINS and len(set(device.nodes)) == 2 == len(device.nodes)
+    fits_ladder = all(d.kind in TWO_PINS and len(set(d.nodes)) == 2 == len(d.nodes) for d in circuit.devices)
+    return ladder(circuit) if circuit.devices and fits_ladder else rails(circuit)

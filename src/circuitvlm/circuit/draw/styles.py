@@ -1,22 +1,22 @@
-"""In which hand is a circuit drawn? Named styles, and how one drawing differs a little from the next of its style."""
+"""Define the named drawing styles, and how the drawings of one style vary."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import matplotlib
 import numpy as np
 
-SMALLER = 2.0
-"""By how much the font of node numbers and pin names is smaller than that of labels, in pixels."""
+_FONT_FOLDER = str(Path(matplotlib.get_data_path(), "fonts", "ttf")) + "/"
+
+Side = Literal["right", "left"]
 
 
 @dataclass(frozen=True, slots=True)
 class Font:
-    """A font file that comes with matplotlib; the family is the name the file gives itself."""
+    """A font file that comes with matplotlib; `family` is the name stated in the file."""
 
     file: str
     family: str
@@ -25,13 +25,8 @@ class Font:
 
     @property
     def path(self) -> str:
-        """Where the file lies on this machine."""
-        return _font_folder() + self.file
-
-
-@cache
-def _font_folder() -> str:
-    return str(Path(matplotlib.get_data_path(), "fonts", "ttf")) + "/"
+        """The path of the file on this machine."""
+        return _FONT_FOLDER + self.file
 
 
 SANS = Font(file="DejaVuSans.ttf", family="DejaVu Sans")
@@ -43,15 +38,19 @@ TIMES = Font(file="STIXGeneral.ttf", family="STIXGeneral")
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How symbols and labels look. Sizes are in pixels of a 224 x 168 drawing.
+    """The look of symbols and labels. Sizes are in pixels of a drawing of 224 x 168 pixels.
 
-    `label`: "stacked" (name over value at an upright part, name above and value below a level one), "split" (on both
-    sides of an upright part too) or "joined" (in one line where there is room). `side` is where an upright part's label
-    stands. `unit`: who shows its unit. `wobble`: how much scale, place, font size and line width vary from drawing to
-    drawing (0: not at all, 1: a lot). `noise` is the paper's standard deviation in grey levels, `blur` a radius.
-
-    The look "circuitikz" (see `_grid_sketch`) has colour, and symbols, letters and sizes of its own: of the others
+    `look`: which package draws it. "circuitikz" has colour, and its own symbols, letters and sizes; of the other fields
     only `noise` and `blur` apply to it.
+    `source`: the signs of a voltage source stand "inside" or "outside" of its circle, or it is drawn as a "battery".
+    `label_layout`: "stacked" writes the name over the value at a vertical symbol, and the name above and the value
+    below a horizontal one. "split" writes them on both sides of a vertical symbol too. "one_line" writes them in one
+    line where there is space, with a = between them if `equals_sign`.
+    `label_side`: the side of a vertical symbol where its label stands.
+    `units`: which devices show the unit of their value; `unit_space` stands between number and unit.
+    `node_numbers`: whether the numbers of the nodes are drawn.
+    `variation`: how much scale, place, font size and line width vary between drawings (0: not at all, 1: most).
+    `noise`: standard deviation of the paper in grey levels. `blur`: radius of a Gaussian blur.
     """
 
     look: Literal["schemdraw", "circuitikz"] = "schemdraw"
@@ -62,66 +61,76 @@ class Style:
     font: Font = SANS
     font_size: float = 11.0
     line_width: float = 1.3
-    symbol: float = 27.0
-    label: Literal["stacked", "split", "joined"] = "stacked"
-    side: Literal["right", "left"] = "right"
-    equals: bool = False
-    unit: Literal["none", "sources", "all"] = "sources"
-    space: str = ""
+    symbol_size: float = 27.0
+    label_layout: Literal["stacked", "split", "one_line"] = "stacked"
+    label_side: Side = "right"
+    equals_sign: bool = False
+    units: Literal["none", "sources", "all"] = "sources"
+    unit_space: str = ""
     micro: str = "u"
-    nodes: bool = False
-    dot: float = 2.2
-    wobble: float = 1.0
+    node_numbers: bool = False
+    dot_radius: float = 2.2
+    variation: float = 1.0
     noise: float = 0.0
     blur: float = 0.0
+
+    def with_small_font(self) -> Style:
+        """The style of node numbers, pin names and marks: a font 2 pixels smaller than that of labels."""
+        return replace(self, font_size=self.font_size - 2.0)
 
 
 STYLES: dict[str, Style] = {
     "american": Style(),
     "american_serif": Style(
-        font=SERIF, font_size=10.5, line_width=1.9, ground="triangle", inductor="loops", unit="all", dot=2.8
+        font=SERIF, font_size=10.5, line_width=1.9, ground="triangle", inductor="loops", units="all", dot_radius=2.8
     ),
-    "american_mono": Style(font=MONO, unit="none", label="split", source="battery", line_width=1.1, nodes=True),
+    "american_mono": Style(
+        font=MONO, units="none", label_layout="split", source="battery", line_width=1.1, node_numbers=True
+    ),
     "textbook": Style(
-        font=OBLIQUE, font_size=10.5, source="outside", label="joined", equals=True, micro="µ", line_width=1.5
+        font=OBLIQUE,
+        font_size=10.5,
+        source="outside",
+        label_layout="one_line",
+        equals_sign=True,
+        micro="µ",
+        line_width=1.5,
     ),
-    "paper": Style(side="left", unit="all", micro="µ", inductor="loops", noise=6.0, blur=0.4, line_width=1.5),
+    "paper": Style(label_side="left", units="all", micro="µ", inductor="loops", noise=6.0, blur=0.4, line_width=1.5),
     "iec": Style(
         resistor="box",
         font=TIMES,
         font_size=12.0,
         line_width=0.9,
-        side="left",
-        unit="all",
+        label_side="left",
+        units="all",
         micro="µ",
         ground="triangle",
         source="outside",
-        dot=1.8,
-        wobble=0.3,
+        dot_radius=1.8,
+        variation=0.3,
     ),
     "circuitsense": Style(look="circuitikz"),
 }
-"""`iec` is the style that no base model is trained on: it tests, and is adapted to. `circuitsense` is that of a public
-benchmark, for circuits on a grid."""
-
-SEEN = tuple(name for name in STYLES if name not in ("iec", "circuitsense"))
+"""Styles by name. No base model is trained on `iec`: it is for tests and for adaptation. `circuitsense` is the style of
+the public benchmark CircuitSense."""
 
 
-def style_named(name: str) -> Style:
-    """The style of that name. Raises ValueError with the names there are."""
+def find_style(name: str) -> Style:
+    """The style with this name. Raises ValueError for an unknown name."""
     if name not in STYLES:
-        raise ValueError(f"style: got {name!r}, wanted one of {', '.join(STYLES)}")
+        raise ValueError(f"style: expected one of {', '.join(STYLES)}, got {name!r}")
     return STYLES[name]
 
 
-def varied(style: Style, rng: np.random.Generator) -> Style:
+def vary(style: Style, rng: np.random.Generator) -> Style:
     """The style of one drawing: font size, line width and symbols a little larger or smaller."""
-    if not style.wobble:
+    if not style.variation:
         return style
-    size, width, symbol = style.wobble * rng.uniform(-1, 1, size=3)
+    size, width, symbol = style.variation * rng.uniform(-1, 1, size=3)
     return replace(
         style,
         font_size=style.font_size + 0.8 * float(size),
         line_width=style.line_width * (1 + 0.2 * float(width)),
-        symbol=style.symbol * (1 + 0.1 * float(symbol)),
+        symbol_size=style.symbol_size * (1 + 0.1 * float(symbol)),
     )

@@ -1,1 +1,1 @@
-"""Read formulas from LaTeX and plain mathematics without executing them."""
+"""Parse formulas from LaTeX and plain mathematics without executing them."""

@@ -1,24 +1,24 @@
-"""Which symbol does an equation define, and what is a formula once its symbols are replaced by what they stand for?"""
+"""Find which symbol an equation defines, and substitute symbols by their definitions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from circuitvlm.circuit.formula.lexer import Token, tokens
-from circuitvlm.circuit.formula.names import Vocabulary
-from circuitvlm.circuit.formula.reader import MAX_EXPONENT, Reader, argument
-from circuitvlm.circuit.formula.signs import canonical
+from circuitvlm.circuit.formula.lexer import Token, tokenize
+from circuitvlm.circuit.formula.notation import canonical_name
+from circuitvlm.circuit.formula.parser import MAX_EXPONENT, argument_length, parse_tokens
 from circuitvlm.circuit.formula.tree import Expression, ExpressionError
+from circuitvlm.circuit.formula.vocabulary import Vocabulary
 
-MAX_FOLLOWED = 64
-"""Most symbols of one formula that are replaced."""
+MAX_SUBSTITUTIONS = 64
+"""Most symbols of one formula that are substituted."""
 
 MAX_NODES = 20_000
-"""Most numbers, symbols and operations of a formula whose symbols are replaced: as many as the longest text holds."""
+"""Most numbers, symbols and operations of a formula after substitution: as many as the longest text can hold."""
 
 MAX_LEVELS = 200
-"""Deepest tree of such a formula."""
+"""Deepest tree of a formula after substitution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,107 +30,110 @@ class Definition:
     equation: str
 
 
-def definition(equation: str, vocabulary: Vocabulary | None = None) -> Definition | None:
-    """What an equation defines: the only symbol on its left (`\\tau = ..`, `Z_C(s) = ..`, `ZC = ..`), or a power of it.
+def parse_definition(equation: str, vocabulary: Vocabulary | None = None) -> Definition | None:
+    """Return what an equation defines, or None.
 
-    A product of symbols that are known is none (`RC = ..`).
+    That is the only symbol on its left side (`\\tau = ..`, `Z_C(s) = ..`, `ZC = ..`), or a power of it. A product of
+    symbols of the vocabulary is no definition (`RC = ..`).
     """
     try:
-        found = list(tokens(equation, vocabulary))
-        end = next((at for at, token in enumerate(found) if token.kind in ("=", "≈")), 0)
-        left = Reader(found[:end]).whole()
+        tokens = list(tokenize(equation, vocabulary))
+        end = next((i for i, token in enumerate(tokens) if token.kind in ("=", "≈")), 0)
+        left_side = parse_tokens(tokens[:end])
     except ExpressionError:
         return None
-    if left.op == "symbol":
-        return Definition(left.name, 1, equation)
-    if left.op == "^" and left.args[0].op == "symbol":
-        power = left.args[1].number
-        if power.denominator == 1 and 1 < power <= MAX_EXPONENT:
-            return Definition(left.args[0].name, int(power), equation)
-    name = _cut_name(found[:end], equation)
+    if left_side.op == "symbol":
+        return Definition(left_side.name, 1, equation)
+    if left_side.op == "^" and left_side.args[0].op == "symbol":
+        exponent = left_side.args[1].number
+        if exponent.denominator == 1 and 1 < exponent <= MAX_EXPONENT:
+            return Definition(left_side.args[0].name, int(exponent), equation)
+    name = _joined_name(tokens[:end], equation)
     return Definition(name, 1, equation) if name else None
 
 
-def _cut_name(left: list[Token], equation: str) -> str:
-    """The name that was cut into several symbols, as `ZC` into Z*C; none where these are known ones (`RC`)."""
-    at = next((at for at in range(1, len(left)) if argument(left, at)), len(left))
-    parts, argued = left[:at], left[at:]
-    if any(part.kind != "name" or part.run != parts[0].run for part in parts) or len(argued) != argument(left, at):
+def _joined_name(tokens: Sequence[Token], equation: str) -> str:
+    """Return the name that the lexer split into several symbols, as `ZC` into Z*C; empty if all are known (`RC`)."""
+    end = next((i for i in range(1, len(tokens)) if argument_length(tokens, i)), len(tokens))
+    symbols = tokens[:end]
+    if any(symbol.kind != "name" or symbol.run_start != symbols[0].run_start for symbol in symbols):
         return ""
-    name = canonical(equation.partition("=")[0].partition("(")[0].rstrip(": "))
-    if name == "".join(part.text for part in parts) and all(part.known or part.text == "s" for part in parts):
+    if len(tokens) - end != argument_length(tokens, end):
         return ""
-    return name if name.isalnum() else ""
+    name = canonical_name(equation.partition("=")[0].partition("(")[0].rstrip(": "))
+    is_product = all(symbol.is_known or symbol.text == "s" for symbol in symbols)
+    if not name.isalnum() or (is_product and name == "".join(symbol.text for symbol in symbols)):
+        return ""
+    return name
 
 
-def spoken(equation: str, vocabulary: Vocabulary | None = None) -> frozenset[str]:
-    """The names on an equation's last side that has any, each as it may be meant: `ZC` is Z, C and ZC."""
-    runs: dict[int, list[str]] = {}
-    before: dict[int, list[str]] = {}
+def right_side_names(equation: str, vocabulary: Vocabulary | None = None) -> frozenset[str]:
+    """Return the names on the last side of an equation that has any, split and joined: Z, C and ZC for `ZC`."""
+    sides: list[dict[int, list[str]]] = [{}, {}]
     try:
-        for token in tokens(equation, vocabulary):
+        for token in tokenize(equation, vocabulary):
             if token.kind in ("=", "≈"):
-                before, runs = runs, {}
+                sides.append({})
             elif token.kind == "name":
-                runs.setdefault(token.run, []).append(token.text)
+                sides[-1].setdefault(token.run_start, []).append(token.text)
     except ExpressionError:
         return frozenset()
-    runs = runs or before
-    return frozenset(name for run in runs.values() for name in (*run, "".join(run)))
+    return frozenset(name for run in (sides[-1] or sides[-2]).values() for name in (*run, "".join(run)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Sized:
-    """A formula with the size and depth that it has where every symbol is written out."""
+class _Expansion:
+    """An expression after substitution, with its number of nodes and its depth."""
 
-    node: Expression
+    expression: Expression
     nodes: int = 1
     levels: int = 1
 
 
 class Substitution:
-    """Puts into formulas what their symbols stand for, each worked out once and shared by all its places.
+    """Substitute symbols by their definitions, each expanded once and shared by all its occurrences.
 
-    `meaning` gives what a symbol stands for, None where it stands for itself.
+    `find_definition` returns what a symbol stands for, None if it stands for itself.
     """
 
-    def __init__(self, meaning: Callable[[str], Expression | None]) -> None:
-        self.meaning = meaning
-        self.done: dict[str, _Sized] = {}
+    def __init__(self, find_definition: Callable[[str], Expression | None]) -> None:
+        self.find_definition = find_definition
+        self.expansions: dict[str, _Expansion] = {}
         self.path: list[str] = []
 
-    def of(self, formula: Expression) -> Expression:
-        """The formula without the symbols that stand for others.
+    def apply(self, formula: Expression) -> Expression:
+        """Return the formula with its symbols replaced by their definitions.
 
-        Raises ExpressionError for definitions in a circle, and for a formula that grows beyond MAX_NODES, MAX_LEVELS
-        or MAX_FOLLOWED by them.
+        Raises ExpressionError for circular definitions, and for a formula that they grow beyond MAX_NODES, MAX_LEVELS
+        or MAX_SUBSTITUTIONS.
         """
-        return self._sized(formula, level=1).node
+        return self._expand(formula, level=1).expression
 
-    def _sized(self, node: Expression, *, level: int) -> _Sized:
+    def _expand(self, node: Expression, *, level: int) -> _Expansion:
         if level > MAX_LEVELS:
-            raise ExpressionError(f"definitions within definitions, more than {MAX_LEVELS} deep")
+            raise ExpressionError(f"expected definitions of at most {MAX_LEVELS} levels, got level {level}")
         if node.op == "symbol":
-            return self._symbol(node, level=level)
-        parts: list[_Sized] = []
-        for arg in node.args:
-            parts.append(self._sized(arg, level=level + 1))
-        nodes = 1 + sum(part.nodes for part in parts)
-        levels = 1 + max((part.levels for part in parts), default=0)
+            return self._expand_symbol(node, level=level)
+        args = [self._expand(arg, level=level + 1) for arg in node.args]
+        nodes = 1 + sum(arg.nodes for arg in args)
+        levels = 1 + max((arg.levels for arg in args), default=0)
         if nodes > MAX_NODES or levels > MAX_LEVELS:
-            raise ExpressionError(f"a formula that its definitions make larger than {MAX_NODES} signs")
-        return _Sized(replace(node, args=tuple(part.node for part in parts)), nodes, levels)
+            limits = f"{MAX_NODES} nodes and {MAX_LEVELS} levels"
+            raise ExpressionError(f"expected at most {limits} after substitution, got {nodes} and {levels}")
+        return _Expansion(replace(node, args=tuple(arg.expression for arg in args)), nodes, levels)
 
-    def _symbol(self, node: Expression, *, level: int) -> _Sized:
+    def _expand_symbol(self, node: Expression, *, level: int) -> _Expansion:
         name = node.name
         if name in self.path:
             circle = " -> ".join([*self.path[self.path.index(name) :], name])
-            raise ExpressionError(f"definitions in a circle ({circle[:200]}); wanted each by others than itself")
-        if name not in self.done:
-            means = self.meaning(name)
+            raise ExpressionError(f"expected definitions by other symbols, got a circle ({circle[:200]})")
+        if name not in self.expansions:
+            definition = self.find_definition(name)
             self.path.append(name)
-            self.done[name] = _Sized(node) if means is None else self._sized(means, level=level + 1)
+            self.expansions[name] = (
+                _Expansion(node) if definition is None else self._expand(definition, level=level + 1)
+            )
             self.path.pop()
-            if len(self.done) > MAX_FOLLOWED and means is not None:
-                raise ExpressionError(f"more than {MAX_FOLLOWED} symbols beside definitions")
-        return self.done[name]
+            if len(self.expansions) > MAX_SUBSTITUTIONS and definition is not None:
+                raise ExpressionError(f"expected at most {MAX_SUBSTITUTIONS} symbols, got {name!r} as one more")
+        return self.expansions[name]

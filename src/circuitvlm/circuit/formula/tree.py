@@ -1,14 +1,13 @@
-"""What is a formula, once it is read?"""
+"""The tree that represents a parsed formula."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 
 class ExpressionError(ValueError):
-    """A text that states no formula, or one beyond the bounds."""
+    """A text that states no formula, or a formula beyond the limits of the parser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +15,8 @@ class Expression:
     """A formula as a tree.
 
     `op` is "number" (with `number`), "symbol" (with `name`), "+", "*" and "||" (parallel: 1/(1/a + 1/b ..)) over
-    `args`, "inv" (1/x), "neg", "^" (base, exponent), or the name of a function of `_mathlex.FUNCTIONS`.
-    The names "j" (imaginary unit) and "pi" are constants unless the reader was told that they are symbols.
+    `args`, "inv" (1/x), "neg", "^" (base, exponent), or the name of a function of `lexer.FUNCTIONS`.
+    The names "j" (imaginary unit) and "pi" are constants unless the vocabulary has symbols of these names.
     """
 
     op: str
@@ -26,12 +25,12 @@ class Expression:
     number: Fraction = Fraction(0)
 
     def symbols(self) -> frozenset[str]:
-        """The names of its symbols; constants are none."""
-        return frozenset(node.name for node in self._nodes() if node.op == "symbol")
-
-    def _nodes(self) -> Iterator[Expression]:
-        todo = [self]
-        while todo:
-            node = todo.pop()
-            yield node
-            todo.extend(node.args)
+        """Return the names of all symbols; constants are not symbols."""
+        names: set[str] = set()
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            if node.op == "symbol":
+                names.add(node.name)
+            stack.extend(node.args)
+        return frozenset(names)

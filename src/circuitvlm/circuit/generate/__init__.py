@@ -1,5 +1,5 @@
-"""Generate random circuits and questions about them, each alone from (seed, index)."""
+"""Generate random circuits and questions about them; each depends on (seed, index) alone."""
 
-from circuitvlm.circuit.generate.generate import SINGLE, Item, item
+from circuitvlm.circuit.generate.basic import SINGLE, Item, item
 
 __all__ = ["SINGLE", "Item", "item"]

@@ -1,7 +1,7 @@
-"""Which circuit of CircuitSense's kind shall we draw next? Parts on a small jittered grid, controlled sources included.
+"""Generate circuits like those of the benchmark CircuitSense: parts on a small uneven grid, with controlled sources.
 
-A circuit begins as a drawing, as in `generate`: neighbouring points of a grid are joined by a wire, a part or nothing,
-and the nodes follow. What is drawn follows the public benchmark CircuitSense (Akbari et al., 2025).
+A circuit begins as a drawing, as in `generate.basic`. Neighbouring points of a grid are connected by a wire or a part,
+or not at all, and the nodes follow. The drawings follow those of CircuitSense (Akbari et al., 2025).
 """
 
 from __future__ import annotations
@@ -12,28 +12,34 @@ from typing import Literal
 
 import numpy as np
 
-from circuitvlm.circuit.draw.geometry import Edge, Mark, Placement, Point, edge_symbol, junctions, reading_order, runs
-from circuitvlm.circuit.generate.generate import Item
-from circuitvlm.circuit.generate.lattice import Groups
-from circuitvlm.circuit.generate.lines import Lines, lines
-from circuitvlm.circuit.generate.parts import Part, device_of, is_lively, named, planned
-from circuitvlm.circuit.graph import GROUND, Circuit
+from circuitvlm.circuit.generate.basic import Item, item_rng
+from circuitvlm.circuit.generate.grid_devices import Part, carries_current, create_device, name_parts, plan_parts
+from circuitvlm.circuit.generate.grid_edges import choose_grid_edges
+from circuitvlm.circuit.generate.lattice import DisjointSet, bottom_points, edge_points
+from circuitvlm.circuit.graph import GROUND, LINEAR_KINDS, Circuit
+from circuitvlm.circuit.placement import (
+    Edge,
+    Mark,
+    Placement,
+    Point,
+    edge_symbol,
+    junctions,
+    reading_order,
+    straight_wires,
+)
 
-__all__ = ["KINDS", "LARGEST", "item"]
-
-KINDS = "RCLVIEGFH"
-LARGEST = 14
+MAX_COMPONENTS = 14
 TRIES = 2000
-SPACING = (3.6, 5.2)
-"""Least and largest distance of two grid lines in centimetres."""
+LINE_DISTANCES = (3.6, 5.2)
+"""Smallest and largest distance of two grid lines, in centimetres."""
 
-SHARE = 0.66
-"""How much of an edge that carries a part and a current probe belongs to the part."""
+HOST_SHARE = 0.66
+"""Share of an edge with a part and a current probe that belongs to the part."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawn:
-    """A part with the places of its two pins and its middle."""
+class _PlacedPart:
+    """A part with the points of its two pins and its centre."""
 
     part: Part
     pins: Edge
@@ -46,140 +52,143 @@ def item(
     *,
     components: tuple[int, int],
     form: Literal["symbolic", "numeric"],
-    kinds: str = KINDS,
+    kinds: str = LINEAR_KINDS,
 ) -> Item:
-    """The circuit number `index` of the series `seed`, the same whenever and wherever it is made.
+    """The circuit number `index` of the series `seed`, always the same.
 
-    `components` are the least and the largest number of devices, current probes (`VI1`, a source of 0 V) included. A
-    symbolic circuit has no values but names (`Device.text`), gains such as y_1, and its node numbers are drawn. A
-    numeric one has values of one to three digits; its ground is not drawn, and is the first point of the bottom row.
-    `kinds` are the kinds of device that may occur. One or two of them are independent sources; in about every third
-    circuit one or two sources are controlled: E and G by the voltage that `placement.marks` names beside a device, F
-    and H by the current through a probe. All follow SPICE's conventions. Symbolic circuits are solvable for almost all
-    values, numeric ones at 0 Hz and at 1 kHz.
-    Raises ValueError for sizes and kinds of which no circuit can be made.
+    `components` are the smallest and the largest number of devices, current probes (`VI1`, a source of 0 V) included.
+    `kinds` are the kinds of device that may occur. A symbolic circuit has names for values (`Device.text`) and gains
+    such as y_1, and its node numbers are drawn. A numeric one has values of one to three digits. Its ground is not
+    drawn: it is the first point of the bottom row.
+    One or two devices are independent sources. In about every third circuit one or two sources are controlled: E and G
+    by the voltage of a device, which is one of `placement.marks`, F and H by the current of a probe. All follow SPICE's
+    conventions. Symbolic circuits are solvable for almost all values, numeric ones at 0 Hz and at 1 kHz.
+    Raises ValueError for numbers and kinds for which no circuit exists.
     """
     low, high = components
-    if not 2 <= low <= high <= LARGEST:
-        raise ValueError(f"components: got {low} to {high}, wanted something within 2 to {LARGEST}")
+    if not 2 <= low <= high <= MAX_COMPONENTS:
+        raise ValueError(f"components: expected a range within 2 to {MAX_COMPONENTS}, got {low} to {high}")
     if form not in ("symbolic", "numeric"):
-        raise ValueError(f"form: got {form!r}, wanted 'symbolic' or 'numeric'")
-    sources, passive = ("V" if form == "symbolic" else "VI"), "RCL"
-    if not set(kinds) <= set(KINDS) or not set(kinds) & set(sources) or not set(kinds) & set(passive):
+        raise ValueError(f"form: expected 'symbolic' or 'numeric', got {form!r}")
+    is_symbolic = form == "symbolic"
+    sources, passive = ("V" if is_symbolic else "VI"), "RCL"
+    if not set(kinds) <= set(LINEAR_KINDS) or not set(kinds) & set(sources) or not set(kinds) & set(passive):
         raise ValueError(
-            f"kinds: got {kinds!r}, wanted letters of {KINDS}, with one of {sources} and one of {passive} among them"
+            f"kinds: expected letters of {LINEAR_KINDS}, with one of {sources} and one of {passive} among them, "
+            f"got {kinds!r}"
         )
-    series = [seed] if isinstance(seed, int) else [*seed]
-    rng = np.random.default_rng(np.random.SeedSequence([*series, index]))
+    rng = item_rng(seed, index)
     count = int(rng.integers(low, high + 1))
     for _ in range(TRIES):
-        plan = planned(rng, count=count, kinds=kinds, symbolic=form == "symbolic")
-        for _ in range(6):  # the plan is kept, else what is hard to draw would become rare
-            edges = lines(rng, parts=sum(not part.shares for part in plan))
-            made = _item(rng, plan=plan, edges=edges, symbolic=form == "symbolic") if edges else None
-            if made is not None and is_lively(rng, made.circuit):
-                return made
-    raise RuntimeError(f"no solvable circuit of {count} components in {TRIES} tries; kinds were {kinds!r}")
+        plan = plan_parts(rng, count=count, kinds=kinds, is_symbolic=is_symbolic)
+        for _ in range(6):  # more tries with one plan: otherwise plans that are hard to draw would become rare
+            edges = choose_grid_edges(rng, part_count=sum(not part.has_host for part in plan))
+            candidate = _item(rng, *edges, plan=plan, is_symbolic=is_symbolic) if edges else None
+            if candidate is not None and carries_current(rng, candidate.circuit):
+                return candidate
+    raise RuntimeError(
+        f"kinds: expected a solvable circuit of {count} components in {TRIES} tries, got none of the kinds {kinds!r}; "
+        "allow more kinds or another number of components"
+    )
 
 
-def _item(rng: np.random.Generator, *, plan: Sequence[Part], edges: Lines, symbolic: bool) -> Item:
-    """Puts the planned parts on the edges."""
-    drawn = sorted(_drawn(rng, plan, edges), key=lambda d: d.centre)
-    parts = named(rng, [d.part for d in drawn], shuffled=symbolic and rng.random() < 0.5)
-    drawn = [replace(d, part=part) for d, part in zip(drawn, parts, strict=True)]
-    points = sorted({point for edge in (*edges.parts, *edges.wires) for point in edge})
-    ground = _ground(rng, points, symbolic=symbolic)
-    node_of = _nodes(rng, drawn, edges=edges, ground=ground, symbolic=symbolic)
-    ends = {d.part.name: (node_of[d.pins[0]], node_of[d.pins[1]]) for d in drawn}
+def _item(
+    rng: np.random.Generator, part_edges: list[Edge], wires: list[Edge], *, plan: Sequence[Part], is_symbolic: bool
+) -> Item:
+    """Place the planned parts on their edges."""
+    placed_parts = sorted(_place_parts(rng, plan, part_edges), key=lambda placed_part: placed_part.centre)
+    parts = name_parts(rng, [p.part for p in placed_parts], shuffle=is_symbolic and rng.random() < 0.5)
+    names = [part.name for part in parts]
+    edges = [*part_edges, *wires]
+    bottom = bottom_points(edges)
+    ground_place = int(rng.integers(len(bottom)))
+    ground = bottom[ground_place if is_symbolic else 0]  # a reader of a numeric circuit has to find it without a sign
+    nodes = _nodes(rng, [p.pins for p in placed_parts], wires=wires, ground=ground, is_symbolic=is_symbolic)
+    part_nodes = {name: (nodes[p.pins[0]], nodes[p.pins[1]]) for name, p in zip(names, placed_parts, strict=True)}
     marks = _marks(rng, parts)
-    devices = tuple(device_of(rng, part, ends=ends, marks=marks, symbolic=symbolic) for part in parts)
+    devices = tuple(
+        create_device(rng, part, part_nodes=part_nodes, marks=marks, is_symbolic=is_symbolic) for part in parts
+    )
+    points = edge_points(edges)
     placement = Placement(
-        symbols=tuple(replace(edge_symbol(d.part.name, d.pins), centre=d.centre) for d in drawn),
-        wires=runs(edges.wires),
-        dots=junctions([*edges.parts, *edges.wires]),
+        symbols=tuple(
+            replace(edge_symbol(name, p.pins), centre=p.centre) for name, p in zip(names, placed_parts, strict=True)
+        ),
+        wires=straight_wires(wires),
+        dots=junctions(edges),
         ground=ground,
-        labels=tuple((node_of[point], point) for point in points) if symbolic else (),
+        node_labels=tuple((nodes[point], point) for point in points) if is_symbolic else (),
         marks=marks,
         controls=tuple((part.name, part.control) for part in parts if part.control),
-        columns=_jittered(rng, count=1 + max(int(x) for x, _ in points)),
-        rows=_jittered(rng, count=1 + max(int(y) for _, y in points)),
+        columns=_grid_lines(rng, gaps=int(max(x for x, _ in points))),
+        rows=_grid_lines(rng, gaps=int(max(y for _, y in points))),
     )
-    assert reading_order(placement) == tuple(part.name for part in parts), "parts are made in reading order"
-    return Item(circuit=Circuit(devices=devices), placement=placement, family="symbolic" if symbolic else "numeric")
+    assert reading_order(placement) == tuple(names), "parts are generated in reading order"
+    return Item(circuit=Circuit(devices=devices), placement=placement, family="symbolic" if is_symbolic else "numeric")
 
 
-def _drawn(rng: np.random.Generator, plan: Sequence[Part], edges: Lines) -> list[_Drawn]:
-    """Each part on an edge; a probe that shares one lies before or behind its partner."""
-    order = [edges.parts[int(i)] for i in rng.permutation(len(edges.parts))]
-    drawn: list[_Drawn] = []
-    places: dict[int, Edge] = {}
-    for number, part in enumerate(plan):
-        if not part.shares:
-            places[number] = order.pop()
-    shared = {part.host for part in plan if part.shares}
-    for number, part in enumerate(plan):
-        a, b = places[part.host if part.shares else number]
-        centre = _between(a, b, 0.5)
-        if number in shared:  # its probe follows in the plan
-            continue
-        if part.shares:
-            behind = rng.random() < 0.5
-            cut = _between(a, b, SHARE if behind else 1 - SHARE)
-            host, probe = ((a, cut), (cut, b)) if behind else ((cut, b), (a, cut))
-            drawn.append(_Drawn(part=plan[part.host], pins=_turned(rng, plan[part.host], host), centre=centre))
-            a, b = probe
-            centre = _between(a, b, 0.5)
-        drawn.append(_Drawn(part=part, pins=_turned(rng, part, (a, b)), centre=centre))
-    return drawn
+def _place_parts(rng: np.random.Generator, plan: Sequence[Part], edges: list[Edge]) -> list[_PlacedPart]:
+    """Each part on an edge; a probe with a host stands before or after it on the same edge."""
+    order = [edges[int(i)] for i in rng.permutation(len(edges))]
+    part_edges = {part.number: order.pop() for part in plan if not part.has_host}
+    hosts = {part.host for part in plan if part.has_host}
+    placed_parts: list[_PlacedPart] = []
+
+    def add(part: Part, pins: Edge, centre: Point) -> None:
+        """Add a part; the first pin of a passive part is the left or upper one, other parts are in either order."""
+        pins = pins if part.kind in "RCL" or rng.random() < 0.5 else pins[::-1]
+        placed_parts.append(_PlacedPart(part, pins, centre))
+
+    for part in plan:
+        if part.has_host:
+            a, b = part_edges[part.host]
+            is_after = rng.random() < 0.5
+            cut = _point_between(a, b, HOST_SHARE if is_after else 1 - HOST_SHARE)
+            host_pins, probe_pins = ((a, cut), (cut, b)) if is_after else ((cut, b), (a, cut))
+            add(plan[part.host], host_pins, _point_between(a, b, 0.5))
+            add(part, probe_pins, _point_between(*probe_pins, 0.5))
+        elif part.number not in hosts:  # a host is added with its probe
+            add(part, part_edges[part.number], _point_between(*part_edges[part.number], 0.5))
+    return placed_parts
 
 
-def _between(a: Point, b: Point, at: float) -> Point:
-    return round(a[0] + at * (b[0] - a[0]), 3), round(a[1] + at * (b[1] - a[1]), 3)
-
-
-def _turned(rng: np.random.Generator, part: Part, edge: Edge) -> Edge:
-    """A passive's first pin is the left or upper one, all others stand either way."""
-    return edge if part.kind in "RCL" or rng.random() < 0.5 else edge[::-1]
-
-
-def _ground(rng: np.random.Generator, points: Sequence[Point], *, symbolic: bool) -> Point:
-    """A point of the bottom row; the first of it where the drawing shows no ground, so that a reader can tell it."""
-    bottom = max(y for _, y in points)
-    low = [point for point in points if point[1] == bottom]
-    place = int(rng.integers(len(low)))
-    return low[place] if symbolic else low[0]
+def _point_between(a: Point, b: Point, share: float) -> Point:
+    """The point at a share of the way from `a` to `b`."""
+    return round(a[0] + share * (b[0] - a[0]), 3), round(a[1] + share * (b[1] - a[1]), 3)
 
 
 def _nodes(
-    rng: np.random.Generator, drawn: Sequence[_Drawn], *, edges: Lines, ground: Point, symbolic: bool
+    rng: np.random.Generator, pins: Sequence[Edge], *, wires: list[Edge], ground: Point, is_symbolic: bool
 ) -> dict[Point, str]:
-    """The node at each point: 0 is ground, the others are numbered by first appearance, or anyhow and with holes."""
-    groups = Groups()
-    for wire in edges.wires:
-        groups.join(*wire)
+    """The node at each point: 0 is ground. The others are numbered by first appearance.
+
+    In a symbolic circuit their numbers are shuffled, and some numbers may be missing.
+    """
+    groups = DisjointSet()
+    for wire in wires:
+        groups.union(*wire)
     names = {groups.find(ground): GROUND}
-    points = [point for d in drawn for point in d.pins]
-    found = dict.fromkeys(groups.find(point) for point in points if groups.find(point) not in names)
-    holes = int(rng.integers(0, 3)) if symbolic and rng.random() < 0.4 else 0
-    numbers = rng.permutation(len(found) + holes)[: len(found)] if symbolic else range(len(found))
-    names.update({group: str(int(number) + 1) for group, number in zip(found, numbers, strict=True)})
-    every = {*points, *(point for wire in edges.wires for point in wire)}
-    return {point: names[groups.find(point)] for point in sorted(every)}
+    pin_groups = [groups.find(point) for edge in pins for point in edge]
+    unnamed_groups = dict.fromkeys(group for group in pin_groups if group not in names)
+    gap_count = int(rng.integers(0, 3)) if is_symbolic and rng.random() < 0.4 else 0
+    count = len(unnamed_groups)
+    numbers = rng.permutation(count + gap_count)[:count] if is_symbolic else range(count)
+    names.update({group: str(int(number) + 1) for group, number in zip(unnamed_groups, numbers, strict=True)})
+    return {point: names[groups.find(point)] for point in edge_points([*pins, *wires])}
 
 
 def _marks(rng: np.random.Generator, parts: Sequence[Part]) -> tuple[Mark, ...]:
-    """The quantities that control sources: a voltage on a device, the current of a probe."""
-    by_control = {part.control: part for part in parts if part.control}
-    probes = {part.name for part in parts if part.is_probe}
+    """The quantities that control sources: a voltage of a device, or the current of a probe."""
+    controlled_parts = {part.control: part for part in parts if part.control}
     return tuple(
-        Mark(kind="current", name=name, device=source.watches)
-        if source.watches in probes
-        else Mark(kind="voltage", name=name, device=source.watches, reversed=bool(rng.random() < 0.5))
-        for name, source in by_control.items()
+        Mark("current", name, part.controller_name)
+        if part.kind in "FH"
+        else Mark("voltage", name, part.controller_name, is_reversed=bool(rng.random() < 0.5))
+        for name, part in controlled_parts.items()
     )
 
 
-def _jittered(rng: np.random.Generator, *, count: int) -> tuple[float, ...]:
-    """Where the grid lines lie, in centimetres, to a tenth."""
-    gaps = rng.uniform(*SPACING, size=count - 1)
-    return tuple(round(float(at), 1) for at in (0.0, *np.cumsum(gaps)))
+def _grid_lines(rng: np.random.Generator, *, gaps: int) -> tuple[float, ...]:
+    """The positions of grid lines in centimetres, rounded to a tenth."""
+    distances = rng.uniform(*LINE_DISTANCES, size=gaps)
+    return tuple(round(float(position), 1) for position in (0.0, *np.cumsum(distances)))

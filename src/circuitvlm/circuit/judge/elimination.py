@@ -1,121 +1,110 @@
-"""What solves a circuit's equations at one point? Elimination in a finite field, and with many complex digits."""
+"""Solve a circuit's equations at one point: in a finite field, or with complex numbers of many digits."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 from circuitvlm.circuit.formula.expression import Expression
-from circuitvlm.circuit.graph import GROUND
 from circuitvlm.circuit.judge import complex_values, field
+from circuitvlm.circuit.judge.budget import Budget
 from circuitvlm.circuit.judge.field import PRIME
 from circuitvlm.circuit.solve.equations import Entry, Equations
 from circuitvlm.circuit.solve.singular import SingularCircuitError
 
-MOST_UNKNOWNS = 400
+MAX_UNKNOWNS = 400
+
+ENTRY_STEPS = 10
+"""Steps of an entry of the matrix beside those of its value: of `field`, about 0.2 microseconds each."""
+
+COMPLEX_STEPS = 25
+"""Steps of the multiplication of two complex numbers of many digits, with the subtraction of the product."""
+
 _S = Expression("symbol", name="s")
-_ONE = Expression("number", number=Fraction(1))
+_UNIT = Expression("number", number=Fraction(1))
 
 
-def transfer(system: Equations, source: str, plus: str, minus: str, *, at: field.Point, until: float) -> int:
-    """The voltage of node `plus` against `minus`, modulo PRIME, for one volt or ampere of the source alone.
+def solve(system: Equations, sources: Mapping[str, int], point: field.Point, budget: Budget) -> list[int]:
+    """Every unknown of the equations, modulo PRIME; independent sources that `sources` does not hold are zero.
 
-    Raises SingularCircuitError, and BoundError past `until`.
-    """
-    answer = unknowns(system, {source: 1}, at=at, until=until)
-    volts: int = (_voltage(system, answer, plus) - _voltage(system, answer, minus)) % PRIME
-    return volts
-
-
-def unknowns(system: Equations, drive: Mapping[str, int], *, at: field.Point, until: float) -> list[int]:
-    """Every unknown of the equations, modulo PRIME, with the sources of `drive` at its values and the others at zero.
-
-    Raises SingularCircuitError, and BoundError past `until`.
+    Raises SingularCircuitError, and UndecidedError where the budget is spent.
     """
     size = len(system.unknowns)
-    if size > MOST_UNKNOWNS:
-        raise SingularCircuitError(f"{size} unknowns; at most {MOST_UNKNOWNS} are solved symbolically")
+    if size > MAX_UNKNOWNS:
+        raise SingularCircuitError(f"expected at most {MAX_UNKNOWNS} unknowns to solve for, got {size}")
     rows: list[dict[int, int]] = [{} for _ in range(size)]
+    budget.spend(ENTRY_STEPS * len(system.entries))
     for entry in system.entries:
         row = rows[entry.row]
-        row[entry.column] = (row.get(entry.column, 0) + entry.sign * _coefficient(entry, at)) % PRIME
-    for number, sign, name in system.drive:
-        rows[number][size] = (rows[number].get(size, 0) + sign * drive.get(name, 0)) % PRIME
-    return _eliminated(rows, size, until=until)
+        row[entry.column] = (row.get(entry.column, 0) + entry.sign * _coefficient(entry, point, budget)) % PRIME
+    for number, sign, name in system.sources:
+        rows[number][size] = (rows[number].get(size, 0) + sign * sources.get(name, 0)) % PRIME
+    return _eliminate(rows, budget)
 
 
-def transfer_complex(system: Equations, source: str, plus: str, minus: str, *, turn: int, until: float) -> Any:
-    """The same with mpmath's complex numbers, at the point that `complex_values.evaluate` uses."""
-    context = complex_values.context()
+def solve_complex(system: Equations, source: str, trial: int, budget: Budget) -> list[Any]:
+    """The same for one volt or ampere of a source alone, at the point that `complex_values.evaluate` uses."""
+    ctx = complex_values.context()
     size = len(system.unknowns)
-    matrix, right = context.zeros(size), context.zeros(size, 1)
+    budget.spend(COMPLEX_STEPS * (size**3 // 3 + 4 * size**2))
+    matrix, right_side = ctx.zeros(size), ctx.zeros(size, 1)
     for entry in system.entries:
-        node = _as_expression(entry)
-        matrix[entry.row, entry.column] += entry.sign * complex_values.evaluate(node, turn=turn, until=until)
-    for number, sign, name in system.drive:
-        right[number] += sign * (name == source)
+        matrix[entry.row, entry.column] += entry.sign * complex_values.evaluate(_coefficient_of(entry), trial, budget)
+    for number, sign, name in system.sources:
+        right_side[number] += sign * (name == source)
     try:
-        answer = list(context.lu_solve(matrix, right))
+        return list(ctx.lu_solve(matrix, right_side))
     except ZeroDivisionError as error:
         raise SingularCircuitError("the circuit's equations are singular") from error
-    return _voltage(system, answer, plus) - _voltage(system, answer, minus)
 
 
-def _voltage(system: Equations, answer: list[Any], node: str) -> Any:
-    return 0 if node == GROUND else answer[system.column(f"v({node})")]
-
-
-def _coefficient(entry: Entry, at: field.Point) -> int:
-    if entry.value is None:
-        return 1
+def _coefficient(entry: Entry, point: field.Point, budget: Budget) -> int:
     try:
-        value = field.evaluate(entry.value, at)
-        if entry.kind == "conductance":
-            return field.inverse(value)
+        return field.evaluate(_coefficient_of(entry), point, budget)
     except ZeroDivisionError as error:
         raise SingularCircuitError("a resistance is zero, or a value has no finite size") from error
-    return value * at("s") % PRIME if entry.kind in ("capacitance", "inductance") else value
 
 
-def _as_expression(entry: Entry) -> Expression:
+def _coefficient_of(entry: Entry) -> Expression:
     if entry.value is None:
-        return _ONE
+        return _UNIT
     if entry.kind == "conductance":
         return Expression("inv", (entry.value,))
     return Expression("*", (_S, entry.value)) if entry.kind in ("capacitance", "inductance") else entry.value
 
 
-def _eliminated(rows: list[dict[int, int]], size: int, *, until: float) -> list[int]:
-    """The unknowns, by elimination that takes the row with the fewest entries next; column `size` is the right side.
+def _eliminate(rows: list[dict[int, int]], budget: Budget) -> list[int]:
+    """The unknowns, by elimination that takes the row with the fewest entries next.
 
-    Raises SingularCircuitError where a column has no pivot: at random values that is the circuit's own fault.
+    A row maps columns to values; column `len(rows)` is the right side. Raises SingularCircuitError where a column has
+    no pivot: at random values that is a property of the circuit.
     """
+    size = len(rows)
     open_rows = {number: {c: v for c, v in row.items() if v} for number, row in enumerate(rows)}
     pivots: list[tuple[int, dict[int, int]]] = []
     while open_rows:
-        if time.thread_time() > until:
-            raise complex_values.BoundError("the circuit took too long")
         number = min(open_rows, key=lambda n: (len(open_rows[n]), n))
-        row = open_rows.pop(number)
-        counts = [(sum(c in other for other in open_rows.values()), c) for c in row if c != size]
+        pivot_row = open_rows.pop(number)
+        budget.spend(len(open_rows) * (4 + len(pivot_row)) // 4)
+        counts = [(sum(c in row for row in open_rows.values()), c) for c in pivot_row if c != size]
         if not counts:
             raise SingularCircuitError("the circuit's equations are singular: a floating node or a loop of sources")
         column = min(counts)[1]
-        scale = pow(row[column], -1, PRIME)
-        row = {c: v * scale % PRIME for c, v in row.items()}
-        pivots.append((column, row))
-        for other in open_rows.values():
-            if factor := other.pop(column, 0):
-                for c, v in row.items():
-                    if c != column:
-                        if changed := (other.get(c, 0) - factor * v) % PRIME:
-                            other[c] = changed
-                        else:
-                            other.pop(c, None)
-    answer = [0] * size
-    for column, row in reversed(pivots):
-        rest = sum(v * answer[c] for c, v in row.items() if c not in (column, size))
-        answer[column] = (row.get(size, 0) - rest) % PRIME
-    return answer
+        scale = pow(pivot_row.pop(column), -1, PRIME)
+        pivot_row = {c: v * scale % PRIME for c, v in pivot_row.items()}
+        pivots.append((column, pivot_row))
+        for row in open_rows.values():
+            if factor := row.pop(column, 0):
+                budget.spend(len(pivot_row))
+                for c, v in pivot_row.items():
+                    if value := (row.get(c, 0) - factor * v) % PRIME:
+                        row[c] = value
+                    else:
+                        row.pop(c, None)
+    values = [0] * size
+    for column, pivot_row in reversed(pivots):
+        budget.spend(len(pivot_row))
+        right_side = pivot_row.pop(size, 0)
+        values[column] = (right_side - sum(v * values[c] for c, v in pivot_row.items())) % PRIME
+    return values

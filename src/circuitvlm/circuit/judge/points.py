@@ -1,4 +1,4 @@
-"""How does a formula compare with another, or with a quantity of a circuit, at random points?"""
+"""Compare a formula with another one, or with a quantity of a circuit, at random points."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
-from circuitvlm.circuit.drive import is_ideal
 from circuitvlm.circuit.formula.expression import (
     Expression,
     ExpressionError,
     Statement,
-    definitions,
-    read,
-    read_defined,
+    find_definitions,
+    parse_statement,
+    parse_with_definitions,
 )
-from circuitvlm.circuit.formula.names import Vocabulary
+from circuitvlm.circuit.formula.vocabulary import Vocabulary
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.circuit.judge import complex_values, elimination, field
-from circuitvlm.circuit.solve.equations import Equations, equations, value_of, values_of
-from circuitvlm.circuit.solve.probe import Probe
+from circuitvlm.circuit.judge.budget import Budget, UndecidedError
+from circuitvlm.circuit.solve.equations import Equations, build_equations, symbolic_value, symbolic_values
+from circuitvlm.circuit.values import is_ideal_opamp
 
-TURNS = 3
+POINTS = 3
 """Random points at which two formulas are compared."""
 
-_MOST_TURNS = 8
+CHARACTER_STEPS = 25
+"""Steps of reading one character of a device's value: of `field`, about 0.2 microseconds each."""
+
+_MAX_TRIALS = 8
 """Points that are tried, since one may lie on a pole."""
 
 _ROUNDING = 0.01
@@ -42,163 +45,155 @@ class Verdict(StrEnum):
     UNREADABLE = "unreadable"
 
 
-def compared(first: Expression, second: Expression, *, until: float) -> Verdict:
-    return _judged(_enough(lambda turn: _values(first, second, turn, until=until)))
+def compare_formulas(first: Expression, second: Expression, budget: Budget) -> Verdict:
+    """How two formulas compare. Raises UndecidedError."""
+    pair = (first, second)
+    return _compare_values(
+        lambda trial: [field.evaluate(formula, field.random_point(trial), budget) for formula in pair],
+        lambda trial: [complex_values.evaluate(formula, trial, budget) for formula in pair],
+    )
 
 
-def _enough(values: Callable[[int], tuple[Any, Any] | None]) -> list[tuple[Any, Any] | None]:
-    """The pairs of values at as many points as decide, or at as many as are tried."""
-    pairs: list[tuple[Any, Any] | None] = []
-    while len(pairs) < _MOST_TURNS and sum(pair is not None for pair in pairs) < TURNS:
-        pairs.append(values(len(pairs)))
-    return pairs
+def _compare_values(in_field: Callable[[int], Sequence[int]], as_complex: Callable[[int], Sequence[Any]]) -> Verdict:
+    """The verdict on two formulas, from functions that give both values at the point of a number.
 
-
-def _values(first: Expression, second: Expression, turn: int, *, until: float) -> tuple[Any, Any] | None:
-    """Both values at one point; None at a pole."""
-    at = field.point(turn)
-    try:
-        return field.evaluate(first, at), field.evaluate(second, at)
-    except ZeroDivisionError:
-        return None
-    except field.NotRationalError:
-        a, b = (complex_values.evaluate(e, turn=turn, until=until) for e in (first, second))
-        return a, b
-
-
-def _judged(pairs: Sequence[tuple[Any, Any] | None]) -> Verdict:
-    found = [pair for pair in pairs if pair is not None]
-    if len(found) < TURNS:
-        return Verdict.UNREADABLE  # no value anywhere: a division by zero
-    if all(_same(a, b) for a, b in found):
-        return Verdict.EQUAL
-    if all(_same(a, -b) for a, b in found):
-        return Verdict.OPPOSITE
-    return Verdict.DIFFERENT
-
-
-def _same(a: Any, b: Any) -> bool:
-    return (a - b) % field.PRIME == 0 if isinstance(a, int) and isinstance(b, int) else complex_values.agree(a, b)
-
-
-class Wanted(Protocol):
-    """A quantity of a circuit, at a point of the field or of the complex numbers."""
-
-    def residue(self, system: Equations, *, at: field.Point, until: float) -> int: ...
-
-    def number(self, system: Equations, *, turn: int, until: float) -> Any: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """The voltage of one node against another, for one volt or ampere of a source alone."""
-
-    source: str
-    plus: str
-    minus: str
-
-    def residue(self, system: Equations, *, at: field.Point, until: float) -> int:
-        return elimination.transfer(system, self.source, self.plus, self.minus, at=at, until=until)
-
-    def number(self, system: Equations, *, turn: int, until: float) -> Any:
-        return elimination.transfer_complex(system, self.source, self.plus, self.minus, turn=turn, until=until)
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A node's voltage, or a current that is an unknown of the equations, with every source acting."""
-
-    circuit: Circuit
-    probe: Probe
-    step: bool
-
-    def residue(self, system: Equations, *, at: field.Point, until: float) -> int:
-        scale = field.inverse(at("s")) if self.step else 1
-        sources = [device for device in self.circuit.devices if device.kind in "VI"]
-        drive = {d.name: field.evaluate(value_of(d), at) * scale for d in sources}
-        answer = dict(zip(system.unknowns, elimination.unknowns(system, drive, at=at, until=until), strict=True))
-        first, *second = (answer.get(f"{self.probe.quantity}({of})", 0) for of in self.probe.of)
-        return (first - sum(second)) % field.PRIME
-
-    def number(self, system: Equations, *, turn: int, until: float) -> Any:
-        raise complex_values.BoundError("only rational formulas are held against an unknown")
-
-
-class Asked:
-    """A quantity that is asked for, and the judge of formulas for it."""
-
-    def __init__(self, circuit: Circuit, wanted: Wanted, *, until: float) -> None:
-        self.until = until
-        self.wanted = wanted
-        self.circuit = circuit
-        self.values = values_of(circuit)
-        sources = [value_of(d) for d in circuit.devices if d.kind in "VI"]
-        self.used = frozenset[str]().union(*(value.symbols() for value in (*self.values.values(), *sources)))
-        spelled = {name.lower() for name in self.used}
-        self.names = self.used | {d.name for d in circuit.devices if d.name.lower() not in spelled}
-
-    def judged(self, answer: str) -> Verdict:
-        """How an answer compares with the circuit's."""
+    Complex numbers are used at a point where one of the formulas is not rational; poles are left out.
+    """
+    equal: list[bool] = []
+    opposite: list[bool] = []
+    for trial in range(_MAX_TRIALS):
         try:
-            verdict = self.stated(read(answer, self.names, is_of_frequency=True))
-        except (ExpressionError, complex_values.BoundError):
-            return Verdict.UNREADABLE
-        if verdict is Verdict.EQUAL:
-            return verdict
-        own = Vocabulary(self.names).joined(["s"])
-        with contextlib.suppress(ExpressionError, complex_values.BoundError):
-            told = read_defined(answer, definitions(answer, own), own, is_of_frequency=True)
-            found = Verdict.UNREADABLE if told is None else self.stated(told)
-            return verdict if found is Verdict.UNREADABLE else found
+            a, b = in_field(trial)
+            equal.append((a - b) % field.PRIME == 0)
+            opposite.append((a + b) % field.PRIME == 0)
+        except ZeroDivisionError:
+            continue
+        except field.NotRationalError:
+            a, b = as_complex(trial)
+            equal.append(complex_values.are_equal(a, b))
+            opposite.append(complex_values.are_equal(a, -b))
+        if len(equal) == POINTS:
+            return Verdict.EQUAL if all(equal) else Verdict.OPPOSITE if all(opposite) else Verdict.DIFFERENT
+    return Verdict.UNREADABLE  # no value anywhere: a division by zero
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitQuantity:
+    """The first of some unknowns of a circuit's equations, less the others: `v(2)` and `v(3)`, or `i(V1)`.
+
+    A name that is no unknown, as `v(0)`, has the value 0. With a `source`, for one volt or ampere of it alone, else
+    with all sources acting, each as a step (V1/s) where `is_step`.
+    """
+
+    unknowns: tuple[str, ...]
+    source: str = ""
+    is_step: bool = False
+
+
+def compare_answer(answer: str, circuit: Circuit, quantity: CircuitQuantity, budget: Budget) -> Verdict:
+    """How the formula that an answer states compares with the quantity of the circuit."""
+    try:
+        judge = _CircuitJudge(circuit, quantity, budget)
+        verdict = judge.compare_statement(parse_statement(answer, judge.names, is_function_of_s=True))
+    except (ExpressionError, UndecidedError):
+        return Verdict.UNREADABLE
+    if verdict is Verdict.EQUAL:
         return verdict
+    vocabulary = Vocabulary(judge.names).union(["s"])
+    with contextlib.suppress(ExpressionError, UndecidedError):
+        definitions = find_definitions(answer, vocabulary)
+        statement = parse_with_definitions(answer, definitions, vocabulary, is_function_of_s=True)
+        if statement is not None and (new_verdict := judge.compare_statement(statement)) is not Verdict.UNREADABLE:
+            return new_verdict
+    return verdict
 
-    def stated(self, stated: Statement) -> Verdict:
-        """How what a text states compares with the circuit's. Raises BoundError."""
-        verdict = self.verdict(stated.result)
-        for reading in stated.readings if verdict is not Verdict.EQUAL else ():
-            if self.verdict(reading) is Verdict.EQUAL:
-                verdict = Verdict.EQUAL
-        return Verdict.DIFFERENT if verdict is Verdict.EQUAL and self.is_contradicted(stated) else verdict
 
-    def verdict(self, stated: Expression) -> Verdict:
-        """How one formula compares with the circuit's. Raises BoundError."""
-        spoken = stated.symbols()
-        gains = {value_of(d).name for d in self.circuit.devices if is_ideal(d)}
-        system = equations(self.circuit, ideal=not gains & spoken)
-        return _judged(_enough(lambda turn: self._at(stated, system, turn=turn)))
+class _CircuitJudge:
+    """Compares formulas with one quantity of one circuit."""
 
-    def is_contradicted(self, stated: Statement) -> bool:
-        """Whether a side that speaks of the circuit alone says otherwise than the result; numbers within 1 percent."""
-        for side in stated.equal:
-            if stated.number is None:
-                if side.symbols() <= self.names | {"s", "omega"} and self.verdict(side) is not Verdict.EQUAL:
-                    return True
-            elif not self._is_near(side, stated.number):
-                return True
-        return False
+    def __init__(self, circuit: Circuit, quantity: CircuitQuantity, budget: Budget) -> None:
+        self.circuit = circuit
+        self.quantity = quantity
+        self.budget = budget
+        self.systems: dict[bool, Equations] = {}
+        self._spend_on_devices()
+        values = symbolic_values(circuit)
+        self.sources = {d.name: symbolic_value(d) for d in circuit.devices if d.kind in "VI"}
+        symbols = frozenset[str]().union(*(value.symbols() for value in (*values.values(), *self.sources.values())))
+        lower_case = {name.lower() for name in symbols}
+        self.names = symbols | {d.name for d in circuit.devices if d.name.lower() not in lower_case}
+        self.gains = {symbolic_value(d).name for d in circuit.devices if is_ideal_opamp(d)}
+        # What a device's name means in an answer where its value is called otherwise, or is a number.
+        self.aliases = {name: value for name, value in values.items() if name not in symbols}
+
+    def compare_statement(self, statement: Statement) -> Verdict:
+        """How what a text states compares with the circuit's quantity. Raises UndecidedError."""
+        verdict = self.compare_formula(statement.result)
+        if verdict is not Verdict.EQUAL:
+            verdicts = [self.compare_formula(formula) for formula in statement.alternatives]
+            verdict = Verdict.EQUAL if Verdict.EQUAL in verdicts else verdict
+        return Verdict.DIFFERENT if verdict is Verdict.EQUAL and self._is_contradicted(statement) else verdict
+
+    def compare_formula(self, formula: Expression) -> Verdict:
+        """How one formula compares with the circuit's quantity. Raises UndecidedError."""
+        ideal = self.gains.isdisjoint(formula.symbols())
+        if ideal not in self.systems:
+            self._spend_on_devices()
+            self.systems[ideal] = build_equations(self.circuit, ideal=ideal)
+        system, aliases = self.systems[ideal], self._aliases_of(formula)
+
+        def in_field(trial: int) -> tuple[int, int]:
+            point = field.random_point(trial)
+            truth = self._truth_in_field(system, point)
+            values = {name: field.evaluate(value, point, self.budget) for name, value in aliases.items()}
+            return field.evaluate(formula, field.random_point(trial, values), self.budget), truth
+
+        def as_complex(trial: int) -> tuple[Any, Any]:
+            value = complex_values.evaluate(formula, trial, self.budget, aliases)
+            return value, self._truth_as_complex(system, trial)
+
+        return _compare_values(in_field, as_complex)
+
+    def _truth_in_field(self, system: Equations, point: field.Point) -> int:
+        if self.quantity.source:
+            sources = {self.quantity.source: 1}
+        else:
+            scale = field.inverse(point("s")) if self.quantity.is_step else 1
+            sources = {name: field.evaluate(value, point, self.budget) * scale for name, value in self.sources.items()}
+        value: int = self._difference(system, elimination.solve(system, sources, point, self.budget))
+        return value
+
+    def _truth_as_complex(self, system: Equations, trial: int) -> Any:
+        if not self.quantity.source:
+            raise UndecidedError(f"{self.quantity.unknowns}: expected a rational formula, got a root or a function")
+        values = elimination.solve_complex(system, self.quantity.source, trial, self.budget)
+        return self._difference(system, values)
+
+    def _difference(self, system: Equations, values: Sequence[Any]) -> Any:
+        values_by_name = dict(zip(system.unknowns, values, strict=True))
+        plus, *minus = (values_by_name.get(name, 0) for name in self.quantity.unknowns)
+        return plus - sum(minus)
+
+    def _is_contradicted(self, statement: Statement) -> bool:
+        """Whether a side with no symbols but the circuit's differs from the result; numbers by more than 1 percent."""
+        if statement.number is not None:
+            return not all(self._is_near(side, statement.number) for side in statement.equal_sides)
+        symbols = self.names | {"s", "omega"}
+        return any(
+            side.symbols() <= symbols and self.compare_formula(side) is not Verdict.EQUAL
+            for side in statement.equal_sides
+        )
 
     def _is_near(self, side: Expression, number: Expression) -> bool:
         """Whether a formula's value is the number that stands behind it; true where a symbol has no value."""
-        known = self._aliases(side)
-        if any(name not in known or known[name].op != "number" for name in side.symbols()):
+        aliases = self._aliases_of(side)
+        if any(name not in aliases or aliases[name].op != "number" for name in side.symbols()):
             return True
-        exact, said = (complex_values.evaluate(node, turn=0, until=self.until, known=known) for node in (side, number))
-        return bool(abs(exact - said) <= _ROUNDING * abs(exact))
+        exact, stated_value = (complex_values.evaluate(formula, 0, self.budget, aliases) for formula in (side, number))
+        return bool(abs(exact - stated_value) <= _ROUNDING * abs(exact))
 
-    def _aliases(self, stated: Expression) -> dict[str, Expression]:
-        """What a device's name means in an answer where its value is called otherwise, or is a number."""
-        spoken = stated.symbols()
-        return {name: value for name, value in self.values.items() if name in spoken and name not in self.used}
+    def _aliases_of(self, formula: Expression) -> dict[str, Expression]:
+        return {name: self.aliases[name] for name in formula.symbols() if name in self.aliases}
 
-    def _at(self, stated: Expression, system: Equations, *, turn: int) -> tuple[Any, Any] | None:
-        """The answer's value and the circuit's at one point; None at a pole of the answer."""
-        plain, aliases = field.point(turn), self._aliases(stated)
-        truth = self.wanted.residue(system, at=plain, until=self.until)
-        known = {name: field.evaluate(value, plain) for name, value in aliases.items()}
-        try:
-            return field.evaluate(stated, field.point(turn, known)), truth
-        except ZeroDivisionError:
-            return None
-        except field.NotRationalError:
-            value = complex_values.evaluate(stated, turn=turn, until=self.until, known=aliases)
-            return value, self.wanted.number(system, turn=turn, until=self.until)
+    def _spend_on_devices(self) -> None:
+        self.budget.spend(CHARACTER_STEPS * sum(1 + len(device.text) for device in self.circuit.devices))

@@ -1,32 +1,36 @@
-"""Is this formula right? Decided exactly, without forming or simplifying an expression."""
+"""Judge exactly whether a formula is right, without forming or simplifying an expression."""
 
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import product
 
 from circuitvlm.circuit.dialect import readings, to_spice
 from circuitvlm.circuit.formula.expression import (
     Expression,
     ExpressionError,
     Statement,
-    definitions,
-    read,
-    read_defined,
+    find_definitions,
+    parse_statement,
+    parse_with_definitions,
 )
-from circuitvlm.circuit.formula.names import Vocabulary
+from circuitvlm.circuit.formula.vocabulary import Vocabulary
 from circuitvlm.circuit.graph import GROUND, Circuit
-from circuitvlm.circuit.judge import complex_values
-from circuitvlm.circuit.judge.points import Asked, Transfer, Unknown, Verdict, Wanted, compared
-from circuitvlm.circuit.solve.equations import equations
-from circuitvlm.circuit.solve.probe import Probe, output_nodes, source_of
+from circuitvlm.circuit.judge.budget import Budget, UndecidedError
+from circuitvlm.circuit.judge.points import CircuitQuantity, Verdict, compare_answer, compare_formulas
+from circuitvlm.circuit.solve.equations import build_equations
+from circuitvlm.circuit.solve.probe import Probe, find_source, output_nodes
 
-__all__ = ["Verdict", "equal_expressions", "matches_circuit", "matches_unknown"]
+__all__ = ["MAX_STEPS", "Verdict", "equal_expressions", "matches_circuit", "matches_unknown"]
 
-SECONDS = 0.8
-"""Longest time that a comparison may compute, of the thread's own: a busy machine must not change a verdict.
-What is not decided by then is not accepted."""
+MAX_STEPS = 6_000_000
+"""Most steps of a comparison; what is not decided by then is not accepted.
+
+A step is the addition of a number modulo a prime; `field`, `complex_values` and `elimination` say how many steps their
+operations have. A step takes about 0.2 microseconds, all of them one to two seconds. Reading a text costs no steps: it
+takes linear time, and a text has at most `expression.MAX_CHARACTERS`.
+"""
 
 
 def equal_expressions(a: str, b: str, symbols: Iterable[str] | None = None) -> Verdict:
@@ -39,26 +43,28 @@ def equal_expressions(a: str, b: str, symbols: Iterable[str] | None = None) -> V
     as what stands behind; a text whose sides contradict each other is "different". An equation equals the one with
     its sides exchanged. Symbols that a text defines beside its formula ("where \\tau = RC") are put in, but for
     `symbols` and those that the other text leaves undefined; a definition that cannot be put in, as one in a circle,
-    counts as none. A text that is no formula, or has no value anywhere, is "unreadable". Computes for a second at
-    most; safe in threads; nothing is executed.
+    counts as none. A text that is no formula, has no value anywhere, or needs more than MAX_STEPS steps is
+    "unreadable". Safe in threads; nothing is executed.
     """
-    until = time.thread_time() + SECONDS
-    known = None if symbols is None else Vocabulary(symbols)
+    budget = Budget(MAX_STEPS)
+    vocabulary = None if symbols is None else Vocabulary(symbols)
     try:
-        first, second = _both(a, b, known)
-        verdict = _verdict(first, second, until=until)
-    except (ExpressionError, complex_values.BoundError):
+        first, second = _parse_both(a, b, vocabulary)
+        verdict = _compare_statements(first, second, budget)
+    except (ExpressionError, UndecidedError):
         return Verdict.UNREADABLE
     if verdict is Verdict.EQUAL:
         return verdict
-    with contextlib.suppress(ExpressionError, complex_values.BoundError):
-        one, other = _defined(a, b, second, known=known), _defined(b, a, first, known=known)
-        if one and not other:
-            second = _again(b, one, second, known=known)
-        if other and not one:
-            first = _again(a, other, first, known=known)
-        found = _verdict(one or first, other or second, until=until) if one or other else Verdict.UNREADABLE
-        return verdict if found is Verdict.UNREADABLE else found
+    with contextlib.suppress(ExpressionError, UndecidedError):
+        defined_first = _parse_defined(a, b, second, vocabulary)
+        defined_second = _parse_defined(b, a, first, vocabulary)
+        if defined_first and not defined_second:
+            second = _parse_again(b, second, defined_first, vocabulary)
+        if defined_second and not defined_first:
+            first = _parse_again(a, first, defined_second, vocabulary)
+        if defined_first or defined_second:
+            defined_verdict = _compare_statements(defined_first or first, defined_second or second, budget)
+            return verdict if defined_verdict is Verdict.UNREADABLE else defined_verdict
     return verdict
 
 
@@ -72,12 +78,13 @@ def matches_circuit(answer: str, circuit: Circuit, source: str = "V1", output: s
     use either, and define other symbols beside its formula. E sources with the gain `Ad` or `inf` are ideal op-amps,
     unless the answer itself speaks of that gain.
     A netlist in lcapy's dialect is read by lcapy's conventions, in each of the ways that its versions have
-    (`dialect.readings`). Computes for a second at most.
+    (`dialect.readings`). Takes at most MAX_STEPS steps.
     Raises KeyError for an unknown source or output, UnsolvableDeviceError for devices that are not linear, and
     SingularCircuitError for a circuit that has no transfer function.
     """
-    wanted = Transfer(source_of(circuit, source).name, *output_nodes(circuit, output))
-    return _best(answer, [(reading, wanted) for reading in readings(circuit)])
+    unknowns = tuple(f"v({node})" for node in output_nodes(circuit, output))
+    quantity = CircuitQuantity(unknowns, source=find_source(circuit, source).name)
+    return _best_verdict(answer, readings(circuit), [quantity])
 
 
 def matches_unknown(answer: str, circuit: Circuit, probe: Probe) -> Verdict:
@@ -86,80 +93,88 @@ def matches_unknown(answer: str, circuit: Circuit, probe: Probe) -> Verdict:
     All independent sources act, by their values or names, each as a step (V1/s) or each as it stands (V1): which of
     the two an answer means is not told apart. Otherwise as `matches_circuit`.
     """
-    columns = {name.upper() for name in equations(to_spice(circuit)).unknowns}
-    if not {f"{probe.quantity}({of})".upper() for of in probe.of if of != GROUND} <= columns:
-        raise KeyError(f"{probe.card!r} is no unknown of the circuit; there are {', '.join(sorted(columns))}")
-    meant = [(reading, Unknown(reading, probe, step)) for reading in readings(circuit) for step in (True, False)]
-    return _best(answer, meant)
+    names = {name.upper() for name in build_equations(to_spice(circuit)).unknowns}
+    if not {f"{probe.quantity}({target})".upper() for target in probe.targets if target != GROUND} <= names:
+        raise KeyError(f"expected an unknown of the circuit ({', '.join(sorted(names))}), got {probe.card!r}")
+    unknowns = tuple(f"{probe.quantity}({target})" for target in probe.targets)
+    return _best_verdict(answer, readings(circuit), [CircuitQuantity(unknowns, is_step=step) for step in (True, False)])
 
 
-def _best(answer: str, meant: Sequence[tuple[Circuit, Wanted]]) -> Verdict:
+def _best_verdict(answer: str, circuits: Iterable[Circuit], quantities: Iterable[CircuitQuantity]) -> Verdict:
     """The best verdict over all that the netlist and the question may mean."""
-    until = time.thread_time() + SECONDS
-    found: list[Verdict] = []
-    for circuit, wanted in meant:
-        found.append(Asked(circuit, wanted, until=until).judged(answer))
-        if found[-1] is Verdict.EQUAL:
+    budget = Budget(MAX_STEPS)
+    verdicts: list[Verdict] = []
+    for circuit, quantity in product(circuits, quantities):
+        verdicts.append(compare_answer(answer, circuit, quantity, budget))
+        if verdicts[-1] is Verdict.EQUAL:
             return Verdict.EQUAL
-    return Verdict.OPPOSITE if Verdict.OPPOSITE in found else found[0]
+    return Verdict.OPPOSITE if Verdict.OPPOSITE in verdicts else verdicts[0]
 
 
 # ------------------------------------------------------------------------------------------------------ two expressions
 
 
-def _verdict(first: Statement, second: Statement, *, until: float) -> Verdict:
-    """How two statements compare. Raises BoundError."""
-    verdict = compared(first.result, second.result, until=until)
-    for one, other in _readings(first, second) if verdict is not Verdict.EQUAL else ():
-        if compared(one, other, until=until) is Verdict.EQUAL:
+def _compare_statements(first: Statement, second: Statement, budget: Budget) -> Verdict:
+    """How two statements compare. Raises UndecidedError."""
+    verdict = compare_formulas(first.result, second.result, budget)
+    for a, b in product(_formulas(first), _formulas(second)) if verdict is not Verdict.EQUAL else ():
+        if (a.symbols() or b.symbols()) and compare_formulas(a, b, budget) is Verdict.EQUAL:
             verdict = Verdict.EQUAL
     if verdict is Verdict.OPPOSITE and first.is_equation and second.is_equation:
         return Verdict.EQUAL
     if verdict is Verdict.EQUAL and (
-        _contradicts(first, second, until=until) or _contradicts(second, first, until=until)
+        _is_contradicted(first, second, budget) or _is_contradicted(second, first, budget)
     ):
         return Verdict.DIFFERENT
     return verdict
 
 
-def _defined(text: str, beside: str, other: Statement, *, known: Vocabulary | None) -> Statement | None:
-    """The text with its definitions put in, but for symbols that are known or that the other speaks of undefined."""
-    nothing = Vocabulary((), any_case=False)
-    theirs = _spoken(other) - definitions(beside, known or nothing).keys()
-    own = (known or nothing).joined(theirs)
-    return read_defined(text, definitions(text, own), own, is_of_frequency="s" in _spoken(other))
+def _is_contradicted(statement: Statement, truth: Statement, budget: Budget) -> bool:
+    """Whether a side with no symbols but the truth's and the result's differs from the result."""
+    symbols = truth.result.symbols() | statement.result.symbols()
+    return statement.number is None and any(
+        side.symbols() <= symbols and compare_formulas(side, statement.result, budget) is not Verdict.EQUAL
+        for side in statement.equal_sides
+    )
 
 
-def _both(a: str, b: str, known: Vocabulary | None) -> tuple[Statement, Statement]:
-    plain = read(a, known), read(b, known)
-    if plain[0] == plain[1]:
-        return plain
-    return _again(a, plain[1], plain[0], known=known), _again(b, plain[0], plain[1], known=known)
+def _parse_both(a: str, b: str, vocabulary: Vocabulary | None) -> tuple[Statement, Statement]:
+    first, second = parse_statement(a, vocabulary), parse_statement(b, vocabulary)
+    if first == second:
+        return first, second
+    return _parse_again(a, first, second, vocabulary), _parse_again(b, second, first, vocabulary)
 
 
-def _again(text: str, other: Statement, plain: Statement, *, known: Vocabulary | None) -> Statement:
-    """The text read by the other's symbols where its own are not all among them; a function of s where the other is."""
-    theirs = _spoken(other)
-    if _spoken(plain) <= theirs and ("s" not in theirs or "s" in _spoken(plain)):
-        return plain
-    return read(text, known or Vocabulary(theirs, any_case=False), is_of_frequency="s" in theirs)
+def _parse_again(text: str, statement: Statement, reference: Statement, vocabulary: Vocabulary | None) -> Statement:
+    """The text read by the symbols of the reference where its own are not all among them.
+
+    A function of s is expected where the reference is one.
+    """
+    symbols, reference_symbols = _symbols(statement), _symbols(reference)
+    if symbols <= reference_symbols and ("s" not in reference_symbols or "s" in symbols):
+        return statement
+    vocabulary = vocabulary or Vocabulary(reference_symbols, any_case=False)
+    return parse_statement(text, vocabulary, is_function_of_s="s" in reference_symbols)
 
 
-def _spoken(stated: Statement) -> frozenset[str]:
-    """The symbols of a statement's result and of its other readings."""
-    return frozenset[str]().union(*(side.symbols() for side in (stated.result, *stated.readings)))
+def _parse_defined(
+    text: str, reference_text: str, reference: Statement, vocabulary: Vocabulary | None
+) -> Statement | None:
+    """The text with its definitions put in, except those of known symbols and of those the reference leaves undefined.
+
+    None where the formula has no symbol that is defined.
+    """
+    vocabulary = vocabulary or Vocabulary((), any_case=False)
+    symbols = _symbols(reference)
+    vocabulary = vocabulary.union(symbols - find_definitions(reference_text, vocabulary).keys())
+    definitions = find_definitions(text, vocabulary)
+    return parse_with_definitions(text, definitions, vocabulary, is_function_of_s="s" in symbols)
 
 
-def _readings(first: Statement, second: Statement) -> Iterator[tuple[Expression, Expression]]:
-    """The pairs of formulas that may be meant, but for the two results."""
-    for one in (first.result, *first.readings):
-        for other in (second.result, *second.readings):
-            if one.symbols() or other.symbols():
-                yield one, other
+def _formulas(statement: Statement) -> tuple[Expression, ...]:
+    """The formulas that a statement may be taken to answer."""
+    return (statement.result, *statement.alternatives)
 
 
-def _contradicts(stated: Statement, truth: Statement, *, until: float) -> bool:
-    """Whether a side that speaks of no symbol but the truth's and the result's differs from the result."""
-    theirs = truth.result.symbols() | stated.result.symbols()
-    sides = [side for side in stated.equal if side.symbols() <= theirs and stated.number is None]
-    return any(compared(side, stated.result, until=until) is not Verdict.EQUAL for side in sides)
+def _symbols(statement: Statement) -> frozenset[str]:
+    return frozenset[str]().union(*(formula.symbols() for formula in _formulas(statement)))

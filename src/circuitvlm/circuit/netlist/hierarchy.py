@@ -1,4 +1,4 @@
-"""Which devices does a netlist of subcircuits consist of?"""
+"""Replace the calls of subcircuits by the devices of their definitions."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from hashlib import blake2b
 from types import MappingProxyType
 
 from circuitvlm.circuit.graph import Device
+from circuitvlm.circuit.mentions import rewrite_mentions
 from circuitvlm.circuit.netlist import statement
 from circuitvlm.circuit.netlist.lexer import Line, NetlistError
-from circuitvlm.circuit.netlist.parameter import resolved, stated
-from circuitvlm.circuit.reference import rewritten
+from circuitvlm.circuit.netlist.parameter import assignments, resolve
 
 MAX_DEPTH = 32
-_OPENING, _CLOSING = (".subckt", ".macro"), (".ends", ".eom")
-_PARAMETERS = (".param", ".params", ".parameter", ".parameters")
+_OPENING_CARDS, _CLOSING_CARDS = (".subckt", ".macro"), (".ends", ".eom")
+_PARAMETER_CARDS = (".param", ".params", ".parameter", ".parameters")
 
 
 @dataclass(slots=True)
 class Definition:
-    """A subcircuit: its nodes to the outside, the parameters that it states, and its lines."""
+    """The definition of a subcircuit: its outer nodes, the default values of its parameters, and its lines."""
 
     name: str
     line: int
@@ -30,189 +30,221 @@ class Definition:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it only states the nodes of something that is described elsewhere."""
+        """Whether it has no devices: it only states the nodes of something that is described elsewhere."""
         return all(statement.is_card(line.tokens[0]) for line in self.body)
 
 
 @dataclass(slots=True)
 class Hierarchy:
-    """A netlist's lines, taken apart: what stands outside of subcircuits, and these by their names in lower case."""
+    """The lines outside subcircuits, and the definitions of subcircuits by their names in lower case."""
 
-    top: list[Line] = field(default_factory=list)
+    top_lines: list[Line] = field(default_factory=list)
     definitions: dict[str, Definition] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
-    shared: set[str] = field(default_factory=set)
+    global_nodes: set[str] = field(default_factory=set)
 
 
-def taken_apart(lines: Iterable[Line]) -> Hierarchy:
-    """The hierarchy of these lines up to .end. Raises NetlistError for what is opened and never closed."""
-    found = Hierarchy()
-    inside: list[Definition] = []
-    commanding = False
+def split_hierarchy(lines: Iterable[Line]) -> Hierarchy:
+    """The hierarchy of the lines up to .end. Raises NetlistError for a definition without end."""
+    hierarchy = Hierarchy()
+    open_definitions: list[Definition] = []
+    in_control = False
     for line in lines:
         word = line.tokens[0].lower()
-        if word[0] != ".":
-            (inside[-1].body if inside and not commanding else found.top).append(line)
-            continue
+        definition = open_definitions[-1] if open_definitions else None
         if word in (".control", ".endc"):
-            commanding = word == ".control"
-        if commanding:
-            found.top.append(line)
-        elif word in _OPENING and len(line.tokens) > 1 and not set(line.tokens[1:]) & {*_OPENING, *_CLOSING}:
-            inside.append(_opened(line))
-        elif word in _CLOSING and inside:
-            _keep(found, inside.pop())
-        elif word == ".end" and not inside:
-            found.top.append(line)
-            break
+            in_control = word == ".control"
+        if in_control:
+            hierarchy.top_lines.append(line)
+        elif _opens_definition(line):
+            open_definitions.append(_read_definition(line))
+        elif word in _CLOSING_CARDS and definition:
+            _add_definition(hierarchy, open_definitions.pop())
         elif word == ".global":
-            found.shared.update(word.lower() for word in line.tokens[1:])
-        elif word in _PARAMETERS and (inside or len(stated(line.tokens)) == len(line.tokens) - 1):
-            (inside[-1].defaults if inside else found.parameters).update(stated(line.tokens[1:]))
+            hierarchy.global_nodes.update(word.lower() for word in line.tokens[1:])
+        elif word in _PARAMETER_CARDS and (definition or len(assignments(line.tokens)) == len(line.tokens) - 1):
+            (definition.defaults if definition else hierarchy.parameters).update(assignments(line.tokens[1:]))
         else:
-            (inside[-1].body if inside else found.top).append(line)
-    if inside:
-        raise NetlistError(f"subcircuit {inside[-1].name} has no .ends", line=inside[-1].line)
-    found.parameters = resolved(found.parameters)
-    return found
+            (definition.body if definition else hierarchy.top_lines).append(line)
+            if word == ".end" and not definition:
+                break
+    if open_definitions:
+        raise NetlistError(
+            f"subcircuit {open_definitions[-1].name}: expected .ends, got the end of the text",
+            line=open_definitions[-1].line,
+        )
+    hierarchy.parameters = resolve(hierarchy.parameters)
+    return hierarchy
 
 
-def _opened(line: Line) -> Definition:
-    """What `.subckt inv in out params: wn=1u` states."""
+def _opens_definition(line: Line) -> bool:
+    """Whether the line only opens a definition: with a name, and without another definition on the same line."""
+    first, *words = line.tokens
+    return first.lower() in _OPENING_CARDS and bool(words) and not {*_OPENING_CARDS, *_CLOSING_CARDS} & set(words)
+
+
+def _read_definition(line: Line) -> Definition:
+    """The definition that `.subckt inv in out params: wn=1u` opens."""
     words = [word for word in line.tokens[2:] if word.lower() not in ("params:", "param:")]
-    ports = tuple(word for word in words if "=" not in word)
-    return Definition(line.tokens[1], line.number, tuple(port.lower() for port in ports), stated(words))
+    ports = tuple(word.lower() for word in words if "=" not in word)
+    return Definition(line.tokens[1], line.number, ports, assignments(words))
 
 
-def _keep(found: Hierarchy, definition: Definition) -> None:
-    key = definition.name.lower()
-    known = found.definitions.setdefault(key, definition)
-    same = [line.tokens for line in known.body] == [line.tokens for line in definition.body]
-    if not same or known.ports != definition.ports:
-        there = f"subcircuit {definition.name} is there twice, first in line {known.line}"
-        raise NetlistError(there, line=definition.line)
+def _add_definition(hierarchy: Hierarchy, definition: Definition) -> None:
+    first = hierarchy.definitions.setdefault(definition.name.lower(), definition)
+    has_same_body = [line.tokens for line in first.body] == [line.tokens for line in definition.body]
+    if not has_same_body or first.ports != definition.ports:
+        raise NetlistError(
+            f"subcircuit {definition.name}: expected one definition, got another one in line {first.line}",
+            line=definition.line,
+        )
 
 
-def flattened(devices: Sequence[Device], found: Hierarchy, *, flat: bool, limit: int) -> list[Device]:
-    """The devices with those of the subcircuits that they call instead of the calls, at most `limit` of both.
+def flatten(devices: Sequence[Device], hierarchy: Hierarchy, *, flat: bool, limit: int) -> list[Device]:
+    """The devices, with calls of subcircuits replaced by the devices of their definitions.
 
-    Not `flat`, devices that there are stay as they are. Without any, those of the subcircuits that no other calls.
-    M1 in a call X1 becomes M.X1.M1, its inner node a n.X1.a. Calls of what is nowhere defined, or defined without a
-    device, stay. Raises NetlistError for a call with another number of nodes than its subcircuit has, and for a
-    subcircuit that calls itself.
+    There are at most `limit` devices and calls. Without `flat`, given devices are returned unchanged. Without any
+    device, the result is the devices of the definitions that no other definition calls.
+    M1 in a call X1 becomes M.X1.M1, and its inner node a becomes n.X1.a. A call remains where its subcircuit is not
+    defined, or has no devices. Raises NetlistError for a call whose number of nodes differs from its subcircuit's, and
+    for a subcircuit that calls itself.
     """
     if devices and not flat:
         return list(devices)
-    whole = _Flat(found, limit)
+    flattener = _Flattener(hierarchy, limit)
     for device in devices:
-        whole.add(device, path=device.name)
+        flattener.add(device, path=device.name)
     if not devices:
-        tops = _tops(found)
+        tops = _find_tops(hierarchy)
         for top in tops:
-            whole.open(top, path=top.name.upper() if len(tops) > 1 else "")
-    return whole.devices
+            flattener.expand(top, path=top.name.upper() if len(tops) > 1 else "")
+    return flattener.devices
 
 
-def _tops(found: Hierarchy) -> list[Definition]:
-    """The definitions that none calls and that a current can flow through: a single node is no circuit."""
-    lines = [line for definition in found.definitions.values() for line in definition.body]
-    called = {_called(statement.read(x.tokens, line=x.number)) for x in lines if x.tokens[0][0] in "Xx"}
+def _find_tops(hierarchy: Hierarchy) -> list[Definition]:
+    """The definitions that no other calls and that a current can flow through: with more than one outer node."""
+    lines = [line for definition in hierarchy.definitions.values() for line in definition.body]
+    called_names = {
+        _subcircuit_name(statement.read_device(x.tokens, line=x.number)) for x in lines if x.tokens[0][0] in "Xx"
+    }
     return [
         definition
-        for key, definition in found.definitions.items()
-        if key not in called and not definition.is_empty and (len(definition.ports) != 1 or _grounded(definition))
+        for name, definition in hierarchy.definitions.items()
+        if name not in called_names
+        and not definition.is_empty
+        and (len(definition.ports) != 1 or _has_ground(definition))
     ]
 
 
-def _grounded(definition: Definition) -> bool:
+def _has_ground(definition: Definition) -> bool:
     words = (word for line in definition.body for word in line.tokens[1:])
     return any(statement.is_ground(word) or word.endswith("!") for word in words)
 
 
-def _called(device: Device) -> str:
+def _subcircuit_name(device: Device) -> str:
+    """The name of the called subcircuit in lower case, "" where the device is no call."""
     return device.text.split(" ")[0].lower() if device.kind == "X" else ""
 
 
 @dataclass(slots=True)
-class _Flat:
-    found: Hierarchy
+class _Flattener:
+    """Collects the devices of a whole circuit. `calls` counts the calls of subcircuits."""
+
+    hierarchy: Hierarchy
     limit: int
     devices: list[Device] = field(default_factory=list)
     calls: int = 0
 
-    def add(self, device: Device, *, path: str, within: tuple[str, ...] = (), line: int | None = None) -> None:
-        """Takes the device, named as in the whole circuit, or what it calls: then `path` goes before inner names."""
-        called = self.found.definitions.get(_called(device))
-        if called is None or called.is_empty:
+    def add(self, device: Device, *, path: str, callers: tuple[str, ...] = (), line: int | None = None) -> None:
+        """Add the device, or the devices of the subcircuit that it calls, with `path` before their names.
+
+        `device` has its name in the whole circuit.
+        """
+        definition = self.hierarchy.definitions.get(_subcircuit_name(device))
+        if definition is None or definition.is_empty:
             self.devices.append(device)
         else:
-            if len(called.ports) != len(device.nodes):
-                counts = f"has {len(device.nodes)} nodes, its subcircuit {called.name} {len(called.ports)}"
-                raise NetlistError(f"{device.name} {counts}", line=line)
-            if called.name.lower() in within or len(within) == MAX_DEPTH:
-                raise NetlistError(f"{called.name} calls itself, or others over {MAX_DEPTH} deep", line=called.line)
+            if len(definition.ports) != len(device.nodes):
+                raise NetlistError(
+                    f"{device.name}: expected the {len(definition.ports)} nodes of subcircuit {definition.name},"
+                    f" got {len(device.nodes)}",
+                    line=line,
+                )
+            key = definition.name.lower()
+            if key in callers or len(callers) == MAX_DEPTH:
+                raise NetlistError(
+                    f"subcircuit {definition.name}: expected calls at most {MAX_DEPTH} deep,"
+                    f" got one that {'calls itself' if key in callers else 'is deeper'}",
+                    line=definition.line,
+                )
             self.calls += 1
-            given = stated(device.text.split(" ")[1:])
-            self.open(called, path=path, outer=device.nodes, given=given, within=(*within, called.name.lower()))
+            values = assignments(device.text.split(" ")[1:])
+            self.expand(definition, path=path, nodes=device.nodes, values=values, callers=(*callers, key))
         if len(self.devices) > self.limit or self.calls > self.limit:
-            raise NetlistError(f"more than {self.limit} devices", line=line)
+            raise NetlistError(f"expected at most {self.limit} devices, got more", line=line)
 
-    def open(
+    def expand(
         self,
         definition: Definition,
         *,
         path: str,
-        outer: Sequence[str] | None = None,
-        given: Mapping[str, str] = MappingProxyType({}),
-        within: tuple[str, ...] = (),
+        nodes: Sequence[str] | None = None,
+        values: Mapping[str, str] = MappingProxyType({}),
+        callers: tuple[str, ...] = (),
     ) -> None:
-        """Takes the devices of a subcircuit, where called with these nodes and parameters."""
-        parameters = resolved(self.found.parameters | definition.defaults | dict(given))
-        place = _Place(path, dict(zip(definition.ports, outer or (), strict=outer is not None)), self.found.shared)
-        met: dict[str, int] = {}
+        """Add the devices of a subcircuit that is called with these nodes and values of parameters."""
+        parameters = resolve({**self.hierarchy.parameters, **definition.defaults, **values})
+        ports = dict(zip(definition.ports, nodes or (), strict=nodes is not None))
+        scope = _Scope(path, ports, self.hierarchy.global_nodes)
+        line_numbers: dict[str, int] = {}
         for line in definition.body:
             if statement.is_card(line.tokens[0]):
                 continue
-            device = statement.read(line.tokens, line=line.number, parameters=parameters)
-            if device.name in met:
-                raise NetlistError(f"{device.name} is there twice, first in line {met[device.name]}", line=line.number)
-            met[device.name] = line.number
-            inner = f"{path}.{device.name}" if path else device.name
-            self.add(place.of(device), path=inner, within=within, line=line.number)
+            device = statement.read_device(line.tokens, line=line.number, parameters=parameters)
+            first = line_numbers.setdefault(device.name, line.number)
+            if first != line.number:
+                raise NetlistError(
+                    f"{device.name}: expected one device with this name, got another one in line {first}",
+                    line=line.number,
+                )
+            inner_path = f"{path}.{device.name}" if path else device.name
+            self.add(scope.rename(device), path=inner_path, callers=callers, line=line.number)
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a subcircuit stands: the names before its own, what its nodes are outside, and the nodes that all share."""
+class _Scope:
+    """The names inside a called subcircuit: their prefix, the outer nodes of its ports, and the global nodes."""
 
     path: str
     ports: Mapping[str, str]
-    shared: Collection[str]
+    global_nodes: Collection[str]
 
-    def of(self, device: Device) -> Device:
-        """The device as it is called in the whole circuit."""
+    def rename(self, device: Device) -> Device:
+        """The device with its name and nodes in the whole circuit."""
         return replace(
             device,
-            name=self._name(device.name),
-            nodes=tuple(map(self._node, device.nodes)),
-            text=rewritten(device, lambda said: self._node(said.name) if said.is_node else self._name(said.name)),
+            name=self._device_name(device.name),
+            nodes=tuple(map(self._node_name, device.nodes)),
+            text=rewrite_mentions(
+                device, lambda m: self._node_name(m.name) if m.is_node else self._device_name(m.name)
+            ),
         )
 
-    def _name(self, name: str) -> str:
+    def _device_name(self, name: str) -> str:
         if self.path:
-            return _joined(name[0].upper(), self.path, name.upper())
-        return name if statement.kind_of(name) else _joined(name[0].upper(), name.upper())  # a diode DC
+            return _join(name[0].upper(), self.path, name.upper())
+        return name if statement.kind_of(name) else _join(name[0].upper(), name.upper())  # a diode DC
 
-    def _node(self, node: str) -> str:
+    def _node_name(self, node: str) -> str:
         key = node.lower()
         if key in self.ports:
             return self.ports[key]
-        common = not self.path or statement.is_ground(node) or node.endswith("!") or key in self.shared
-        return node if common else _joined("n", self.path, node)  # no device's letter: X1.n could be one's name
+        is_global = not self.path or statement.is_ground(node) or node.endswith("!") or key in self.global_nodes
+        return node if is_global else _join("n", self.path, node)  # n is no device's letter, so that X1.n stays free
 
 
-def _joined(*parts: str) -> str:
-    """The parts with points between them, the end of what is too long for a name as a hash."""
+def _join(*parts: str) -> str:
+    """The parts with points between them; a name that is too long ends in a hash."""
     name = ".".join(parts)
     if len(name) <= statement.MAX_NAME:
         return name

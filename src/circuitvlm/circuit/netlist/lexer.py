@@ -1,9 +1,8 @@
-"""Which statements does a netlist's text consist of, and of which words?"""
+"""Split the text of a netlist into logical lines and their words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from circuitvlm.circuit.quantity import MINUS_SIGNS
@@ -11,42 +10,57 @@ from circuitvlm.circuit.quantity import MINUS_SIGNS
 MAX_CHARACTERS = 1_000_000
 MAX_TOKEN = 4096
 
-_FUNCTION_WORDS = "sin pulse pwl exp sffm am poly table npn pnp nmos pmos v i"
-_FUNCTIONS = frozenset(_FUNCTION_WORDS.split())
-"""Words that take the parenthesis after them, even over a space."""
+_FUNCTIONS = frozenset(
+    {"sin", "pulse", "pwl", "exp", "sffm", "am", "poly", "table", "npn", "pnp", "nmos", "pmos", "v", "i"}
+)
+"""Words that take the parenthesis after them, even across a space."""
 
-_LANGUAGE_WORDS = "spice ngspice hspice ltspice netlist cir circuit sp net text txt plaintext"
-_LANGUAGES = frozenset(_LANGUAGE_WORDS.split())
+_LANGUAGES = frozenset(
+    {"spice", "ngspice", "hspice", "ltspice", "netlist", "cir", "circuit", "sp", "net", "text", "txt", "plaintext"}
+)
+"""Words after the opening fence of a code block that name its language."""
+
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_SPECIAL = re.compile(r"<\|[A-Za-z_]{1,30}\|>|</?s>|<(?:bos|eos|pad|unk)>", re.I)
-"""Control tokens of language models, which stick to the words beside them."""
-
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _CHARACTERS = str.maketrans(
     dict.fromkeys(MINUS_SIGNS, "-")
     | {chr(0x2080 + i): str(i) for i in range(10)}
     | {"\u2028": "\n", "\u2029": "\n", "\u2126": "Ω", "‘": "'", "’": "'", "“": '"', "”": '"'}
 )
-_PARTING = re.compile(r" ?;(?= ?[A-Za-z]{1,5}[0-9]{1,3} )")
-_PAIRS = {"(": ")", "{": "}"}
-_KICAD = re.compile(r"\b(net|unconnected)-\(([^\s(){}=,;]{1,50})\)", re.I)
-_BOLD = re.compile(r"\*\*([A-Za-z]{1,4}[0-9]{1,3}:?)\*\*")
-_ESCAPED = re.compile(r"\\n(?=[A-Za-z]{1,5}[0-9]{1,4}:?[ \t,]|\.[a-z]|\\n|\s|$)")
-_SUBSCRIPT = re.compile(r"(\w{1,64})_\{(\w{1,64})\}")
+_SUBSTITUTIONS = (
+    # Control tokens of language models, which may adjoin a word.
+    ("<", re.compile(r"<\|[A-Za-z_]{1,30}\|>|</?s>|<(?:bos|eos|pad|unk)>", re.I), " "),
+    # KiCad itself writes Net-(R1-Pad2) this way for SPICE.
+    ("-(", re.compile(r"\b(net|unconnected)-\(([^\s(){}=,;]{1,50})\)", re.I), r"\1-_\2_"),
+    # Bold names in Markdown.
+    ("**", re.compile(r"\*\*([A-Za-z]{1,4}[0-9]{1,3}:?)\*\*"), r"\1"),
+    # Spectre escapes the index of a bus.
+    ("\\<", re.compile(r"\\([<>])"), r"\1"),
+    # A line break that is written as two characters.
+    ("\\n", re.compile(r"\\n(?=[A-Za-z]{1,5}[0-9]{1,4}:?[ \t,]|\.[a-z]|\\n|\s|$)"), "\n"),
+)
+"""Replacements in the whole text: (a string that the text must hold, pattern, replacement)."""
+
+_FENCE_TAG = re.compile(r"[ \t]*[A-Za-z][\w+.-]{0,20}[ \t]*(?=\n|$)")
+_DEVICE_SEPARATOR = re.compile(r" ?;(?= ?[A-Za-z]{1,5}[0-9]{1,3} )")
+_ASSIGNMENT = re.compile(r"[A-Za-z]\w{0,63} ?=")
+_SUBSCRIPT = re.compile(r"\A(\w{1,64})_\{(\w{1,64})\}\Z")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]*:?")
 _CDL = re.compile(r"\$(?:\[([^\s\[\]]+)\]|((?!sub=)[A-Za-z]\w*=\S+))", re.I)
-"""What CDL states behind a dollar sign, as other netlists open a comment: a model, a parameter."""
+"""A model or a parameter, which CDL states after a dollar sign. In other netlists this sign opens a comment."""
 
 _COORDINATE = re.compile(r"\$[xytd]=", re.I)
-"""Where a device lies in a layout, as extraction writes it: no part of the circuit."""
+"""The place of a device in a layout, as extraction tools write it: no part of the circuit."""
 
 _INTEGER = re.compile(r"-?[0-9]+")
-_ASSIGNED = re.compile(r"[A-Za-z]\w{0,63} ?=")
-_TAG = re.compile(r"[ \t]*[A-Za-z][\w+.-]{0,20}[ \t]*(?:\n|$)")
+_CLOSING_BRACKETS = {"(": ")", "{": "}"}
 
 
 class NetlistError(ValueError):
-    """The text is no netlist. `line` counts from 1, None where no single line is to blame; `reason` says why."""
+    """An error in the text of a netlist.
+
+    `line` counts from 1 and is None where no single line causes the error. `reason` is the message without the line.
+    """
 
     def __init__(self, reason: str, *, line: int | None = None) -> None:
         self.line = line
@@ -56,7 +70,7 @@ class NetlistError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One logical line (continuations joined): where it begins, its words, and how it read."""
+    """One logical line, with its continuations: the number of its first line, its words, and its text."""
 
     number: int
     tokens: tuple[str, ...]
@@ -64,155 +78,133 @@ class Line:
 
 
 def lex(text: str) -> list[Line]:
-    """The logical lines of `text`: without comments, code fences and blank lines, continuations joined.
+    """The logical lines of `text`, without comments, code fences and blank lines; continuations are joined.
 
-    Every step is linear in the text. Raises NetlistError for control characters, overlong text or words.
+    Every step takes linear time. Raises NetlistError for control characters and for texts or words that are too long.
     """
     if len(text) > MAX_CHARACTERS:
-        raise NetlistError(f"the text has {len(text)} characters; at most {MAX_CHARACTERS} are read")
+        raise NetlistError(f"expected at most {MAX_CHARACTERS} characters, got {len(text)}")
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CHARACTERS)
-    if found := _CONTROL.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        raise NetlistError(f"control character {found.group()!r}; wanted printable text", line=line)
-    text = _unfenced(_INVISIBLE.sub("", text))
-    if "<" in text:
-        text = _SPECIAL.sub(" ", text)
-    if "-(" in text:
-        text = _KICAD.sub(r"\1-_\2_", text)  # as KiCad itself writes Net-(R1-Pad2) for SPICE
-    if "**" in text:
-        text = _BOLD.sub(r"\1", text)
-    if "\\<" in text:
-        text = text.replace("\\<", "<").replace("\\>", ">")  # as Spectre writes a bus
-    if "\\n" in text:
-        text = _ESCAPED.sub("\n", text)
-    lines = list(_logical(text))
-    return [Line(number, tokens, raw) for number, raw in lines if (tokens := tuple(words(raw, line=number)))]
+    if match := _CONTROL.search(text):
+        line = text.count("\n", 0, match.start()) + 1
+        raise NetlistError(f"expected printable text, got the control character {match.group()!r}", line=line)
+    text = _extract_code_block(_INVISIBLE.sub("", text))
+    for trigger, pattern, replacement in _SUBSTITUTIONS:
+        if trigger in text:
+            text = pattern.sub(replacement, text)
+    lines = _join_continuations(text)
+    return [Line(number, tokens, raw) for number, raw in lines if (tokens := tuple(split_words(raw, line=number)))]
 
 
-def is_plain(text: str) -> bool:
-    """Whether the text holds no control character and fits on one line."""
+def is_single_line(text: str) -> bool:
+    """Whether the text holds no line break, tab or other control character."""
     return "\n" not in text and "\t" not in text and not _CONTROL.search(text)
 
 
-def _unfenced(text: str) -> str:
-    """The first code block that has a digit in it, on its old line numbers; all of the text where there is none."""
-    if "```" not in text:
-        return text.replace("`", " ")
+def _extract_code_block(text: str) -> str:
+    """The first code block with a digit, at its old line numbers; the whole text where there is none."""
     parts = text.split("```")
-    skipped = 0
-    for place, part in enumerate(parts):
-        if place % 2 and any(c.isdigit() for c in part):
-            tag = _TAG.match(part)
-            words = part.split(maxsplit=1)
-            if tag:
-                part = part[tag.end() :]
-                skipped += tag.group().count("\n")
-            elif words and words[0].lower() in _LANGUAGES:
-                part = part.replace(words[0], " ", 1)
-            return "\n" * skipped + part.replace("`", " ")
-        skipped += part.count("\n")
+    for i in range(1, len(parts), 2):
+        block = parts[i]
+        if any(c.isdigit() for c in block):
+            first_word = block.split(maxsplit=1)[0]
+            if tag := _FENCE_TAG.match(block):
+                block = block[tag.end() :]
+            elif first_word.lower() in _LANGUAGES:
+                block = block.replace(first_word, " ", 1)
+            return "\n" * sum(part.count("\n") for part in parts[:i]) + block.replace("`", " ")
     return text.replace("`", " ")
 
 
-def _logical(text: str) -> Iterator[tuple[int, str]]:
+def _join_continuations(text: str) -> list[tuple[int, str]]:
+    """The number and the text of each logical line, without comments and blank lines."""
     physical = text.split("\n")
     if sum(1 for line in physical if line.strip()) == 1:
-        # A flattened deck may begin with its title's star, and part its devices by what else opens a comment.
-        physical = _PARTING.sub("\n", " ".join(text.lstrip(" \t\n*").split())).split("\n")
-    number, parts = 0, list[str]()
-    goes_on = False  # by a backslash at its end, which is also what breaks a line in Markdown
-    for place, line in enumerate(physical, start=1):
+        # In a deck on one line, a star may stand before the title, and semicolons may separate the devices.
+        physical = _DEVICE_SEPARATOR.sub("\n", " ".join(text.lstrip(" \t\n*").split())).split("\n")
+    logical: list[tuple[int, list[str]]] = []
+    has_backslash = False  # whether the last line ends with one, which is also a line break in Markdown
+    for number, line in enumerate(physical, start=1):
         line = line.partition(";")[0].strip()
-        if goes_on and _ASSIGNED.match(line):
+        if has_backslash and _ASSIGNMENT.match(line):
             line = f"+{line}"
-        goes_on = line.endswith("\\")
-        line = line.rstrip("\\").rstrip() if goes_on else line
+        has_backslash = line.endswith("\\")
+        line = line.rstrip("\\").rstrip() if has_backslash else line
         if line.startswith("|"):  # a row of a table
             line = line.replace("|", " ").strip()
         if not line or line[0] in "*#" or line.startswith(("//", "$ ")):
             continue
         if line[0] != "+":
-            if parts:
-                yield number, " ".join(parts)
-            number, parts = place, [line]
-        elif parts:
-            parts.append(line[1:])
+            logical.append((number, [line]))
+        elif logical:
+            logical[-1][1].append(line[1:])
         else:
-            raise NetlistError("a continuation line (+) with no line before it", line=place)
-    if parts:
-        yield number, " ".join(parts)
+            raise NetlistError(f"expected a line before the continuation line {line[:40]!r}, got none", line=number)
+    return [(number, " ".join(parts)) for number, parts in logical]
 
 
-def words(raw: str, *, line: int | None = None) -> list[str]:
+def split_words(raw: str, *, line: int | None = None) -> list[str]:
     """The words of one logical line; `line` is its number, for errors."""
-    out: list[str] = []
-    coordinates = False  # after $T=, whose numbers part at blanks
-    expanding = False  # after `R1`, a parenthesis holds nodes: R1 (1 2) 10k
-    for word in _split(raw):
-        before = out[-1] if out else ""
-        group = word[0] == "(" and word[-1] == ")" and not (set("(){}") & set(word[1:-1]))
-        expanding = group and before.lower() not in _FUNCTIONS and (expanding or _NAME.fullmatch(before) is not None)
-        for piece in word[1:-1].replace(",", " ").split() if expanding else [word]:
-            if piece == "|" and out and out[0][0] not in "Bb":
+    words: list[str] = []
+    after_coordinates = False  # after $T=, where numbers are separated by blanks
+    splits_group = False  # after a name, a parenthesis holds nodes: R1 (1 2) 10k
+    for group in _split_groups(raw):
+        last = words[-1] if words else ""
+        is_group = group[0] == "(" and group[-1] == ")" and not (set("(){}") & set(group[1:-1]))
+        splits_group = is_group and last.lower() not in _FUNCTIONS and (splits_group or bool(_NAME.fullmatch(last)))
+        for word in group[1:-1].replace(",", " ").split() if splits_group else [group]:
+            if word == "|" and words and words[0][0] not in "Bb":
                 continue  # between the cells of a table
-            if piece == "$" or piece.startswith("//"):
-                return out  # a comment, to the end of the line
-            if out and piece[0] == "$":
-                if _COORDINATE.match(piece):
-                    coordinates = True
-                    continue
-                piece = _CDL.sub(r"\1\2", piece)
-            elif coordinates and _INTEGER.fullmatch(piece):
-                continue
-            coordinates = False
-            _push(out, piece, line=line)
-    return out
+            if word == "$" or word.startswith("//"):
+                return words  # a comment, up to the end of the line
+            if words and word[0] == "$" and _COORDINATE.match(word):
+                after_coordinates = True
+            elif not (after_coordinates and _INTEGER.fullmatch(word)):
+                after_coordinates = False
+                _append_word(words, _CDL.sub(r"\1\2", word) if words and word[0] == "$" else word, line=line)
+    return words
 
 
-def _push(out: list[str], word: str, *, line: int | None) -> None:
-    if "_{" in word and (match := _SUBSCRIPT.fullmatch(word)):
-        word = f"{match[1]}_{match[2]}"
-    glued = out and (word[0] == "=" or out[-1][-1] == "=" or (word[0] == "(" and out[-1].lower() in _FUNCTIONS))
-    if glued:
-        out[-1] += word
+def _append_word(words: list[str], word: str, *, line: int | None) -> None:
+    """Append a word, or join it to the last one: around `=`, and the parenthesis after a function."""
+    if "_{" in word:
+        word = _SUBSCRIPT.sub(r"\1_\2", word)
+    if words and (word[0] == "=" or words[-1][-1] == "=" or (word[0] == "(" and words[-1].lower() in _FUNCTIONS)):
+        words[-1] += word
     else:
-        out.append(word)
-    if len(out[-1]) > MAX_TOKEN:
-        raise NetlistError(f"the word {word[:20]!r}… has over {MAX_TOKEN} characters", line=line)
+        words.append(word)
+    if len(words[-1]) > MAX_TOKEN:
+        raise NetlistError(f"expected at most {MAX_TOKEN} characters in a word, got {word[:20]!r}…", line=line)
 
 
-def _split(raw: str) -> list[str]:
-    """Words between blanks and commas, where brackets hold together; a bracket without partner counts as a blank."""
+def _split_groups(raw: str) -> list[str]:
+    """Words between blanks and commas, with bracketed groups whole. A bracket without partner counts as a blank."""
     if "'" in raw:
         raw = re.sub(r"'([^']*)'", r"{\1}", raw).replace("'", " ")
-    raw = " ".join(raw.replace('"', " ").split())
-    if "=" in raw:
-        raw = raw.replace(" =", "=").replace("= ", "=")
-    if not ("(" in raw or "{" in raw or ")" in raw or "}" in raw):
-        return raw.replace(",", " ").split()
-    partner = _partners(raw)
+    raw = " ".join(raw.replace('"', " ").split()).replace(" =", "=").replace("= ", "=")
+    partners = _match_brackets(raw)
+    if not partners:
+        return re.sub(r"[(){},]", " ", raw).split()
     pieces: list[str] = []
-    place = 0
-    while place < len(raw):
-        letter = raw[place]
-        if place in partner:
-            end = partner[place] + 1
-            # Blanks inside a group are kept apart from those between words until the line has been split.
-            pieces.append(re.sub(r" ?([(){},=]) ?", r"\1", raw[place:end]).replace(" ", "\n"))
-            place = end
-            continue
-        pieces.append(" " if letter in "(){}," else letter)
-        place += 1
+    position = 0
+    while position < len(raw):
+        end = partners.get(position, position) + 1
+        if position in partners:
+            # Blanks inside a group are marked as line breaks until the line has been split.
+            pieces.append(re.sub(r" ?([(){},=]) ?", r"\1", raw[position:end]).replace(" ", "\n"))
+        else:
+            pieces.append(" " if raw[position] in "(){}," else raw[position])
+        position = end
     return [word.replace("\n", " ") for word in "".join(pieces).split(" ") if word]
 
 
-def _partners(raw: str) -> dict[int, int]:
-    """Where each bracket that has a partner is closed. No recursion, so depth costs nothing."""
-    partner: dict[int, int] = {}
+def _match_brackets(raw: str) -> dict[int, int]:
+    """The positions of the opening brackets that have a partner, and those of the partners. Not recursive."""
+    partners: dict[int, int] = {}
     stack: list[int] = []
-    for place, letter in enumerate(raw):
-        if letter in _PAIRS:
-            stack.append(place)
-        elif letter in ")}" and stack and _PAIRS[raw[stack[-1]]] == letter:
-            partner[stack.pop()] = place
-    return partner
+    for bracket in re.finditer(r"[(){}]", raw):
+        if bracket[0] in _CLOSING_BRACKETS:
+            stack.append(bracket.start())
+        elif stack and _CLOSING_BRACKETS[raw[stack[-1]]] == bracket[0]:
+            partners[stack.pop()] = bracket.start()
+    return partners

@@ -1,63 +1,70 @@
-"""What does a parameter's name stand for?"""
+"""Replace the names of parameters by their values."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 
+from circuitvlm.circuit.graph import LINEAR_KINDS
 from circuitvlm.circuit.netlist.lexer import MAX_TOKEN, NetlistError
 from circuitvlm.circuit.netlist.value import is_number
 
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w(])")
-_ROUNDS = 16
-_VALUED = frozenset("RCLVIEGFH")
-"""Kinds that may state a parameter as a word of its own (`R1 1 2 rload`); others say `w=wn`."""
+_MAX_ROUNDS = 16
 
 
-def stated(words: Sequence[str]) -> dict[str, str]:
+def assignments(words: Sequence[str]) -> dict[str, str]:
     """The parameters among the words (`wn=1u`), by name in lower case."""
     pairs = (word.partition("=") for word in words)
-    return {name.lower(): value for name, sign, value in pairs if sign and value}
+    return {name.lower(): value for name, _, value in pairs if value}
 
 
-def resolved(parameters: Mapping[str, str]) -> dict[str, str]:
-    """The parameters with others' names replaced, whatever their order. Raises NetlistError for a circle."""
+def resolve(parameters: Mapping[str, str]) -> dict[str, str]:
+    """The parameters with each other's names replaced, whatever their order.
+
+    Raises NetlistError for a circular definition.
+    """
     values = dict(parameters)
-    for _ in range(_ROUNDS):
-        before = dict(values)
-        values = {name: _filled(value, values, but=name) for name, value in before.items()}
-        if values == before:
+    for _ in range(_MAX_ROUNDS):
+        last = values
+        values = {name: _substitute(value, last, ignored_name=name) for name, value in last.items()}
+        if values == last:
             return values
-    raise NetlistError(f"parameter {next(n for n in values if values[n] != before[n])} is defined by itself")
+    name = next(name for name in values if values[name] != last[name])
+    raise NetlistError(f"parameter {name}: expected no circular definition, got {parameters[name][:40]!r}")
 
 
-def filled(words: Sequence[str], parameters: Mapping[str, str], *, kind: str) -> list[str]:
-    """What a device of this kind says after its nodes, with values for names. No arithmetic is done."""
+def substitute(words: Sequence[str], parameters: Mapping[str, str], *, kind: str) -> list[str]:
+    """The words after the nodes of a device of this kind, with values in place of names. Arithmetic is not evaluated.
+
+    The kinds that have a numeric value may state a name as a word of its own (`R1 1 2 rload`); others say `w=wn`.
+    """
     if not parameters:
         return list(words)
-    out: list[str] = []
+    result: list[str] = []
     for word in words:
-        key, sign, value = word.partition("=")
-        if sign and value:
-            out.append(f"{key}={_filled(value, parameters)}")
-        elif word[0] == "{" or kind in _VALUED:
-            out.append(_filled(word, parameters))
-        else:
-            out.append(word)
-    return out
+        key, _, value = word.partition("=")
+        if value:
+            word = f"{key}={_substitute(value, parameters)}"
+        elif word[0] == "{" or kind in LINEAR_KINDS:
+            word = _substitute(word, parameters)
+        result.append(word)
+    return result
 
 
-def _filled(word: str, parameters: Mapping[str, str], *, but: str = "") -> str:
-    bare = word[1:-1] if word[0] == "{" and word[-1] == "}" else word
-    if bare.lower() != but and (whole := parameters.get(bare.lower())):
-        return whole
+def _substitute(word: str, parameters: Mapping[str, str], *, ignored_name: str = "") -> str:
+    name = (word[1:-1] if word[0] == "{" and word[-1] == "}" else word).lower()
+    if name != ignored_name and (value := parameters.get(name)):
+        return value
 
-    def value(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         name = match.group().lower()
-        given = parameters.get(name) if name != but else None
-        return match.group() if given is None else given if is_number(given) else f"({given.strip('{}')})"
+        value = parameters.get(name) if name != ignored_name else None
+        if value is None or is_number(value):
+            return value or match.group()
+        return f"({value.strip('{}')})"
 
-    text = _NAME.sub(value, word)
+    text = _NAME.sub(replacement, word)
     if len(text) > MAX_TOKEN:
-        raise NetlistError(f"the word {text[:20]!r}… has over {MAX_TOKEN} characters with its parameters filled in")
+        raise NetlistError(f"expected at most {MAX_TOKEN} characters in a word with parameters, got {text[:20]!r}…")
     return text[1:-1] if text[0] == "{" and is_number(text[1:-1]) else text

@@ -1,4 +1,4 @@
-"""What does a statement of Spectre say in SPICE's words?"""
+"""Translate statements of Spectre to SPICE's."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from circuitvlm.circuit.graph import PIN_NAMES
-from circuitvlm.circuit.netlist.lexer import Line, words
+from circuitvlm.circuit.netlist.lexer import Line, split_words
+from circuitvlm.circuit.netlist.parameter import assignments
 
 _INSTANCE = re.compile(r"([^\s()=]+)\s*\(([^()={}]*)\)\s*([A-Za-z_][\w.]*)(?=\s|$)(?!\s*=)(.*)", re.S)
-_OPENING = frozenset({"simulator", "subckt", "topckt", "inline"})
+_FIRST_WORDS = frozenset({"simulator", "subckt", "topckt", "inline"})
+"""Words that begin a line only in Spectre's language."""
+
 _CARDS: dict[str, str] = {
     "subckt": ".subckt",
     "topckt": ".subckt",
@@ -20,8 +23,7 @@ _CARDS: dict[str, str] = {
     "model": ".model",
     **dict.fromkeys(("simulator", "include", "ahdl_include", "save", "ic", "nodeset", "statistics"), ".options"),
 }
-_ANALYSES_WORDS = "options info tran ac dc dcop noise pss pnoise pac xf sp stb sweep montecarlo alter set"
-_ANALYSES = frozenset(_ANALYSES_WORDS.split())
+_ANALYSES = re.compile(r"options|info|tran|ac|dc|dcop|noise|pss|pnoise|pac|xf|sp|stb|sweep|montecarlo|alter|set")
 _PRIMITIVES: dict[str, tuple[str, tuple[str, ...]]] = {
     "resistor": ("R", ("r",)),
     "capacitor": ("C", ("c",)),
@@ -33,79 +35,82 @@ _PRIMITIVES: dict[str, tuple[str, tuple[str, ...]]] = {
     "cccs": ("F", ("probe", "gain")),
     "ccvs": ("H", ("probe", "rm")),
 }
-"""Spectre's own components: the kind, and the parameters that SPICE states without their names, in its order."""
+"""Spectre's own components: the kind, and the parameters that SPICE states without their names, in SPICE's order."""
 
 _MASTERS = {"M": re.compile(r"[np](mos|ch|fet|4)\w*", re.I), "Q": re.compile(r"(npn|pnp)\w*", re.I)}
-_WORDED_WORDS = "dc ac sin pulse pwl exp sffm am step poly value table laplace vol cur"
-_WORDED = frozenset(_WORDED_WORDS.split())
-"""What may follow the nodes of a source in SPICE, in brackets or not."""
+_SOURCE_KINDS = "VIEGFHB"
+_SOURCE_WORDS = re.compile(r"dc|ac|sin|pulse|pwl|exp|sffm|am|step|poly|value|table|laplace|vol|cur")
+"""Words that may follow the nodes of a source in SPICE."""
 
 
-def spoken_in_spice(lines: Sequence[Line]) -> list[Line]:
-    """The lines with SPICE's words for Spectre's: its cards, and `NAME (nodes) master key=value ..`.
+def translate_lines(lines: Sequence[Line]) -> list[Line]:
+    """The lines with SPICE's cards and instances in place of Spectre's `NAME (nodes) master key=value ..`.
 
-    A component of Spectre's own (resistor, vsource, vcvs ..) becomes SPICE's of its kind; what is none by its name and
-    its number of nodes becomes the call of a subcircuit, an X before its name.
+    A component of Spectre's own (resistor, vsource, vcvs ..) becomes SPICE's device of this kind. An instance whose
+    name and number of nodes fit no kind becomes the call of a subcircuit, with an X before its name.
     """
-    is_spectre = any(line.tokens[0].lower() in _OPENING and len(line.tokens) > 1 for line in lines)
-    return [_translated(line, is_spectre=is_spectre) if is_spectre or "(" in line.raw else line for line in lines]
+    is_spectre = any(line.tokens[0].lower() in _FIRST_WORDS and len(line.tokens) > 1 for line in lines)
+    return [
+        replace(line, tokens=_translate(line, is_spectre=is_spectre)) if is_spectre or "(" in line.raw else line
+        for line in lines
+    ]
 
 
-def _translated(line: Line, *, is_spectre: bool) -> Line:
+def _translate(line: Line, *, is_spectre: bool) -> tuple[str, ...]:
     tokens = line.tokens
-    if is_spectre and tokens[0].lower() == "inline":
-        tokens = tokens[1:] or tokens
-    if is_spectre and (card := _CARDS.get(tokens[0].lower())):
-        return replace(line, tokens=(card, *tokens[1:]))
-    if is_spectre and len(tokens) > 1 and tokens[1].lower() in _ANALYSES:
-        return replace(line, tokens=(".options", *tokens))
+    if is_spectre:
+        if tokens[0].lower() == "inline":
+            tokens = tokens[1:] or tokens
+        if card := _CARDS.get(tokens[0].lower()):
+            return (card, *tokens[1:])
+        if len(tokens) > 1 and _ANALYSES.fullmatch(tokens[1].lower()):
+            return (".options", *tokens)
     if "(" in line.raw and (match := _INSTANCE.fullmatch(line.raw)):
-        name, nodes, master, rest = match.groups()
-        said = _instance(name, nodes.replace(",", " ").split(), master, words(rest))
-        tokens = tuple(said) if said else tokens
-        return replace(line, tokens=tokens)
-    return line
+        name, nodes, master, parameters = match.groups()
+        return _translate_instance(name, nodes.replace(",", " ").split(), master, split_words(parameters)) or tokens
+    return line.tokens
 
 
-def _instance(name: str, nodes: list[str], master: str, rest: list[str]) -> list[str] | None:
-    """The statement in SPICE's words; None where it is SPICE already."""
+def _translate_instance(name: str, nodes: list[str], master: str, words: list[str]) -> tuple[str, ...]:
+    """The words of the statement in SPICE; none where it is SPICE already."""
     kind = name[0].upper()
-    primitive = _PRIMITIVES.get(master.lower())
-    if primitive:
-        kind, leading = primitive
-        given = {key.lower(): value for key, sign, value in (word.partition("=") for word in rest) if sign}
-        if kind in "VI" and given:
-            return [_named(name, kind), *nodes, *_source(given)]
-        stated = [given.pop(key) for key in leading if key in given]
-        left = [word for word in rest if word.partition("=")[0].lower() in given]
-        return [_named(name, kind), *nodes, *(stated or [master]), *left]
-    wanted = _counts(kind)
-    if kind == "X" or (kind not in "VIEGFHB" and len(nodes) in wanted):
-        return None
-    if kind in "VIEGFHB" and (len(nodes) in wanted or kind in "EG") and not _calls(name, master, rest):
-        return None
-    kind = next((k for k, pattern in _MASTERS.items() if pattern.fullmatch(master) and len(nodes) in _counts(k)), "X")
-    return [_named(name, kind), *nodes, master, *rest]
+    if master.lower() in _PRIMITIVES:
+        kind, positional = _PRIMITIVES[master.lower()]
+        parameters = assignments(words)
+        if kind in "VI" and parameters:
+            return (_prefix(name, kind), *nodes, *_source_words(parameters))
+        values = [parameters.pop(key) for key in positional if key in parameters] or [master]
+        named_words = [word for word in words if word.partition("=")[0].lower() in parameters]
+        return (_prefix(name, kind), *nodes, *values, *named_words)
+    fits = len(nodes) in _node_counts(kind) or kind in "EGX"
+    if fits and not (kind in _SOURCE_KINDS and _is_master(master, name=name, words=words)):
+        return ()
+    masters = (k for k, pattern in _MASTERS.items() if pattern.fullmatch(master) and len(nodes) in _node_counts(k))
+    return (_prefix(name, next(masters, "X")), *nodes, master, *words)
 
 
-def _calls(name: str, master: str, rest: Sequence[str]) -> bool:
-    return master.lower() not in _WORDED and master.lower() != name.lower() and all("=" in word for word in rest)
+def _is_master(master: str, *, name: str, words: Sequence[str]) -> bool:
+    """Whether a source's word after the nodes names a subcircuit: it is no value, and only parameters follow."""
+    is_value = _SOURCE_WORDS.fullmatch(master.lower()) or master.lower() == name.lower()
+    return not is_value and all("=" in word for word in words)
 
 
-def _counts(kind: str) -> tuple[int, ...]:
-    pins = len(PIN_NAMES.get(kind, ()))
-    return {"M": (3, 4), "Q": (3, 4), "X": ()}.get(kind, (pins,) if pins else ())
+def _node_counts(kind: str) -> tuple[int, ...]:
+    """The numbers of nodes that a device of this kind may have."""
+    if kind in "MQ":
+        return (3, 4)
+    return (len(PIN_NAMES[kind]),) if PIN_NAMES.get(kind) else ()
 
 
-def _named(name: str, kind: str) -> str:
+def _prefix(name: str, kind: str) -> str:
     return name if name[0].upper() == kind else kind + name
 
 
-def _source(given: Mapping[str, str]) -> list[str]:
-    """`dc=1 mag=1 phase=90` as `dc 1 ac 1 90`, the rest but `type=dc` as it is."""
-    said = ["dc", given["dc"]] if "dc" in given else []
-    if "mag" in given:
-        said += ["ac", given["mag"], *([given["phase"]] if "phase" in given else [])]
-    is_plain = said and given.get("type", "").lower() == "dc"
-    left = {k: v for k, v in given.items() if k not in ("dc", "mag", "phase") and not (is_plain and k == "type")}
-    return [*said, *(f"{key}={value}" for key, value in left.items())]
+def _source_words(parameters: Mapping[str, str]) -> list[str]:
+    """`dc=1 mag=1 phase=90` as `dc 1 ac 1 90`; the others unchanged, except `type=dc`."""
+    words = ["dc", parameters["dc"]] if "dc" in parameters else []
+    if "mag" in parameters:
+        words += ["ac", parameters["mag"], *([parameters["phase"]] if "phase" in parameters else [])]
+    is_plain = words and parameters.get("type", "").lower() == "dc"
+    used_keys = {"dc", "mag", "phase", "type"} if is_plain else {"dc", "mag", "phase"}
+    return [*words, *(f"{key}={value}" for key, value in parameters.items() if key not in used_keys)]

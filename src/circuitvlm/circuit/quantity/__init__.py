@@ -1,9 +1,7 @@
-"""Read and write numbers with units."""
+"""Parse, compare and format numbers with units."""
 
 from circuitvlm.circuit.quantity.quantity import (
-    LARGEST,
     MINUS_SIGNS,
-    SMALLEST,
     Quantity,
     QuantityComparison,
     QuantityError,
@@ -13,12 +11,12 @@ from circuitvlm.circuit.quantity.quantity import (
     parse,
     parse_spice,
 )
-from circuitvlm.circuit.quantity.unit import UNITS
+from circuitvlm.circuit.quantity.unit import MAX_MAGNITUDE, MIN_MAGNITUDE, UNITS
 
 __all__ = [
-    "LARGEST",
+    "MAX_MAGNITUDE",
     "MINUS_SIGNS",
-    "SMALLEST",
+    "MIN_MAGNITUDE",
     "UNITS",
     "Quantity",
     "QuantityComparison",

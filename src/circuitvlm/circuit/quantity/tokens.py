@@ -1,26 +1,26 @@
-"""Of which numbers, words and signs is this plain text made?"""
+"""Split plain text into numbers, words and signs."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
-from circuitvlm.circuit.quantity.text import BOLD, BOX, BOX_END
+from circuitvlm.circuit.quantity.plain_text import BOLD, BOX, BOX_END
 
 
 class Token(NamedTuple):
     """`kind` is number, word, j (the imaginary unit), line, box, end of box, bold, end, or a character itself.
 
-    `text` of a number is what float() reads. `glued`: nothing stands between this token and the one before.
+    `text` of a number is what float() parses. `is_adjacent`: no space between this token and the one before.
     """
 
     kind: str
     text: str
-    glued: bool
+    is_adjacent: bool
 
 
 END = Token("end", "", False)
-_NAMED = {"\n": "line", BOX: "box", BOX_END: "end of box", BOLD: "bold"}
+_CHARACTER_KINDS = {"\n": "line", BOX: "box", BOX_END: "end of box", BOLD: "bold"}
 _DIGITS = r"[1-9][0-9]{0,2}(?:\ [0-9]{3})+(?:[.,][0-9]+)?(?![0-9])|\.?[0-9](?:[0-9.,]*[0-9])?"
 # j4 is imaginary, but i4 is a current, unless a sign or the bracket of a power stands before it.
 _IMAGINARY = (
@@ -33,7 +33,7 @@ _TOKEN = re.compile(
     (?P<word>[^\W\d]\w*) | (?P<other>.|\n)""",
     re.X,
 )
-_READABLE = (
+_NUMBER_FORMATS = (
     (re.compile(r"[0-9]*\.[0-9]+|[0-9]+"), "", "."),
     (re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?"), ",", "."),
     (re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+,[0-9]+"), ".", ","),
@@ -41,45 +41,44 @@ _READABLE = (
     (re.compile(r"[0-9]{1,3}(?: [0-9]{3})+(?:\.[0-9]+)?"), " ", "."),
     (re.compile(r"[0-9]{1,3}(?: [0-9]{3})+,[0-9]+"), " ", ","),
 )
-_LONGEST = 400
+_MAX_DIGITS = 400
 
 
-def tokens_of(text: str) -> list[Token]:
-    """The tokens of plain text, spaces left out."""
+def tokenize(text: str) -> list[Token]:
+    """Return the tokens of plain text, without spaces."""
     tokens: list[Token] = []
-    glued = True
+    is_adjacent = True
     for match in _TOKEN.finditer(text):
-        kind, found = match.lastgroup or "other", match[0]
-        if kind == "space":
-            glued = False
-            continue
+        kind, content = match.lastgroup or "other", match[0]
         if match["digits"]:
-            tokens += _numbers(match["digits"], match["power"] or "", glued=glued)
-        else:
-            tokens.append(Token(_NAMED.get(found, found) if kind == "other" else kind, found, glued))
-        glued = True
+            tokens += _number_tokens(match["digits"], match["power"] or "", is_adjacent=is_adjacent)
+        elif kind != "space":
+            kind = _CHARACTER_KINDS.get(content, content) if kind == "other" else kind
+            tokens.append(Token(kind, content, is_adjacent))
+        is_adjacent = kind != "space"
     return tokens
 
 
-def _numbers(digits: str, power: str, *, glued: bool) -> list[Token]:
-    """One number, or those of a list such as 1,2,3; `?` for what is none, such as 1.2.3."""
+def _number_tokens(digits: str, power: str, *, is_adjacent: bool) -> list[Token]:
+    """Return one number, or those of a list such as 1,2,3; `?` for a text that is no number, such as 1.2.3."""
     if number := _decimal(digits):
-        return [Token("number", number + power.strip(), glued)]
+        return [Token("number", number + power.strip(), is_adjacent)]
     if "," not in digits:
-        return [Token("?", digits, glued)]
+        return [Token("?", digits, is_adjacent)]
     tokens: list[Token] = []
     for part in digits.split(","):
-        readable = _decimal(part)
-        tokens += [Token("number" if readable else "?", readable or part, False), Token(",", ",", False)]
+        number = _decimal(part)
+        tokens += [Token("number" if number else "?", number or part, False), Token(",", ",", False)]
     tokens[-2] = tokens[-2]._replace(text=tokens[-2].text + power.strip())
     return tokens[:-1]
 
 
 def _decimal(digits: str) -> str | None:
-    """With a decimal point and no thousands separators; a comma is decimal where it cannot be anything else."""
-    if len(digits) > _LONGEST:
-        return None
-    for form, separator, point in _READABLE:
-        if form.fullmatch(digits):
+    """Return the digits with a decimal point and no thousands separators; None if they are no number.
+
+    A comma is decimal where it cannot be a separator.
+    """
+    for pattern, separator, point in _NUMBER_FORMATS if len(digits) <= _MAX_DIGITS else ():
+        if pattern.fullmatch(digits):
             return (digits.replace(separator, "") if separator else digits).replace(point, ".")
     return None

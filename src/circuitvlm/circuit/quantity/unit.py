@@ -1,4 +1,4 @@
-"""Which unit, at which power of ten, does this word mean?"""
+"""Find the unit, with the power of ten of its prefix, that a symbol or a word means."""
 
 from __future__ import annotations
 
@@ -8,99 +8,160 @@ from typing import NamedTuple
 UNITS = ("V", "A", "W", "Ohm", "S", "F", "H", "Hz", "s", "rad/s", "dB", "deg", "VA", "var", "C", "J")
 """Every unit that a quantity may have."""
 
+MAX_MAGNITUDE, MIN_MAGNITUDE = 1e200, 1e-200
+"""A larger number, or a smaller one other than 0, is no quantity of a circuit; this keeps later arithmetic finite."""
+
 
 class Unit(NamedTuple):
-    """A unit of UNITS, `rad` or None for a bare prefix such as the k of 2.2k, and the power of ten of its prefix."""
+    """A unit and the power of ten of its prefix.
+
+    `name` is one of UNITS, `rad`, `?` for an unsupported unit, or None for a prefix alone such as the k of 2.2k.
+    """
 
     name: str | None
     power: int = 0
 
 
-OTHER = Unit("?")
-"""A unit that is none of ours, such as V/m: what carries it is no quantity that could be compared."""
+UNSUPPORTED_UNIT = Unit("?")
+"""A unit that is none of UNITS, such as V/m: no quantity with it can be compared."""
 
-_PREFIX = {"f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "k": 3, "K": 3, "M": 6, "G": 9, "T": 12}
-_PREFIX |= {"Meg": 6, "meg": 6, "MEG": 6}
-_PREFIX_WORD = {"femto": -15, "pico": -12, "nano": -9, "micro": -6, "milli": -3, "kilo": 3, "meg": 6, "mega": 6}
-_PREFIX_WORD |= {"giga": 9, "tera": 12}
-_SYMBOL = {unit: unit for unit in (*UNITS, "rad") if unit.isalpha() and unit not in ("dB", "deg", "Ohm")}
-_SYMBOL |= {"VAR": "var", "VAr": "var"}
-_SYMBOL |= dict.fromkeys(("\u03a9", "ohm", "Ohm", "OHM", "ohms", "Ohms"), "Ohm")
-_SPELLED = {"volt": "V", "amp": "A", "ampere": "A", "watt": "W", "ohm": "Ohm", "mho": "S", "farad": "F", "henry": "H"}
-_SPELLED |= {"second": "s", "sec": "s", "radian": "rad", "coulomb": "C", "joule": "J", "voltampere": "VA", "var": "var"}
-_SPELLED = {word + end: unit for word, unit in _SPELLED.items() for end in ("", "s")}
-_SPELLED |= {"henries": "H", "siemens": "S", "hertz": "Hz", "rads": "rad"}
-_UNPREFIXED = {"db": "dB", "decibel": "dB", "decibels": "dB", "deg": "deg", "degs": "deg", "degree": "deg"}
-_UNPREFIXED |= {"degrees": "deg"}
-_LOOSE = {"v": "V", "w": "W", "hz": "Hz", "mhz": "MHz", "rad": "rad"}
-_STRICT = "mV kV uV mA uA nA mW kW uW uF nF pF mF mH uH nH kHz GHz kVA kvar"
-_LOOSE |= {symbol.lower(): symbol for symbol in _STRICT.split()}
-_QUALIFIED = re.compile(r"(\w*[VA])_?(?:rms|RMS|pp|pk|peak|p|dc|DC|ac|AC)")
-_QUOTIENT = {("V", "A"): "Ohm", ("A", "V"): "S", ("V", "Ohm"): "A", ("J", "s"): "W", ("C", "s"): "A", ("W", "V"): "A"}
-_QUOTIENT |= {("W", "A"): "V", ("J", "C"): "V", ("rad", "s"): "rad/s"}
-_PRODUCT = {("V", "A"): "VA", ("A", "s"): "C", ("A", "Ohm"): "V", ("W", "s"): "J"}
+_PREFIXES = {
+    "f": -15,
+    "p": -12,
+    "n": -9,
+    "u": -6,
+    "µ": -6,
+    "μ": -6,
+    "m": -3,
+    "k": 3,
+    "K": 3,
+    "M": 6,
+    "G": 9,
+    "T": 12,
+    **dict.fromkeys(("Meg", "meg", "MEG"), 6),
+}
+_WORD_PREFIXES = {
+    "femto": -15,
+    "pico": -12,
+    "nano": -9,
+    "micro": -6,
+    "milli": -3,
+    "kilo": 3,
+    "meg": 6,
+    "mega": 6,
+    "giga": 9,
+    "tera": 12,
+}
+_SYMBOLS = {
+    **{unit: unit for unit in (*UNITS, "rad") if unit.isalpha() and unit not in ("dB", "deg", "Ohm")},
+    **dict.fromkeys(("VAR", "VAr"), "var"),
+    **dict.fromkeys(("\u03a9", "ohm", "Ohm", "OHM", "ohms", "Ohms"), "Ohm"),
+}
+_SINGULAR_WORDS = {
+    "volt": "V",
+    "amp": "A",
+    "ampere": "A",
+    "watt": "W",
+    "ohm": "Ohm",
+    "mho": "S",
+    "farad": "F",
+    "henry": "H",
+    "second": "s",
+    "sec": "s",
+    "radian": "rad",
+    "coulomb": "C",
+    "joule": "J",
+    "voltampere": "VA",
+    "var": "var",
+}
+_WORDS = {
+    **{word + ending: unit for word, unit in _SINGULAR_WORDS.items() for ending in ("", "s")},
+    "henries": "H",
+    "siemens": "S",
+    "hertz": "Hz",
+    "rads": "rad",
+}
+_UNAMBIGUOUS_SYMBOLS = "mV kV uV mA uA nA mW kW uW uF nF pF mF mH uH nH kHz GHz kVA kvar"
+_ANY_CASE_SYMBOLS = {
+    "v": "V",
+    "w": "W",
+    "hz": "Hz",
+    "mhz": "MHz",
+    "rad": "rad",
+    **{symbol.lower(): symbol for symbol in _UNAMBIGUOUS_SYMBOLS.split()},
+}
+_QUALIFIED_SYMBOL = re.compile(r"(\w*[VA])_?(?:rms|RMS|pp|pk|peak|p|dc|DC|ac|AC)")
+_QUOTIENTS = {
+    ("V", "A"): "Ohm",
+    ("A", "V"): "S",
+    ("V", "Ohm"): "A",
+    ("J", "s"): "W",
+    ("C", "s"): "A",
+    ("W", "V"): "A",
+    ("W", "A"): "V",
+    ("J", "C"): "V",
+    ("rad", "s"): "rad/s",
+}
+_PRODUCTS = {("V", "A"): "VA", ("A", "s"): "C", ("A", "Ohm"): "V", ("W", "s"): "J"}
+_UNITS_BY_WORD = {
+    **dict.fromkeys(("db", "decibel", "decibels"), Unit("dB")),
+    **dict.fromkeys(("deg", "degs", "degree", "degrees"), Unit("deg")),
+    **dict.fromkeys(("kilohm", "kilohms"), Unit("Ohm", 3)),
+    **{
+        prefix + word: Unit(unit, power)
+        for word, unit in _WORDS.items()
+        for prefix, power in {**_PREFIXES, **_WORD_PREFIXES, "": 0}.items()
+    },
+    **{
+        prefix + symbol: Unit(unit, power)
+        for symbol, unit in _SYMBOLS.items()
+        for prefix, power in {**_PREFIXES, "": 0}.items()
+    },
+}
+_MAX_WORD_LENGTH = 24
 
 
-def unit_of(word: str) -> Unit | None:
-    """The unit that a symbol or an English word means, with its prefix; None for any other word.
+def find_unit(word: str) -> Unit | None:
+    """Return the unit that a symbol or an English word means, with its prefix; None for any other word.
 
-    Case tells m from M and s from S; all-lower and all-upper spellings such as `khz` are read where they can mean but
-    one thing. `Vrms`, `Vpp`, `V_dc` and their like are volts.
+    The case distinguishes m from M and s from S. Spellings in lowercase or in capitals, such as `khz`, count where they
+    have one meaning only. `Vrms`, `Vpp`, `V_dc` and similar symbols are volts.
     """
-    if len(word) > 24:
+    if len(word) > _MAX_WORD_LENGTH:
         return None
-    if found := _UNIT.get(word) or _UNIT.get(word.lower()):
-        return found
-    if (strict := _LOOSE.get(word.lower())) is not None:
-        return _UNIT[strict]
-    match = _QUALIFIED.fullmatch(word)
-    return _UNIT.get(match[1]) if match else None
+    match = _QUALIFIED_SYMBOL.fullmatch(word)
+    spellings = (word, word.lower(), _ANY_CASE_SYMBOLS.get(word.lower(), ""), match[1] if match else "")
+    return next((_UNITS_BY_WORD[spelling] for spelling in spellings if spelling in _UNITS_BY_WORD), None)
 
 
-def prefix_of(word: str, *, glued: bool) -> Unit | None:
-    """The SI or SPICE prefix that stands alone after a number.
+def find_prefix(word: str, *, is_adjacent: bool) -> Unit | None:
+    """Return the SI or SPICE prefix that is alone after a number; `is_adjacent`: without a space between them.
 
-    As people mean it, not as SPICE: `M` is mega, `m` milli, MEG in any case mega. Set off by a space f, T and G are
-    none. A glued R is the ohm of 10R.
+    `M` is mega and `m` milli, as in SI and not as in SPICE; MEG is mega in any case. After a space f, T and G are no
+    prefixes. An adjacent R is the ohm of 10R.
     """
-    if glued and word == "R":
+    if is_adjacent and word == "R":
         return Unit("Ohm")
-    power = 6 if word.lower() == "meg" else _PREFIX.get(word)
-    if power is None or (not glued and word in ("f", "T", "G")):
+    power = 6 if word.lower() == "meg" else _PREFIXES.get(word)
+    if power is None or (not is_adjacent and word in ("f", "T", "G")):
         return None
     return Unit(None, power)
 
 
-def quotient(top: Unit, bottom: Unit) -> Unit:
-    """The unit of one unit over another: A/V is S, V/V is none."""
-    if top.name == bottom.name:
-        return Unit(None, top.power - bottom.power)
-    name = _QUOTIENT.get((top.name or "", bottom.name or ""))
-    return Unit(name, top.power - bottom.power) if name else OTHER
+def divide_units(numerator: Unit, denominator: Unit) -> Unit:
+    """Return the unit of a quotient: A/V is S, V/V is none."""
+    if numerator.name == denominator.name:
+        return Unit(None, numerator.power - denominator.power)
+    name = _QUOTIENTS.get((numerator.name or "", denominator.name or ""))
+    return Unit(name, numerator.power - denominator.power) if name else UNSUPPORTED_UNIT
 
 
-def product(left: Unit, right: Unit) -> Unit:
-    """The unit of one unit times another: V A is VA."""
-    name = _PRODUCT.get((left.name or "", right.name or ""))
-    return Unit(name, left.power + right.power) if name else OTHER
+def multiply_units(unit: Unit, factor: Unit) -> Unit:
+    """Return the unit of a product: V A is VA."""
+    name = _PRODUCTS.get((unit.name or "", factor.name or ""))
+    return Unit(name, unit.power + factor.power) if name else UNSUPPORTED_UNIT
 
 
-def inverse(unit: Unit) -> Unit:
-    """The unit of one over a unit: 1/kOhm is mS."""
-    return Unit("S", -unit.power) if unit.name == "Ohm" else OTHER
-
-
-def _table() -> dict[str, Unit]:
-    table = {word: Unit(unit) for word, unit in _UNPREFIXED.items()} | dict.fromkeys(
-        ("kilohm", "kilohms"), Unit("Ohm", 3)
-    )
-    for word, unit in _SPELLED.items():
-        table |= {prefix + word: Unit(unit, power) for prefix, power in (_PREFIX | _PREFIX_WORD).items()}
-        table[word] = Unit(unit)
-    for symbol, unit in _SYMBOL.items():
-        table |= {prefix + symbol: Unit(unit, power) for prefix, power in _PREFIX.items()}
-        table[symbol] = Unit(unit)
-    return table
-
-
-_UNIT = _table()
+def invert_unit(unit: Unit) -> Unit:
+    """Return the unit of a reciprocal: 1/kOhm is mS."""
+    return Unit("S", -unit.power) if unit.name == "Ohm" else UNSUPPORTED_UNIT

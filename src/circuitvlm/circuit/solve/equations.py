@@ -1,28 +1,26 @@
-"""Which linear equations does a circuit with symbolic values obey?
+"""Build the linear equations of a circuit with symbolic values.
 
-Modified nodal analysis (Ho, Ruehli, Brennan, IEEE Trans. Circuits and Systems 22, 1975), kept as a list of entries, so
-that a finite field, complex numbers and polynomials can each fill in their own values.
+The method is modified nodal analysis (Ho, Ruehli, Brennan, IEEE Trans. Circuits and Systems 22, 1975). The matrix is a
+list of entries, so that a finite field, complex numbers and polynomials can each use their own values.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from circuitvlm.circuit.drive import UnsolvableDeviceError, is_ideal
-from circuitvlm.circuit.formula.expression import Expression, ExpressionError, canonical, parse
+from circuitvlm.circuit.formula.expression import Expression, ExpressionError, canonical_name, parse
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
+from circuitvlm.circuit.values import UnsolvableDeviceError, check_solvable, is_ideal_opamp
 
 _WORD = re.compile(r"[A-Za-z]\w*")
-_EMPTY = frozenset({"", "<empty>"})
-_SOLVED = frozenset("RCLVIEGFH")
+_ZERO = Expression("number", number=Fraction(0))
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`sign` times the value of a device at (row, column): 1 where there is no value, 1/R, s*C, s*L, or a gain."""
+    """`sign` times a value at (row, column): 1 for the kind "one", otherwise 1/R, s*C, s*L, or a gain."""
 
     row: int
     column: int
@@ -33,138 +31,123 @@ class Entry:
 
 @dataclass(slots=True)
 class Equations:
-    """A x = b: the currents out of every node but ground sum to 0, and one row for each current that is an unknown.
+    """The equations A x = b. The currents out of each node but ground sum to 0; each unknown current has one more row.
 
-    `drive` holds the independent sources: (row, sign, source's name).
+    `sources` holds the independent sources in b, as (row, sign, name of the source).
     """
 
     unknowns: list[str] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
-    drive: list[tuple[int, int, str]] = field(default_factory=list)
+    sources: list[tuple[int, int, str]] = field(default_factory=list)
 
     def column(self, unknown: str) -> int:
-        """The place of v(node) or i(name)."""
+        """The column of v(node) or i(name)."""
         return self.unknowns.index(unknown)
 
 
-def equations(circuit: Circuit, *, ideal: bool = True) -> Equations:
+def build_equations(circuit: Circuit, *, ideal: bool = True) -> Equations:
     """The equations of a circuit of R C L V I E G F H, by SPICE's conventions.
 
-    `ideal`: an E source that `_drive.is_ideal` is an ideal op-amp (its inputs are at one voltage); otherwise
-    that name is a symbol. Raises UnsolvableDeviceError.
+    With `ideal`, an E source for which `values.is_ideal_opamp` holds is an ideal op-amp, whose inputs have one voltage.
+    Otherwise its gain is a symbol. Raises UnsolvableDeviceError.
     """
-    return _Stamps(circuit, ideal=ideal).made
+    builder = _Builder(circuit, ideal=ideal)
+    for device in circuit.devices:
+        builder.stamp(device)
+    return builder.equations
 
 
-def value_of(device: Device) -> Expression:
-    """The value of a device: its number, its symbolic text, or its own name where it says nothing.
+def symbolic_value(device: Device) -> Expression:
+    """The value of a device: its number, its symbolic text, or its own name where it has no value.
 
     Raises UnsolvableDeviceError where the text is no formula.
     """
     if device.value is not None:
         return Expression("number", number=Fraction(repr(device.value)))
     words = device.text.split()[1:] if device.kind in "FH" else device.text.split()
-    said = " ".join(words).strip("{}'\"")
+    text = " ".join(words).strip("{}'\"")
     if device.kind == "E" and words:
-        said = words[0].strip("{}")  # `Ad 0`: differential and common-mode gain
-    if said.lower() in _EMPTY:
+        text = words[0].strip("{}")  # `Ad 0`: differential and common-mode gain
+    if text.lower() in ("", "<empty>"):
         return Expression("symbol", name=device.name)
-    if _WORD.fullmatch(said):
-        return Expression("symbol", name=canonical(said))
+    if _WORD.fullmatch(text):
+        return Expression("symbol", name=canonical_name(text))
     try:
-        return parse(said)
+        return parse(text)
     except ExpressionError as error:
-        raise UnsolvableDeviceError(f"{device.name}: its value {said[:40]!r} is no formula ({error})") from error
+        raise UnsolvableDeviceError(
+            f"{device.name}: expected a formula as value, got {text[:40]!r} ({error})"
+        ) from error
 
 
-def values_of(circuit: Circuit) -> dict[str, Expression]:
+def symbolic_values(circuit: Circuit) -> dict[str, Expression]:
     """The value of every device that has one, by name."""
-    return {d.name: value_of(d) for d in circuit.devices if d.kind in "RCLEGFH"}
+    return {d.name: symbolic_value(d) for d in circuit.devices if d.kind in "RCLEGFH"}
 
 
-class _Stamps:
-    """Walks over the devices, with the rows that there are."""
+class _Builder:
+    """Adds the entries of one device after the other. Ground has the row -1, which is left out."""
 
     def __init__(self, circuit: Circuit, *, ideal: bool) -> None:
-        self.made = Equations()
-        self.values: Mapping[str, Expression] = values_of(circuit)
-        self.ideal = ideal
-        self.row = {GROUND: -1}
-        for node in circuit.nodes:
-            if node != GROUND:
-                self._unknown(f"v({node})", key=node)
+        self._values = symbolic_values(circuit)
+        self._ideal = ideal
         for device in circuit.devices:
-            self._check(device)
-            if self._has_branch(device):
-                self._unknown(f"i({device.name})", key=f"i({device.name})")
-        for device in circuit.devices:
-            for entry in self._entries(device):
-                if entry.row >= 0 and entry.column >= 0:
-                    self.made.entries.append(entry)
-
-    def _unknown(self, name: str, *, key: str) -> None:
-        self.row[key] = len(self.made.unknowns)
-        self.made.unknowns.append(name)
-
-    @staticmethod
-    def _check(device: Device) -> None:
-        wanted = 4 if device.kind in "EG" else 2
-        if device.kind not in _SOLVED or len(device.nodes) != wanted:
-            raise UnsolvableDeviceError(
-                f"{device.name}: devices of kind {device.kind} with {len(device.nodes)} nodes are not solved;"
-                f" wanted one of {' '.join(sorted(_SOLVED))}"
-            )
+            check_solvable(device)
+        voltages = [f"v({node})" for node in circuit.nodes if node != GROUND]
+        currents = [f"i({device.name})" for device in circuit.devices if self._has_branch(device)]
+        self.equations = Equations(unknowns=voltages + currents)
+        self._rows = {f"v({GROUND})": -1} | {name: i for i, name in enumerate(self.equations.unknowns)}
 
     def _has_branch(self, device: Device) -> bool:
-        if device.kind in "VEHL":
-            return True
-        return device.kind == "R" and self.values[device.name] == Expression("number", number=Fraction(0))
+        return device.kind in "VEHL" or (device.kind == "R" and self._values[device.name] == _ZERO)
 
-    def _entries(self, device: Device) -> Iterator[Entry]:
-        a, b = self.row[device.nodes[0]], self.row[device.nodes[1]]
-        value = self.values.get(device.name)
+    def _add(self, row: int, column: int, sign: int, kind: str = "one", value: Expression | None = None) -> None:
+        if row >= 0 and column >= 0:
+            self.equations.entries.append(Entry(row, column, sign, kind, value))
+
+    def stamp(self, device: Device) -> None:
+        """Add the entries of the device."""
+        a, b, *inputs = (self._rows[f"v({node})"] for node in device.nodes)
+        value = self._values.get(device.name)
         if self._has_branch(device):
-            row = self.row[f"i({device.name})"]
-            yield from (Entry(a, row, 1, "one"), Entry(b, row, -1, "one"))
-            yield from self._branch(device, row, value)
-        elif device.kind in "RC":
-            kind = "conductance" if device.kind == "R" else "capacitance"
-            for first, second in ((a, b), (b, a)):
-                yield Entry(first, first, 1, kind, value)
-                yield Entry(first, second, -1, kind, value)
+            self._stamp_branch(device, a, b, inputs)
         elif device.kind == "I":
-            self.made.drive += [(row, sign, device.name) for row, sign in ((a, -1), (b, 1)) if row >= 0]
-        elif device.kind == "G":
-            plus, minus = (self.row[node] for node in device.nodes[2:])
-            for row, sign in ((a, 1), (b, -1)):
-                yield Entry(row, plus, sign, "gain", value)
-                yield Entry(row, minus, -sign, "gain", value)
+            self.equations.sources += [(row, sign, device.name) for row, sign in ((a, -1), (b, 1)) if row >= 0]
+        elif device.kind == "F":
+            control = self._control_row(device)
+            self._add(a, control, 1, "gain", value)
+            self._add(b, control, -1, "gain", value)
         else:
-            control = self._control(device)
-            yield from (Entry(a, control, 1, "gain", value), Entry(b, control, -1, "gain", value))
+            kind = {"R": "conductance", "C": "capacitance", "G": "gain"}[device.kind]
+            plus, minus = inputs or (a, b)
+            for row, sign in ((a, 1), (b, -1)):
+                self._add(row, plus, sign, kind, value)
+                self._add(row, minus, -sign, kind, value)
 
-    def _branch(self, device: Device, row: int, value: Expression | None) -> Iterator[Entry]:
-        """The row of a current that is an unknown."""
-        a, b = self.row[device.nodes[0]], self.row[device.nodes[1]]
-        if device.kind == "E":
-            plus, minus = (self.row[node] for node in device.nodes[2:])
-            if self.ideal and is_ideal(device):
-                yield from (Entry(row, plus, 1, "one"), Entry(row, minus, -1, "one"))
-                return
-            yield from (Entry(row, plus, -1, "gain", value), Entry(row, minus, 1, "gain", value))
-        yield from (Entry(row, a, 1, "one"), Entry(row, b, -1, "one"))
+    def _stamp_branch(self, device: Device, a: int, b: int, inputs: list[int]) -> None:
+        """Add the entries of a device whose current is an unknown."""
+        row, value = self._rows[f"i({device.name})"], self._values.get(device.name)
+        self._add(a, row, 1)
+        self._add(b, row, -1)
+        if device.kind == "E" and self._ideal and is_ideal_opamp(device):
+            a, b = inputs
+        elif device.kind == "E":
+            self._add(row, inputs[0], -1, "gain", value)
+            self._add(row, inputs[1], 1, "gain", value)
+        self._add(row, a, 1)
+        self._add(row, b, -1)
         if device.kind == "V":
-            self.made.drive.append((row, 1, device.name))
+            self.equations.sources.append((row, 1, device.name))
         elif device.kind == "H":
-            yield Entry(row, self._control(device), -1, "gain", value)
+            self._add(row, self._control_row(device), -1, "gain", value)
         elif device.kind == "L":
-            yield Entry(row, row, -1, "inductance", value)
+            self._add(row, row, -1, "inductance", value)
 
-    def _control(self, device: Device) -> int:
+    def _control_row(self, device: Device) -> int:
         name = device.text.split(" ")[0].upper()
-        if f"i({name})" not in self.row:
-            known = [key[2:-1] for key in self.row if key.startswith("i(")]
+        if f"i({name})" not in self._rows:
+            names = ", ".join(key[2:-1] for key in self._rows if key.startswith("i(")) or "none"
             raise UnsolvableDeviceError(
-                f"{device.name} is controlled by {name[:40]!r}; currents that can control: {', '.join(known) or 'none'}"
+                f"{device.name}: expected a device with an unknown current as control ({names}), got {name[:40]!r}"
             )
-        return self.row[f"i({name})"]
+        return self._rows[f"i({name})"]

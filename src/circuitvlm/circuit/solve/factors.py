@@ -1,16 +1,17 @@
-"""What are the factors of a circuit's polynomial? A determinant is of degree one in every symbol but s.
+"""Factor the polynomials of a circuit.
 
-Factors of such a polynomial share no symbol, so finding them is sorting symbols into classes, which takes microseconds
-where a general factoring takes milliseconds. Theory: A. Shpilka and I. Volkovich, "On the relation between polynomial
-identity testing and finding variable disjoint factors" (ICALP 2010): in f = g*x + h, the symbol y belongs to the same
-factor as x exactly where dg/dy * h and g * dh/dy differ.
+A determinant has degree one in every symbol but s. Factors of such a polynomial share no symbol but s. They are found
+by sorting the symbols into classes, which takes microseconds where general factoring takes milliseconds. Theory:
+A. Shpilka and I. Volkovich, "On the relation between polynomial identity testing and finding variable disjoint
+factors" (ICALP 2010): in f = g*x + h, the symbol y belongs to the same factor as x exactly where dg/dy * h and
+g * dh/dy differ.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sympy import Add, Expr, Mul, Poly, factor
 
@@ -20,83 +21,87 @@ Terms = Mapping[tuple[int, ...], int]
 _PRIME = 2**61 - 1
 
 
-def factored(poly: Poly) -> Expr:
-    """The product of the irreducible factors of a polynomial over the rational numbers, s being its first generator."""
+def factorize(poly: Poly) -> Expr:
+    """The product of a polynomial's irreducible factors over the rational numbers. s is its first generator."""
     terms = {exponents: int(number) for exponents, number in poly.terms()} if poly.domain.is_ZZ else {}
-    found = _factors(terms) if _is_plain(terms) else None
-    if found is None:
+    factors = _find_factors(terms) if _is_multilinear(terms) else None
+    if factors is None:
         return factor(poly.as_expr())
-    (number,) = found[0].values()
-    product = Mul(*(_expression(each, poly) for each in [{next(iter(found[0])): 1}, *found[1:]]))
-    # SymPy multiplies a number into a sum that stands alone.
+    monomial, *sums = factors
+    ((exponents, number),) = monomial.items()
+    product = Mul(*(_expression(terms, poly) for terms in [{exponents: 1}, *sums]))
+    # SymPy multiplies a number into a sum, unless it is told not to evaluate.
     return Mul(number, product, evaluate=False) if product.is_Add and abs(number) != 1 else number * product
 
 
-def _is_plain(terms: Terms) -> bool:
-    """Of degree one in each symbol, and each product of symbols with one power of s only."""
+def _is_multilinear(terms: Terms) -> bool:
+    """Whether the degree in each symbol is one, and each product of symbols has a single power of s."""
     return bool(terms) and all(max(m[1:], default=0) <= 1 for m in terms) and len({m[1:] for m in terms}) == len(terms)
 
 
-def _factors(terms: Terms) -> list[Terms] | None:
-    """A number with a power of s, and the primitive factors with their first coefficient above zero.
+def _find_factors(terms: Terms) -> list[Terms] | None:
+    """A number with a power of s, then the primitive factors, whose first coefficients are positive.
 
-    None where chance has hidden that two symbols belong together; what is returned has been multiplied out.
+    None where the random point hides that two symbols belong together: the product of the factors is checked.
     """
-    count = len(next(iter(terms)))
-    found: list[Terms] = []
-    left = [place for place in range(1, count) if any(m[place] for m in terms)]
-    while left:
-        together = _together(terms, left[0], left)
-        left = [place for place in left if place not in together]
-        found.append(_primitive(_part(terms, together)))
-    product: Terms = {(0,) * count: 1}
-    for each in found:
-        product = _times(product, each)
-    first = max(product)
-    scale, power = divmod(terms.get(max(terms), 0), product[first]), max(terms)[0] - first[0]
-    if scale[1] or terms != {(m[0] + power, *m[1:]): scale[0] * number for m, number in product.items()}:
+    zeros = (0,) * len(next(iter(terms)))
+    factors: list[Terms] = []
+    product: Terms = {zeros: 1}
+    symbols = [i for i in range(1, len(zeros)) if any(m[i] for m in terms)]
+    while symbols:
+        group = _find_group(terms, symbols[0], symbols)
+        symbols = [i for i in symbols if i not in group]
+        factors.append(_primitive_part(_select_terms(terms, group)))
+        product = _multiply(product, factors[-1])
+    first, product_first = max(terms), max(product)
+    number, power = terms[first] // product[product_first], first[0] - product_first[0]
+    if terms != {(m[0] + power, *m[1:]): number * coefficient for m, coefficient in product.items()}:
         return None
-    return [{(power, *(0,) * (count - 1)): scale[0]}, *found]
+    return [{(power, *zeros[1:]): number}, *factors]
 
 
-def _together(terms: Terms, place: int, left: list[int]) -> set[int]:
-    """The symbols of one factor with the symbol at `place`, itself included."""
-    rng = random.Random(place)
+def _find_group(terms: Terms, symbol: int, symbols: Sequence[int]) -> set[int]:
+    """The symbols of the factor that contains `symbol`, by their places in the exponents; `symbol` is included."""
+    rng = random.Random(symbol)
     point = [rng.randrange(1, _PRIME) for _ in next(iter(terms))]
-    with_it, without = [0] * len(point), [0] * len(point)
-    whole = [0, 0]
+    # Of f = g*x + h: the values of h and g, and for each symbol y those of y * dh/dy and y * dg/dy.
+    values = [0, 0]
+    derivatives = [[0] * len(point), [0] * len(point)]
     for exponents, number in terms.items():
         value = number * pow(point[0], exponents[0], _PRIME)
-        for other in left:
-            if exponents[other]:
-                value = value * point[other] % _PRIME
-        sums = with_it if exponents[place] else without
-        whole[exponents[place]] += value
-        for other in left:
-            if exponents[other]:
-                sums[other] += value
-    return {place} | {o for o in left if (with_it[o] * whole[0] - whole[1] * without[o]) % _PRIME}
+        present = [i for i in symbols if exponents[i]]
+        for i in present:
+            value = value * point[i] % _PRIME
+        values[exponents[symbol]] += value
+        for i in present:
+            derivatives[exponents[symbol]][i] += value
+    h, g = values
+    dh, dg = derivatives
+    return {symbol} | {i for i in symbols if (dg[i] * h - g * dh[i]) % _PRIME}
 
 
-def _part(terms: Terms, together: set[int]) -> Terms:
-    """The factor in these symbols, times a number and a power of s: all terms that are alike in the other symbols."""
+def _select_terms(terms: Terms, group: set[int]) -> Terms:
+    """The factor in these symbols, times a number and a power of s.
+
+    It consists of all terms with the same exponents of the other symbols.
+    """
     first = max(terms)
-    others = [place for place in range(1, len(first)) if place not in together]
+    other_symbols = [i for i in range(1, len(first)) if i not in group]
     return {
-        tuple(e if i == 0 or i in together else 0 for i, e in enumerate(m)): number
+        tuple(e if i == 0 or i in group else 0 for i, e in enumerate(m)): number
         for m, number in terms.items()
-        if all(m[place] == first[place] for place in others)
+        if all(m[i] == first[i] for i in other_symbols)
     }
 
 
-def _primitive(terms: Terms) -> Terms:
-    common = math.gcd(*terms.values()) * (1 if terms[max(terms)] > 0 else -1)
+def _primitive_part(terms: Terms) -> Terms:
+    divisor = math.gcd(*terms.values()) * (1 if terms[max(terms)] > 0 else -1)
     power = min(m[0] for m in terms)
-    return {(m[0] - power, *m[1:]): number // common for m, number in terms.items()}
+    return {(m[0] - power, *m[1:]): number // divisor for m, number in terms.items()}
 
 
-def _times(a: Terms, b: Terms) -> Terms:
-    """The product of polynomials that share no symbol but s, so that no two of its terms are alike."""
+def _multiply(a: Terms, b: Terms) -> Terms:
+    """The product of polynomials that share no symbol but s, so that all products of terms differ."""
     return {tuple(map(sum, zip(m, n, strict=True))): x * y for m, x in a.items() for n, y in b.items()}
 
 

@@ -1,1 +1,1 @@
-"""Read the files, images and tables that several data sources share."""
+"""Read files, images and tables, and store generated splits: helpers that several data sources share."""

@@ -1,9 +1,8 @@
-"""Can this image be used? Raster files are checked by their header; SVG drawings become PNG once, in a cache."""
+"""Check raster images by their header, and render SVG drawings as PNG files in a cache."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import matplotlib
 import resvg_py
 from PIL import Image, UnidentifiedImageError
 
-from circuitvlm.data._reading.files import UnusableError
+from circuitvlm.data._reading.files import UnusableError, write_atomically
 
 MAX_IMAGE_BYTES = 20_000_000
 MAX_PIXELS = 80_000_000
@@ -21,74 +20,72 @@ RASTER, VECTOR = (".png", ".jpg", ".jpeg"), ".svg"
 _FORMATS = ("PNG", "JPEG")
 
 _VERSION = 1
-"""Raise this whenever the same SVG would become other pixels: old files of the cache are then left alone."""
+"""Increase this when a change gives other pixels for the same SVG: files of older versions are then not used."""
 
-_SIDES = (16, 1536)
-"""Least and greatest side, in pixels, of a drawing made from SVG."""
+_SIDE_LIMITS = (16, 1536)
+"""Smallest and largest side in pixels of a rendered SVG drawing."""
 
 _MAX_ELEMENTS, _MAX_DEPTH = 200_000, 200
-_FOREIGN = ("script", "foreignObject", "handler", "listener")
+_FORBIDDEN_TAGS = ("script", "foreignObject", "handler", "listener")
 _NUMBER = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})\s*(?:px|pt|mm|cm|in|pc|em)?\s*")
 _FONTS = str(Path(matplotlib.get_data_path()) / "fonts" / "ttf")
 
 
-def usable(path: Path, *, cache: Path) -> Path:
-    """The file to open for an image: itself, or the PNG made of it. Raises UnusableError with the reason."""
+def usable_image(path: Path, *, cache: Path) -> Path:
+    """The file to open for an image: the file itself, or the PNG of an SVG file. Raises UnusableError."""
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise UnusableError("no image") from error
+        raise UnusableError("no image", path) from error
     if size > MAX_IMAGE_BYTES:
-        raise UnusableError("image file too large")
+        raise UnusableError("image file too large", f"{size:,} bytes")
     if path.suffix.lower() == VECTOR:
-        return _drawn(path, cache=cache)
+        return _cached_png(path, cache=cache)
     try:
         with Image.open(path) as image:
             width, height = image.size
-            known = image.format in _FORMATS
+            is_supported = image.format in _FORMATS
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise UnusableError("unreadable image") from error
-    if not known or min(width, height) < 2:
-        raise UnusableError("unreadable image")
+        raise UnusableError("unreadable image", error) from error
+    if not is_supported or min(width, height) < 2:
+        raise UnusableError("unreadable image", f"{width} x {height} pixels")
     if width * height > MAX_PIXELS:
-        raise UnusableError("image of too many pixels")
+        raise UnusableError("image of too many pixels", f"{width} x {height} pixels")
     return path
 
 
-def digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """The sha256 of a file, in hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _drawn(path: Path, *, cache: Path) -> Path:
-    """The PNG of an SVG file, made on first use."""
+def _cached_png(path: Path, *, cache: Path) -> Path:
+    """The PNG of an SVG file, rendered on first use."""
     raw = path.read_bytes()
-    made = cache / "svg" / f"{hashlib.sha256(b'%d ' % _VERSION + raw).hexdigest()[:32]}.png"
-    if not made.is_file():
-        png = rasterised(raw)
-        made.parent.mkdir(parents=True, exist_ok=True)
-        temporary = made.with_name(f"{made.stem}.{os.getpid()}.tmp")
-        temporary.write_bytes(png)
-        os.replace(temporary, made)
-    return made
+    png_path = cache / "svg" / f"{hashlib.sha256(b'%d ' % _VERSION + raw).hexdigest()[:32]}.png"
+    if not png_path.is_file():
+        png = rasterize_svg(raw)
+        png_path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(png_path, png)
+    return png_path
 
 
-def rasterised(raw: bytes) -> bytes:
-    """A PNG of an SVG file on white paper, with the fonts that matplotlib ships, at most 1536 pixels a side.
+def rasterize_svg(raw: bytes) -> bytes:
+    """Render an SVG file as a PNG on a white page with matplotlib's fonts, at most 1536 pixels a side.
 
-    Scripts, HTML, and images that are not inside the file are taken out; entities, and drawings that unfold to more
-    than 200,000 elements, are refused. Raises UnusableError.
+    Scripts, HTML and images outside the file are removed. Raises UnusableError for entities, for drawings of more than
+    200,000 elements with all references expanded, and for a file without a size or with errors.
     """
     if re.search(rb"<!ENTITY", raw, re.IGNORECASE):
-        raise UnusableError("SVG with entities")
+        raise UnusableError("SVG with entities", raw[:80])
     try:
         tree = ElementTree.fromstring(raw)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise UnusableError("unreadable image") from error
+        raise UnusableError("unreadable image", error) from error
     _strip(tree)
-    if _unfolded(tree) > _MAX_ELEMENTS:
-        raise UnusableError("SVG of too many elements")
+    if _count_elements(tree) > _MAX_ELEMENTS:
+        raise UnusableError("SVG of too many elements", f"{_count_elements(tree):,} elements")
     width, height = _size(tree)
     tree.set("width", str(width))
     tree.set("height", str(height))
@@ -104,11 +101,11 @@ def rasterised(raw: bytes) -> bytes:
             monospace_family="DejaVu Sans Mono",
         )
     except (ValueError, OSError) as error:
-        raise UnusableError("unreadable image") from error
+        raise UnusableError("unreadable image", error) from error
     return png
 
 
-def _local(element: ElementTree.Element) -> str:
+def _local_name(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
@@ -117,15 +114,15 @@ def _links(element: ElementTree.Element) -> Iterator[str]:
 
 
 def _strip(tree: ElementTree.Element) -> None:
-    """Takes out what could run or reach outside, in place. Raises UnusableError for what is nested too deeply."""
+    """Remove, in place, scripts and links out of the file. Raises UnusableError for elements nested too deeply."""
     level, depth = [tree], 0
     while level:
         depth += 1
         if depth > _MAX_DEPTH:
-            raise UnusableError("SVG nested too deeply")
+            raise UnusableError("SVG nested too deeply", f"{depth} levels or more")
         for element in level:
             for child in list(element):
-                if _local(child) in _FOREIGN:
+                if _local_name(child) in _FORBIDDEN_TAGS:
                     element.remove(child)
             for key in list(_links(element)):
                 if not element.attrib[key].strip().startswith(("#", "data:image/png", "data:image/jpeg")):
@@ -133,43 +130,46 @@ def _strip(tree: ElementTree.Element) -> None:
         level = [child for element in level for child in element]
 
 
-def _unfolded(tree: ElementTree.Element) -> int:
-    """How many elements there are once every <use> stands for what it names: copies of copies grow exponentially."""
-    named = {name: element for element in tree.iter() if (name := element.get("id"))}
-    counts: dict[str, int] = {}
+def _count_elements(tree: ElementTree.Element) -> int:
+    """The number of elements with every <use> expanded; nested references can make it grow exponentially."""
+    elements_by_id = {name: element for element in tree.iter() if (name := element.get("id"))}
+    element_counts: dict[str, int] = {}
 
-    def count(element: ElementTree.Element, above: tuple[str, ...]) -> int:
+    def count(element: ElementTree.Element, ancestors: tuple[str, ...]) -> int:
         total = 0
-        for one in element.iter():
+        for node in element.iter():
             total += 1
-            if _local(one) == "use":
-                total += sum(weight(one.attrib[key].strip()[1:], above) for key in _links(one))
+            if _local_name(node) == "use":
+                total += sum(count_reference(node.attrib[key].strip()[1:], ancestors) for key in _links(node))
             if total > _MAX_ELEMENTS:
                 return total
         return total
 
-    def weight(name: str, above: tuple[str, ...]) -> int:
-        if name not in named or name in above:
+    def count_reference(name: str, ancestors: tuple[str, ...]) -> int:
+        if name not in elements_by_id or name in ancestors:
             return 0
-        if name not in counts:
-            if len(above) > _MAX_DEPTH:
-                raise UnusableError("SVG nested too deeply")
-            counts[name] = count(named[name], (*above, name))
-        return counts[name]
+        if name not in element_counts:
+            if len(ancestors) > _MAX_DEPTH:
+                raise UnusableError("SVG nested too deeply", f"{len(ancestors)} levels or more")
+            element_counts[name] = count(elements_by_id[name], (*ancestors, name))
+        return element_counts[name]
 
     return count(tree, ())
 
 
 def _size(tree: ElementTree.Element) -> tuple[int, int]:
-    """Width and height in pixels: those that are stated, else those of the view box, brought between the bounds."""
-    stated = [_NUMBER.fullmatch(tree.get(side, "")) for side in ("width", "height")]
-    box = [_NUMBER.fullmatch(word) for word in re.split(r"[\s,]+", tree.get("viewBox", "").strip())[2:4]]
-    found = stated if all(stated) else box
-    sides = [float(match.group(1)) for match in found if match]
+    """Width and height in pixels, from the attributes or else the view box, scaled into the limits.
+
+    Raises UnusableError without a size.
+    """
+    attribute_matches = [_NUMBER.fullmatch(tree.get(side, "")) for side in ("width", "height")]
+    box_matches = [_NUMBER.fullmatch(word) for word in re.split(r"[\s,]+", tree.get("viewBox", "").strip())[2:4]]
+    matches = attribute_matches if all(attribute_matches) else box_matches
+    sides = [float(match.group(1)) for match in matches if match]
     if len(sides) != 2 or min(sides) <= 0:
-        raise UnusableError("SVG without a size")
-    scale = min(1.0, _SIDES[1] / max(sides))
-    width, height = (max(_SIDES[0], round(side * scale)) for side in sides)
+        raise UnusableError("SVG without a size", sides)
+    scale = min(1.0, _SIDE_LIMITS[1] / max(sides))
+    width, height = (max(_SIDE_LIMITS[0], round(side * scale)) for side in sides)
     if "viewBox" not in tree.attrib:
         tree.set("viewBox", f"0 0 {sides[0]:g} {sides[1]:g}")
     return width, height

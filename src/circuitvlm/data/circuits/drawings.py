@@ -1,4 +1,4 @@
-"""Which circuit does item k of a generated split show, and how is it drawn?"""
+"""Generate the circuit of one item of a split, and decide its drawing."""
 
 from __future__ import annotations
 
@@ -12,25 +12,23 @@ from typing import Any
 import numpy as np
 
 from circuitvlm.circuit import draw, generate, netlist
-from circuitvlm.circuit.draw.layout import Mark, Placement
 from circuitvlm.circuit.generate import grid
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.circuit.judge.equivalence import topology_key
+from circuitvlm.circuit.placement import Mark, Placement
+from circuitvlm.data._reading.splits import GENERATED_SPLITS, generated_split
 
 ATTEMPTS = 3000
-SHARES = {"train": range(80), "validation": range(80, 90), "test": range(90, 100)}
-"""Which hundredths of the topologies a split may draw from."""
-
 GRID_STYLE = "circuitsense"
-"""The style whose circuits lie on a grid of their own (`circuit.grid`)."""
+"""The style whose circuits are generated on a grid (`circuit.generate.grid`)."""
 
 SYMBOLIC_SHARE = 0.6
-"""How many of the circuits on a grid have names for values; the others have numbers."""
+"""The fraction of the circuits on a grid with symbols for values; the others have numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """What decides every byte of a split."""
+    """The settings that decide every byte of a split; their names are part of the key of the cache."""
 
     name: str
     seed: int
@@ -43,8 +41,8 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """A circuit with all that decides its pixels."""
+class Drawing:
+    """A circuit with everything that decides its pixels: placement, and in `page` size, style and seed."""
 
     circuit: Circuit
     placement: Placement
@@ -54,41 +52,55 @@ class Drawn:
 
     @property
     def is_numbered(self) -> bool:
-        """Whether the drawing shows the numbers of the nodes."""
-        return self.page["style"] == GRID_STYLE and bool(self.placement.labels)
+        """Whether the drawing shows node numbers."""
+        return self.page["style"] == GRID_STYLE and bool(self.placement.node_labels)
 
     @property
     def names_devices(self) -> bool:
-        """Whether the drawing shows the devices' names."""
+        """Whether the drawing shows the names of devices."""
         return self.page["style"] != GRID_STYLE or self.is_numbered
 
     @property
     def netlist(self) -> str:
-        """The netlist as a reader of the drawing would write it: by the numbers of the nodes that it shows, if any."""
+        """The netlist with the node numbers of the drawing if it shows any, else with canonical ones."""
         return netlist.format(self.circuit, renumber=not self.is_numbered)
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of examples of this drawing."""
+        return {
+            "style": str(self.page["style"]),
+            "components": str(len(self.circuit.devices)),
+            "family": self.family,
+            "topology": self.topology,
+        }
+
     def image(self, marks: Sequence[Mark] = ()) -> bytes:
+        """The PNG, with marked voltages and currents."""
         return draw.image(self.circuit, self.placement, marks=marks, **self.page)
 
-    def crowding(self, marks: Sequence[Mark] = ()) -> float:
-        return draw.crowding(self.circuit, self.placement, marks=marks, **self.page)
+    def overlap_area(self, marks: Sequence[Mark] = ()) -> float:
+        """The area in pixels where labels touch something; a legible drawing has less than 1."""
+        return draw.overlap_area(self.circuit, self.placement, marks=marks, **self.page)
 
 
-def split_of(name: str, settings: Mapping[str, Any], *, seed: int, width: int, height: int) -> Split:
-    """The settings of one split, read strictly."""
-    wanted = {"count", "components", "styles", "topologies"}
-    if set(settings) != wanted:
-        raise ValueError(f"circuits: split {name!r} states {sorted(settings)}, wanted {sorted(wanted)}")
+def read_split(name: str, settings: Mapping[str, Any], *, seed: int, width: int, height: int) -> Split:
+    """The settings of one split from the configuration. Raises ValueError for missing, unknown and invalid ones."""
+    expected_keys = {"count", "components", "styles", "topologies"}
+    if set(settings) != expected_keys:
+        raise ValueError(f"splits.{name}: expected the keys {sorted(expected_keys)}, got {sorted(settings)}")
     weights = Counter(settings["styles"])
     for style in weights:
-        draw.style_named(style)
+        draw.find_style(style)
     if not weights:
-        raise ValueError(f"circuits: split {name!r} states no styles, wanted some of {', '.join(draw.STYLES)}")
-    if settings["topologies"] not in SHARES:
-        raise ValueError(f"circuits: split {name!r} has topologies {settings['topologies']!r}, wanted {list(SHARES)}")
+        raise ValueError(f"splits.{name}.styles: expected at least one of {', '.join(draw.STYLES)}, got []")
+    if settings["topologies"] not in GENERATED_SPLITS:
+        raise ValueError(
+            f"splits.{name}.topologies: expected {', '.join(GENERATED_SPLITS)}, got {settings['topologies']!r}"
+        )
     low, high = settings["components"]
     if settings["count"] < 1:
-        raise ValueError(f"circuits: split {name!r} has count {settings['count']}, wanted 1 or more")
+        raise ValueError(f"splits.{name}.count: expected 1 or more, got {settings['count']!r}")
     return Split(
         name=name,
         seed=seed,
@@ -101,52 +113,50 @@ def split_of(name: str, settings: Mapping[str, Any], *, seed: int, width: int, h
     )
 
 
-def share_of(topology: str) -> str:
-    """train, validation or test: the share to which a topology belongs, whatever the seed."""
-    bucket = int(hashlib.sha256(topology.encode()).hexdigest()[:12], 16) % 100
-    return next(share for share, buckets in SHARES.items() if bucket in buckets)
-
-
-def series_of(split: Split, index: int) -> list[int]:
-    """The seeds of item `index`: of its circuit, and with a further number of whatever else is drawn for it."""
+def item_seeds(split: Split, index: int) -> list[int]:
+    """The seeds of the circuit of item `index`; with a further number, those of its other random values."""
     return [split.seed, int(hashlib.sha256(split.name.encode()).hexdigest()[:8], 16), index]
 
 
-def drawn(split: Split, index: int) -> Drawn:
-    """Number `index` of the split's series: the first legible circuit of the split's share of topologies."""
-    series = series_of(split, index)
-    rng = np.random.default_rng(np.random.SeedSequence([*series, ATTEMPTS]))
+def make_drawing(split: Split, index: int) -> Drawing:
+    """The first legible drawing that item `index` generates with a topology of the split's share.
+
+    Raises ValueError after 3,000 attempts.
+    """
+    seeds = item_seeds(split, index)
+    rng = np.random.default_rng(np.random.SeedSequence([*seeds, ATTEMPTS]))
     names, weights = zip(*split.styles, strict=True)
     style = names[int(rng.choice(len(names), p=np.array(weights) / sum(weights)))]
     seed = int(rng.integers(2**31))
     symbolic = style == GRID_STYLE and rng.random() < SYMBOLIC_SHARE
     for attempt in range(ATTEMPTS):
-        made = _made(series, attempt, split=split, style=style, symbolic=symbolic)
-        topology = topology_key(made.circuit)
-        half = 2 if made.family == generate.SINGLE else 1
-        if half == 1 and share_of(topology) != split.topologies:
+        item = _generate(seeds, attempt, split=split, style=style, symbolic=symbolic)
+        topology = topology_key(item.circuit)
+        divisor = 2 if item.family == generate.SINGLE else 1
+        if divisor == 1 and generated_split(topology) != split.topologies:
             continue
-        width, height = _page(split, made, style=style, half=half)
+        width, height = _page_size(split, item, style=style, divisor=divisor)
         page = {"width": width, "height": height, "style": style, "seed": seed}
-        found = Drawn(made.circuit, made.placement, made.family, topology, page)
-        if found.crowding() < 1:
-            return found
+        drawing = Drawing(item.circuit, item.placement, item.family, topology, page)
+        if drawing.overlap_area() < 1:
+            return drawing
     raise ValueError(
-        f"circuits: split {split.name!r} found no legible {split.topologies} topology of {split.components} components "
-        f"at {split.width} x {split.height} in {ATTEMPTS} tries; allow more components, or larger drawings"
+        f"splits.{split.name}: expected a legible {split.topologies} topology of {split.components} components at "
+        f"{split.width} x {split.height} pixels, got none in {ATTEMPTS} attempts; allow more components, or larger "
+        "drawings"
     )
 
 
-def _page(split: Split, made: generate.Item, *, style: str, half: int) -> tuple[int, int]:
-    """The split's page; a circuit on a grid has its own shape on as many pixels, as other programs' drawings have."""
-    if style != GRID_STYLE or half > 1:
-        return split.width // half, split.height // half
-    width, height = draw.size_of(made.placement)
+def _page_size(split: Split, item: generate.Item, *, style: str, divisor: int) -> tuple[int, int]:
+    """The size of the drawing in pixels: a circuit on a grid keeps its aspect ratio, with as many pixels in total."""
+    if style != GRID_STYLE or divisor > 1:
+        return split.width // divisor, split.height // divisor
+    width, height = draw.default_size(item.placement)
     factor = math.sqrt(split.width * split.height / (width * height))
     return round(width * factor), round(height * factor)
 
 
-def _made(series: Sequence[int], attempt: int, *, split: Split, style: str, symbolic: bool) -> generate.Item:
+def _generate(seeds: Sequence[int], attempt: int, *, split: Split, style: str, symbolic: bool) -> generate.Item:
     if style == GRID_STYLE and split.components != (1, 1):
-        return grid.item(series, attempt, components=split.components, form="symbolic" if symbolic else "numeric")
-    return generate.item(series, attempt, components=split.components)
+        return grid.item(seeds, attempt, components=split.components, form="symbolic" if symbolic else "numeric")
+    return generate.item(seeds, attempt, components=split.components)

@@ -1,4 +1,4 @@
-"""How does a draft become an example? Checked, with its kind, its circuit in SPICE's convention, and its key."""
+"""Make the example of a raw question: check it, find its kind and facts, and find the key that decides its split."""
 
 from __future__ import annotations
 
@@ -13,65 +13,60 @@ from circuitvlm.circuit.graph import GROUND, Circuit
 from circuitvlm.circuit.judge.equivalence import topology_key
 from circuitvlm.circuit.solve.probe import Probe
 from circuitvlm.core.record import Example, Picture
-from circuitvlm.data._reading import images
 from circuitvlm.data._reading.files import UnusableError
-from circuitvlm.data.circuitsense import kinds
-from circuitvlm.data.circuitsense.draft import Draft, Found, checked
+from circuitvlm.data._reading.images import file_digest, usable_image
+from circuitvlm.data.circuitsense.kinds import find_facts
+from circuitvlm.data.circuitsense.raw import QuestionRef, RawQuestion, check_texts
 
 _PROBE = re.compile(r"VI[0-9]+|V_?MEAS_?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """An example, the key that decides its split, its images' hashes, and whether its netlist cannot be read."""
+class Question:
+    """An example with the key that decides its split, and whether its netlist is unreadable."""
 
     example: Example
-    key: str
-    images: tuple[str, ...]
-    unread: bool
+    split_key: str
+    image_hashes: tuple[str, ...]
+    has_unread_netlist: bool
 
 
-def read(found: Found, *, cache: Path) -> Read:
-    """The example that a found question gives. Raises UnusableError."""
-    draft = found.read()
-    multiple = bool(draft.options and draft.choice)
-    checked(draft.question, answer=draft.choice if multiple else draft.answer)
-    paths = [images.usable(path, cache=cache) for path in draft.images]
-    hashes = tuple(images.digest(path) for path in draft.images)
-    circuit = circuit_of(draft.netlist)
-    facts = kinds.facts_of(draft, circuit)
+def load_question(ref: QuestionRef, *, cache: Path) -> Question:
+    """Read the files of a question and make its example; `cache` is for PNG files of SVG images.
+
+    The netlist of the example follows SPICE's conventions. Raises UnusableError.
+    """
+    raw = ref.load()
+    is_choice = bool(raw.options and raw.choice)
+    check_texts(raw.question, answer=raw.choice if is_choice else raw.answer)
+    paths = [usable_image(path, cache=cache) for path in raw.images]
+    hashes = tuple(map(file_digest, raw.images))
+    circuit = parse_circuit(raw.netlist)
+    facts = find_facts(raw, circuit)
     if circuit is not None:
         facts.setdefault("netlist", netlist.format(circuit, renumber=False))
         if "output" in facts:
-            facts["probe"] = _transfer(circuit, source=str(facts["source"]), output=str(facts["output"])).card
+            # the formula is the voltage of a device, from the first to the second node of its line in the data set
+            first, second = circuit.device(str(facts["output"])).nodes[:2]
+            facts["probe"] = Probe("v", (first, second), source=str(facts["source"]).upper()).card
     if facts["kind"] == "netlist":
         if "netlist" not in facts:
-            raise UnusableError("netlist that cannot be read")
+            raise UnusableError("netlist that cannot be read", facts)
         facts["answer"] = facts["netlist"]
-    topology = _topology(draft, stated=facts.get("netlist"))
-    key = topology or (f"image {hashes[0]}" if hashes else f"id {found.id}")
-    return Read(
-        Example(
-            id=found.id,
-            images=tuple(map(Picture, paths)),
-            facts=facts,
-            tags=_tags(found, draft, kind=str(facts["kind"]), topology=topology, hashes=hashes),
-        ),
-        key=key,
-        images=hashes,
-        unread=bool(draft.netlist.strip()) and circuit is None,
+    texts = (raw.topology_netlist, raw.netlist, str(facts.get("netlist", "")))
+    topology = next((key for text in texts if (key := topology_of(text))), "")
+    tags = _tags(ref, raw, kind=str(facts["kind"]), topology=topology, hashes=hashes)
+    return Question(
+        Example(id=ref.id, images=tuple(map(Picture, paths)), facts=facts, tags=tags),
+        split_key=topology or (f"image {hashes[0]}" if hashes else f"id {ref.id}"),
+        image_hashes=hashes,
+        has_unread_netlist=bool(raw.netlist.strip()) and circuit is None,
     )
 
 
-def _transfer(circuit: Circuit, *, source: str, output: str) -> Probe:
-    """The transfer function to a device's voltage, from the first node that its line in the data set names."""
-    first, second = circuit.device(output).nodes[:2]
-    return Probe("v", (first, second), source=source.upper())
-
-
 @lru_cache(maxsize=4096)
-def circuit_of(text: str) -> Circuit | None:
-    """The circuit of a netlist as the data set writes it, in SPICE's convention; None where there is none to read."""
+def parse_circuit(text: str) -> Circuit | None:
+    """The circuit of a netlist of the data set, in SPICE's conventions; None for an empty or unreadable text."""
     if not text.strip():
         return None
     try:
@@ -81,51 +76,43 @@ def circuit_of(text: str) -> Circuit | None:
 
 
 @lru_cache(maxsize=4096)
-def key_of(text: str) -> str:
-    """The topology of a netlist without its current probes; empty where it cannot be read.
+def topology_of(text: str) -> str:
+    """The topology of a netlist without its current probes; empty if it cannot be read.
 
-    Probes are sources of 0 V. They change with what is asked, and a circuit is the same whatever is asked of it.
+    Probes are sources of 0 V. They differ between questions, but the questions are about the same circuit.
     """
-    circuit = circuit_of(text)
-    return "" if circuit is None else topology_key(without_probes(circuit))
+    circuit = parse_circuit(text)
+    return "" if circuit is None else topology_key(remove_probes(circuit))
 
 
-def without_probes(circuit: Circuit) -> Circuit:
-    """The circuit with the nodes of each probe (`VI1`, `V_meas1`) joined; itself where nothing else is left."""
-    name = {node: node for node in circuit.nodes}
+def remove_probes(circuit: Circuit) -> Circuit:
+    """The circuit with the two nodes of each probe (`VI1`, `V_meas1`) joined; unchanged if it has only probes."""
+    parents = {node: node for node in circuit.nodes}
 
-    def joined(node: str) -> str:
-        while name[node] != node:
-            node = name[node]
+    def find_root(node: str) -> str:
+        while parents[node] != node:
+            node = parents[node]
         return node
 
-    rest = []
+    devices = []
     for device in circuit.devices:
         if _PROBE.fullmatch(device.name) and not device.value and not device.text:
-            first, second = (joined(node) for node in device.nodes[:2])
-            name[first if second == GROUND else second] = second if second == GROUND else first
+            first, second = (find_root(node) for node in device.nodes[:2])
+            parents[first if second == GROUND else second] = second if second == GROUND else first
         else:
-            rest.append(device)
-    devices = tuple(replace(device, nodes=tuple(map(joined, device.nodes))) for device in rest)
-    return replace(circuit, devices=devices) if devices else circuit
+            devices.append(device)
+    joined_devices = tuple(replace(device, nodes=tuple(map(find_root, device.nodes))) for device in devices)
+    return replace(circuit, devices=joined_devices) if devices else circuit
 
 
-def _topology(draft: Draft, *, stated: object) -> str:
-    """By the text that tells the circuit from others, else by the question's own netlist, else by its answer."""
-    texts = (draft.likeness, draft.netlist, stated if isinstance(stated, str) else "")
-    return next((key for text in texts if text and (key := key_of(text))), "")
-
-
-def _tags(found: Found, draft: Draft, *, kind: str, topology: str, hashes: Sequence[str]) -> dict[str, str]:
-    """Part, kind, level (`unstated` where nothing says it) and circuit, which is one for all questions of an image."""
+def _tags(ref: QuestionRef, raw: RawQuestion, *, kind: str, topology: str, hashes: Sequence[str]) -> dict[str, str]:
+    """Part, level (or `unstated`), kind, circuit (the same for all questions of an image), topology and category."""
     tags = {
-        "part": found.part,
-        "level": draft.level or "unstated",
+        "part": ref.part,
+        "level": raw.level or "unstated",
         "kind": kind,
-        "circuit": draft.circuit or (f"image-{hashes[0][:12]}" if hashes else found.id),
+        "circuit": raw.circuit or (f"image-{hashes[0][:12]}" if hashes else ref.id),
+        "topology": topology,
+        "category": raw.category,
     }
-    if topology:
-        tags["topology"] = topology
-    if draft.category:
-        tags["category"] = draft.category
-    return tags
+    return {name: value for name, value in tags.items() if value}

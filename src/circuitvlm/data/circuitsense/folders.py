@@ -1,4 +1,4 @@
-"""Which questions lie as files in folders? `q7_question.txt` and what stands beside it under the same name."""
+"""Find the questions that are files in folders: `q7_question.txt` with its images and other texts of the same stem."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from circuitvlm.data._reading.files import natural, text_of
+from circuitvlm.data._reading.files import natural_key, read_text
 from circuitvlm.data._reading.images import RASTER, VECTOR
-from circuitvlm.data.circuitsense.draft import Draft, Found, part_of, unusable
+from circuitvlm.data.circuitsense.raw import QuestionRef, RawQuestion, part_of, unusable_loader
 
 _TEXT = re.compile(
-    r"(?P<stem>.+)_(?P<what>question|ta_exact|ta_high|ta|netlist|a|mc|der|source|level|category)\.txt", re.IGNORECASE
+    r"(?P<stem>.+)_(?P<role>question|ta_exact|ta_high|ta|netlist|a|mc|der|source|level|category)\.txt", re.IGNORECASE
 )
-_OWN = ("question", "ta", "ta_exact", "ta_high", "a", "mc")
-"""Texts that make an item; the others may also belong to something else."""
+_QUESTION_ROLES = {"question", "ta", "ta_exact", "ta_high", "a", "mc"}
+"""The texts that only a question has; the others may also belong to something else."""
 
-_CURATED = ("a", "mc", "der", "source", "level", "category")
+_CURATED_ROLES = {"a", "mc", "der", "source", "level", "category"}
 _IMAGE = re.compile(
     r"(?P<stem>.+?)(?:_(?:image|img|diagram|figure|fig|circuit)[^/]*)?\.(?:png|jpe?g|svg)", re.IGNORECASE
 )
@@ -26,12 +26,15 @@ _LEVEL = re.compile(r"level_?([0-9]{1,2}(?:\.[0-9])?)(?![0-9])", re.IGNORECASE)
 
 
 @dataclass(slots=True)
-class Item:
-    """The files of one question, as paths relative to the root: texts by what they are, and images."""
+class QuestionFiles:
+    """The files of one question, as paths relative to the root: texts by their role, and images.
+
+    `root_path` is the end of the path of the root, which may itself be the folder of a part or a level.
+    """
 
     folder: str
     stem: str
-    above: str = ""  # the folders that the root itself lies in: someone may give a single level as root
+    root_path: str = ""
     texts: dict[str, str] = field(default_factory=dict)
     images: list[str] = field(default_factory=list)
 
@@ -41,96 +44,97 @@ class Item:
 
     @property
     def part(self) -> str:
-        """By the names of its folders; else curated if it has what only those have."""
-        known = part_of(PurePosixPath(self.folder).parts) or part_of(PurePosixPath(self.above).parts)
-        return known or ("curated" if any(what in self.texts for what in _CURATED) else "synthetic")
+        """The part by the names of the folders; else curated if it has a text that only curated questions have."""
+        part = part_of(PurePosixPath(self.folder).parts) or part_of(PurePosixPath(self.root_path).parts)
+        return part or ("curated" if _CURATED_ROLES & self.texts.keys() else "synthetic")
 
     @property
     def id(self) -> str:
-        """Its path, which begins with its part: `synthetic/level1/q465`."""
-        parts = list(PurePosixPath(self.folder).parts)
-        if parts and parts[0].lower() == "analysis":
-            del parts[0]
-        if not part_of(parts):
-            parts.insert(0, self.part)
-        elif parts[0].lower() == self.part:
-            parts[0] = self.part
-        if parts[-1] != self.stem:
-            parts.append(self.stem)
-        return "/".join(parts)
+        """The path, which begins with the part: `synthetic/level1/q465`."""
+        components = list(PurePosixPath(self.folder).parts)
+        if components and components[0].lower() == "analysis":
+            del components[0]
+        if not part_of(components):
+            components.insert(0, self.part)
+        elif components[0].lower() == self.part:
+            components[0] = self.part
+        if components[-1] != self.stem:
+            components.append(self.stem)
+        return "/".join(components)
 
 
-def items(files: Iterable[str], *, above: str = "") -> list[Item]:
-    """The questions among the files of a tree, in natural order. `above` is the end of the path of its root."""
-    by_folder: dict[str, list[str]] = {}
+def group_files(files: Iterable[str], *, root_path: str = "") -> list[QuestionFiles]:
+    """The questions among the files below a root, in natural order."""
+    names_by_folder: dict[str, list[str]] = {}
     for file in files:
         path = PurePosixPath(file)
-        by_folder.setdefault(path.parent.as_posix(), []).append(path.name)
-    found = [item for folder, names in by_folder.items() for item in _in_folder(folder, names, above=above)]
-    return sorted(found, key=lambda item: (natural(item.folder), natural(item.stem)))
+        names_by_folder.setdefault(path.parent.as_posix(), []).append(path.name)
+    questions = [
+        question
+        for folder, names in names_by_folder.items()
+        for question in _group_folder("" if folder == "." else folder, names, root_path=root_path)
+    ]
+    return sorted(questions, key=lambda question: (natural_key(question.folder), natural_key(question.stem)))
 
 
-def _in_folder(folder: str, names: Sequence[str], *, above: str) -> Iterator[Item]:
-    """The questions in one folder. An image under no question's name belongs to the only one that there is."""
-    where = "" if folder == "." else f"{folder}/"
-    here: dict[str, Item] = {}
+def _group_folder(folder: str, names: Sequence[str], *, root_path: str) -> Iterator[QuestionFiles]:
+    """The questions of one folder. If there is only one, it also has the images with other stems."""
+    prefix = f"{folder}/" if folder else ""
+    questions: dict[str, QuestionFiles] = {}
     for name in names:
         if match := _TEXT.fullmatch(name):
-            stem = match["stem"]
-            item = here.setdefault(stem, Item("" if folder == "." else folder, stem, above))
-            item.texts[match["what"].lower()] = where + name
-    here = {stem: item for stem, item in here.items() if any(what in item.texts for what in _OWN)}
-    loose: list[str] = []
+            question = questions.setdefault(match["stem"], QuestionFiles(folder, match["stem"], root_path))
+            question.texts[match["role"].lower()] = prefix + name
+    questions = {stem: question for stem, question in questions.items() if _QUESTION_ROLES & question.texts.keys()}
+    other_images: list[str] = []
     for name in names:
         if match := _IMAGE.fullmatch(name):
-            owner = here.get(match["stem"])
-            (loose if owner is None else owner.images).append(where + name)
-    only = next(iter(here.values())) if len(here) == 1 else None
-    if only is not None and not only.images:
-        only.images = loose
-    for item in here.values():
-        item.images = _chosen(item.images)
-        yield item
+            owner = questions.get(match["stem"])
+            (other_images if owner is None else owner.images).append(prefix + name)
+    for question in questions.values():
+        if len(questions) == 1 and not question.images:
+            question.images = other_images
+        question.images = _select_images(question.images)
+        yield question
 
 
-def _chosen(images: Iterable[str]) -> list[str]:
-    """Each picture once, in natural order: of files of one name a raster image rather than an SVG."""
-    order = (*RASTER, VECTOR)
-    best: dict[str, str] = {}
-    for image in sorted(images, key=lambda name: order.index(PurePosixPath(name).suffix.lower())):
-        best.setdefault(str(PurePosixPath(image).with_suffix("")), image)
-    return sorted(best.values(), key=natural)
+def _select_images(images: Iterable[str]) -> list[str]:
+    """Each picture once, in natural order; a raster image is preferred to an SVG file of the same name."""
+    preference = (*RASTER, VECTOR)
+    files: dict[str, str] = {}
+    for image in sorted(images, key=lambda name: preference.index(PurePosixPath(name).suffix.lower())):
+        files.setdefault(str(PurePosixPath(image).with_suffix("")), image)
+    return sorted(files.values(), key=natural_key)
 
 
-def found(root: Path, files: Iterable[str], *, above: str) -> Iterator[Found]:
-    """The questions among the files below a root; `above` as in `items`."""
-    for item in items(files, above=above):
-        yield Found(item.id, item.part, _reading(root, item))
+def find_questions(root: Path, files: Iterable[str], *, root_path: str) -> Iterator[QuestionRef]:
+    """The questions among the files below a root; `root_path` is the end of the path of the root."""
+    for question in group_files(files, root_path=root_path):
+        yield QuestionRef(question.id, question.part, _loader(root, question))
 
 
-def _reading(root: Path, item: Item) -> Callable[[], Draft]:
-    if "question" not in item.texts:
-        return unusable("no question")
-    if not item.images:
-        return unusable("no image")
-    return partial(_read, root, item)
+def _loader(root: Path, question: QuestionFiles) -> Callable[[], RawQuestion]:
+    if "question" not in question.texts:
+        return unusable_loader("no question", sorted(question.texts))
+    if not question.images:
+        return unusable_loader("no image", question.id)
+    return partial(_load, root, question)
 
 
-def _read(root: Path, item: Item) -> Draft:
-    """The draft of an item whose question and image are there. Of several answers the most exact counts."""
-    texts = {what: text_of(root / path) for what, path in item.texts.items() if what not in ("der", "source")}
+def _load(root: Path, question: QuestionFiles) -> RawQuestion:
+    """Read a question that has a text and an image; of several answers, the most exact one."""
+    texts = {role: read_text(root / path) for role, path in question.texts.items() if role not in ("der", "source")}
     choice = texts.get("a", "").strip()
-    answers = (texts.get(what, "").strip() for what in ("ta_exact", "ta_high", "ta"))
-    answer = next((text for text in answers if text), choice)
-    stated = re.search(r"[0-9]{1,2}(?:\.[0-9])?", texts.get("level", ""))
-    placed = _LEVEL.search(item.folder) or _LEVEL.search(item.above)
-    return Draft(
+    answers = (texts.get(role, "").strip() for role in ("ta_exact", "ta_high", "ta"))
+    level_text = re.search(r"[0-9]{1,2}(?:\.[0-9])?", texts.get("level", ""))
+    level_folder = _LEVEL.search(question.folder) or _LEVEL.search(question.root_path)
+    return RawQuestion(
         question=texts["question"],
-        answer=answer,
-        images=tuple(root / image for image in item.images),
+        answer=next((answer for answer in answers if answer), choice),
+        images=tuple(root / image for image in question.images),
         netlist=texts.get("netlist", ""),
         options=texts.get("mc", ""),
         choice=choice,
-        level=stated.group() if stated else placed[1] if placed else "",
+        level=level_text.group() if level_text else level_folder[1] if level_folder else "",
         category=" ".join(texts.get("category", "").split()),
     )

@@ -1,62 +1,55 @@
-"""Where from? CircuitSense: questions about drawn circuits, from its file tree on the hub or from its generator.
+"""Read CircuitSense: questions about drawn circuits, from its files on the hub or from its generator.
 
-Every layout is found by looking, several may lie below one root: folders with `q7_question.txt` and its companions
+All layouts are recognized, and one root may have several: folders with `q7_question.txt` and related files
 (armanakbari4/CircuitSense on the hub), and the generator's `labels.json`, `symbolic_equations.json` and
-`circuit_qa_dataset.json` (github.com/armanakbari/CircuitSense, scripts/). Circuits are dealt to the splits by their
-topology, and no image lies in two splits, so nothing that is asked about in training is asked about anywhere else.
+`circuit_qa_dataset.json` (github.com/armanakbari/CircuitSense, scripts/). Circuits are assigned to splits by the hash
+of their topology, and no image is in two splits. So no other split asks about a circuit of the training split.
 """
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from circuitvlm.core.record import Example
-from circuitvlm.data._reading.files import DataFileError, UnusableError, natural, walk
-from circuitvlm.data.circuitsense import examples as examples_
-from circuitvlm.data.circuitsense import folders
-from circuitvlm.data.circuitsense import records as files_
-from circuitvlm.data.circuitsense.draft import PARTS, Found
-from circuitvlm.data.circuitsense.examples import Read
+from circuitvlm.data._reading.files import DataFileError, UnusableError, natural_key
+from circuitvlm.data._reading.root import find_files
+from circuitvlm.data._reading.settings import check_choice
+from circuitvlm.data._reading.splits import check_split, hash_position, read_shares, split_by_share
+from circuitvlm.data._reading.unusable import ACTIONS, UnusableItems
+from circuitvlm.data.circuitsense import folders, generator_files
+from circuitvlm.data.circuitsense.examples import Question, load_question
 from circuitvlm.data.circuitsense.kinds import KINDS
-from circuitvlm.runtime import hub
+from circuitvlm.data.circuitsense.raw import PARTS, QuestionRef
 from circuitvlm.runtime.progress import bar
 
-__all__ = ["CircuitSense", "DataFileError", "share_of"]
-
-ACTIONS = ("count", "stop")
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What was read: the examples, what could not be used by reason (with one id each), netlists that do not read."""
+    """The questions of the root, the unusable ones, and the number of unreadable netlists."""
 
-    read: tuple[Read, ...]
-    unusable: Counter[str]
-    first: Mapping[str, str]
-    unread: int
+    questions: tuple[Question, ...]
+    unusable: UnusableItems
+    unread_netlists: int
 
 
 class CircuitSense:
     """CircuitSense's questions, each with the facts that a task or a verifier needs.
 
     `root` is a folder, or the name of a data set on the hub, which is downloaded into `cache` at `revision`. `parts`
-    and `kinds` say what is wanted of it. Each of `splits` states its `share`; together they are 1. `max_samples` looks
-    at that many questions only, drawn by `seed` (null: at all); of those some may be unusable or of other kinds.
-    `on_unusable` is "count" (they are left out, counted in `unusable` and told once) or "stop" (they are an error).
+    and `kinds` select questions. Each of `splits` sets its `share`; the shares sum to 1. `max_samples` limits the
+    number of questions that are read, selected by `seed` (null: all); some of these may be unusable or of other kinds.
+    `on_unusable` is "count" (they are left out, counted in `unusable` and logged once) or "stop" (they are an error).
 
-    Facts: `kind`, `question` and `answer`, and `netlist` in SPICE's convention with the nodes named as in the picture;
-    with `source` and `output`, `unknown`, `probe` and `unit`, or `options`, by kind. Tags: part, level, kind, circuit,
-    and topology and category where there are any.
+    Facts: `kind`, `question` and `answer`, and `netlist` in SPICE's conventions with the node names of the picture.
+    Depending on the kind, also `source` and `output`, `unknown`, `probe` and `unit`, or `options`. Tags: part, level,
+    kind, circuit, and if known topology and category.
     """
 
     def __init__(
@@ -73,14 +66,14 @@ class CircuitSense:
         on_unusable: str,
     ) -> None:
         self.root, self.revision = root, revision
-        self.parts = _known(parts, PARTS, what="parts")
-        self.kinds = _known(kinds, KINDS, what="kinds")
-        self.shares = shares_of(splits, source="circuitsense")
+        self.parts = _check_names("circuitsense.parts", parts, PARTS)
+        self.kinds = _check_names("circuitsense.kinds", kinds, KINDS)
+        self.shares = read_shares(splits, source="circuitsense")
         if max_samples is not None and max_samples < 1:
-            raise ValueError(f"circuitsense: max_samples is {max_samples}; wanted null or 1 and more")
-        self.max_samples, self.seed = max_samples, seed
+            raise ValueError(f"circuitsense.max_samples: expected null, or 1 or more, got {max_samples!r}")
+        check_choice("circuitsense.on_unusable", on_unusable, ACTIONS)
+        self.max_samples, self.seed, self.on_unusable = max_samples, seed, on_unusable
         self.cache = Path(cache).expanduser()
-        self.on_unusable = _known([on_unusable], ACTIONS, what="on_unusable")[0]
 
     def splits(self) -> tuple[str, ...]:
         """The names of the splits, in the order of the configuration."""
@@ -88,153 +81,118 @@ class CircuitSense:
 
     def examples(self, split: str) -> Sequence[Example]:
         """The examples of a split; the files are read on the first call. Raises DataFileError, hub.FetchError."""
-        if split not in self.shares:
-            raise ValueError(f"circuitsense: no split {split!r}; there are {', '.join(self.shares)}")
-        return self._dealt[split]
+        check_split(split, self.shares, source="circuitsense")
+        return self._examples[split]
 
     @property
     def unusable(self) -> Counter[str]:
-        """How many questions could not be used, by reason."""
-        return self.scan.unusable
+        """The number of unusable questions by reason."""
+        return self.scan.unusable.counts
 
     @cached_property
     def scan(self) -> Scan:
-        """Everything that is wanted of the root, read once."""
-        found = self._found()
-        if not found:
+        """All questions of the selected parts and kinds, read once."""
+        refs = self._find_refs()
+        if not refs:
             raise DataFileError(
-                f"circuitsense: nothing of {', '.join(self.parts)} below {self.root!r}; wanted folders with "
-                f"q1_question.txt, or one of {', '.join(files_.FILES)}"
+                f"circuitsense.root: {self.root}: expected questions of {', '.join(self.parts)}, in folders with "
+                f"q1_question.txt or in {', '.join(generator_files.FILES)}; got none"
             )
-        scan = _read(found, kinds=self.kinds, cache=self.cache)
-        self._tell(scan, looked=len(found))
+        scan = _read(refs, kinds=self.kinds, cache=self.cache)
+        usable = f"{len(scan.questions)} of {len(refs)} questions in {self.root}"
+        if scan.unread_netlists:
+            usable += f"; {scan.unread_netlists} netlists cannot be read"
+        scan.unusable.report("circuitsense", usable, on_unusable=self.on_unusable)
         return scan
 
     @cached_property
-    def _dealt(self) -> dict[str, tuple[Example, ...]]:
-        dealt: dict[str, list[Example]] = {split: [] for split in self.shares}
-        for read in self.scan.read:
-            dealt[share_of(read.key, self.shares)].append(read.example)
-        return {split: tuple(examples) for split, examples in dealt.items()}
+    def _examples(self) -> dict[str, tuple[Example, ...]]:
+        examples: dict[str, list[Example]] = {split: [] for split in self.shares}
+        for question in self.scan.questions:
+            examples[split_by_share(question.split_key, self.shares)].append(question.example)
+        return {split: tuple(split_examples) for split, split_examples in examples.items()}
 
-    def _found(self) -> list[Found]:
-        """The questions of the wanted parts, or the drawn ones of them, in natural order."""
-        folder, above = Path(self.root).expanduser(), ""
-        if folder.is_dir():
-            above = "/".join(folder.resolve().parts[-3:]).lstrip("/")
-            files: Sequence[str] = tuple(walk(folder))
-        elif hub.is_name(self.root):
-            home = self.cache / "hub"
-            snapshot = hub.dataset(self.root, revision=self.revision, cache=home, wanted=self._wanted)
-            folder, files = snapshot.folder, snapshot.files
-        else:
-            raise DataFileError(f"circuitsense: root is {self.root!r}; wanted a folder, or owner/name of the hub")
-        every = [*folders.found(folder, files, above=above), *files_.found(folder, files)]
-        found = [one for one in every if one.part in self.parts]
-        return sorted(self._drawn(found, key=lambda one: one.id), key=lambda one: natural(one.id))
+    def _find_refs(self) -> list[QuestionRef]:
+        """The questions of the selected parts, at most `max_samples`, in natural order."""
+        folder, files = find_files(
+            self.root, source="circuitsense", revision=self.revision, cache=self.cache, select=self._select_files
+        )
+        root = Path(self.root).expanduser()
+        root_path = "/".join(root.resolve().parts[-3:]).lstrip("/") if root.is_dir() else ""
+        refs = [
+            *folders.find_questions(folder, files, root_path=root_path),
+            *generator_files.find_questions(folder, files),
+        ]
+        part_refs = [ref for ref in refs if ref.part in self.parts]
+        return sorted(self._sample(part_refs, key=lambda ref: ref.id), key=lambda ref: natural_key(ref.id))
 
-    def _wanted(self, files: Sequence[str]) -> list[str]:
-        """Which files of the hub are needed: those of the drawn questions, and the generator's with their images."""
-        items = [item for item in folders.items(files) if item.part in self.parts]
-        taken = {file for item in self._drawn(items, key=lambda item: item.id) for file in item.files}
+    def _select_files(self, files: Sequence[str]) -> list[str]:
+        """The files on the hub that the selected questions need."""
+        questions = [question for question in folders.group_files(files) if question.part in self.parts]
+        samples = self._sample(questions, key=lambda question: question.id)
+        selection = {file for question in samples for file in question.files}
         if {"generated", "qa"} & set(self.parts):
-            homes = {file.rpartition("/")[0] for file in files if file.rpartition("/")[2] in files_.FILES}
-            taken |= {f for f in files if files_.belongs(f) and f.rpartition("/")[0].removesuffix("/images") in homes}
-        return [file for file in files if file in taken]
+            homes = {file.rpartition("/")[0] for file in files if file.rpartition("/")[2] in generator_files.FILES}
+            selection |= {
+                file
+                for file in files
+                if generator_files.is_generator_file(file) and file.rpartition("/")[0].removesuffix("/images") in homes
+            }
+        return [file for file in files if file in selection]
 
-    def _drawn(self, found: list[T], *, key: Callable[[T], str]) -> list[T]:
-        if self.max_samples is None or len(found) <= self.max_samples:
-            return found
-        return sorted(found, key=lambda one: _place(f"{self.seed} {key(one)}"))[: self.max_samples]
-
-    def _tell(self, scan: Scan, *, looked: int) -> None:
-        """One line on what was left out; an error where that is wanted."""
-        reasons = ", ".join(f"{count} {reason}" for reason, count in scan.unusable.most_common())
-        netlists = f"; {scan.unread} netlists cannot be read" if scan.unread else ""
-        left = f"; {scan.unusable.total()} cannot be used ({reasons})" if scan.unusable else ""
-        if scan.unusable and self.on_unusable == "stop":
-            such = ", ".join(f"{name} ({reason})" for reason, name in list(scan.first.items())[:5])
-            raise DataFileError(f"circuitsense: {self.root}: {scan.unusable.total()} questions cannot be used: {such}")
-        log.info("circuitsense: %d of %d questions%s%s", len(scan.read), looked, left, netlists)
+    def _sample(self, items: list[T], *, key: Callable[[T], str]) -> list[T]:
+        if self.max_samples is None or len(items) <= self.max_samples:
+            return items
+        return sorted(items, key=lambda item: hash_position(f"{self.seed} {key(item)}"))[: self.max_samples]
 
 
-def share_of(key: str, shares: Mapping[str, float]) -> str:
-    """The split to which a key belongs: by its hash, whatever the seed and whatever else there is."""
-    place, end = _place(key), 0.0
-    for split, share in shares.items():
-        end += share
-        if place < end:
-            return split
-    return list(shares)[-1]  # the shares' sum may be a rounding error below 1
-
-
-def shares_of(splits: Mapping[str, Mapping[str, float]], *, source: str) -> dict[str, float]:
-    """The share of each split. Raises ValueError unless they are positive and together 1."""
-    for name, stated in splits.items():
-        if set(stated) != {"share"} or not 0 < stated["share"] <= 1:
-            raise ValueError(f"{source}: split {name!r} states {dict(stated)}; wanted a share in (0, 1] and no more")
-    shares = {name: float(stated["share"]) for name, stated in splits.items()}
-    if not math.isclose(math.fsum(shares.values()), 1, abs_tol=1e-9):
-        raise ValueError(f"{source}: the shares {shares} sum to {math.fsum(shares.values()):g}; wanted 1")
-    return shares
-
-
-def _read(found: Sequence[Found], *, kinds: Sequence[str], cache: Path) -> Scan:
-    """Reads the files of each question, counting what cannot be used."""
-    taken: list[Read] = []
-    reasons: Counter[str] = Counter()
-    first: dict[str, str] = {}
+def _read(refs: Sequence[QuestionRef], *, kinds: Sequence[str], cache: Path) -> Scan:
+    """Read the files of each question, and count the unusable ones."""
+    questions: list[Question] = []
+    unusable = UnusableItems()
     ids: set[str] = set()
-    unread = 0
-    for one in bar(found, label="reading circuitsense"):
+    unread_netlists = 0
+    for ref in bar(refs, label="reading circuitsense"):
         try:
-            if one.id in ids:
-                raise UnusableError("id comes twice")
-            ids.add(one.id)
-            read = examples_.read(one, cache=cache)
+            if ref.id in ids:
+                raise UnusableError("duplicate id", ref.id)
+            ids.add(ref.id)
+            question = load_question(ref, cache=cache)
         except UnusableError as error:
-            reasons[str(error)] += 1
-            first.setdefault(str(error), one.id)
+            unusable.add(error, ref.id)
             continue
-        unread += read.unread
-        if read.example.facts["kind"] in kinds:
-            taken.append(read)
-    return Scan(tuple(_joined(taken)), reasons, first, unread)
+        unread_netlists += question.has_unread_netlist
+        if question.example.facts["kind"] in kinds:
+            questions.append(question)
+    return Scan(_join_split_keys(questions), unusable, unread_netlists)
 
 
-def _joined(taken: Sequence[Read]) -> Iterator[Read]:
-    """The same with one key for all that share a key or an image, itself the first of theirs that is a topology.
+def _join_split_keys(questions: Sequence[Question]) -> tuple[Question, ...]:
+    """The questions with the same split key for all that share a key or an image; a topology is preferred as this key.
 
-    Some questions about a picture come with its netlist and some without, and some circuits were given the picture of
-    another: either way the picture must not lie in two splits.
+    Some questions about a picture have its netlist and others do not, and some circuits have the picture of another
+    circuit. In all these cases the picture must be in one split only.
     """
-    above: dict[str, str] = {}
+    parents: dict[str, str] = {}
 
-    def top(name: str) -> str:
-        while above.setdefault(name, name) != name:
-            above[name] = name = above[above[name]]
-        return name
+    def find_root(key: str) -> str:
+        while parents.setdefault(key, key) != key:
+            parents[key] = key = parents[parents[key]]
+        return key
 
-    for read in taken:
-        for image in read.images:
-            one, other = sorted((top(read.key), top(f"image {image}")), key=_rank)
-            above[other] = one
-    return (replace(read, key=top(read.key)) for read in taken)
-
-
-def _rank(key: str) -> tuple[bool, str]:
-    """Topologies, which are single words, stand before hashes of images and ids."""
-    return " " in key, key
+    for question in questions:
+        for image_hash in question.image_hashes:
+            keys = find_root(question.split_key), find_root(f"image {image_hash}")
+            root, child = sorted(keys, key=lambda key: (" " in key, key))  # a topology has no space
+            parents[child] = root
+    return tuple(replace(question, split_key=find_root(question.split_key)) for question in questions)
 
 
-def _place(text: str) -> float:
-    """A number in [0, 1) that the text decides."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / 2**48
-
-
-def _known(stated: Iterable[str], known: Sequence[str], *, what: str) -> tuple[str, ...]:
-    wanted = tuple(stated)
-    wrong = [name for name in wanted if name not in known]
-    if wrong or not wanted:
-        raise ValueError(f"circuitsense: {what}: came {list(wrong or wanted)}, wanted some of {', '.join(known)}")
-    return wanted
+def _check_names(key: str, names: Iterable[str], choices: Sequence[str]) -> tuple[str, ...]:
+    """The names of a setting. Raises ValueError for none and for a name that is none of the choices."""
+    checked_names = tuple(names)
+    if not checked_names:
+        raise ValueError(f"{key}: expected at least one of {', '.join(choices)}, got []")
+    for name in checked_names:
+        check_choice(key, name, choices)
+    return checked_names

@@ -1,4 +1,4 @@
-"""Which receipts lie in a CORD folder? Those of its parquet files, of its folders image and json, or of JSON lines."""
+"""Find the receipts of a CORD folder in its parquet files, its folders image and json, or its JSON lines."""
 
 from __future__ import annotations
 
@@ -9,122 +9,122 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from circuitvlm.data._reading import images as pictures
-from circuitvlm.data._reading import parquet
-from circuitvlm.data._reading.files import DataFileError, UnusableError, decoded, json_of, natural, within
+from circuitvlm.data._reading import images, parquet
+from circuitvlm.data._reading.files import DataFileError, UnusableError, decode, natural_key, read_json, resolve_inside
 
 PARTS = ("train", "validation", "test")
-_SAME = {"val": "validation", "valid": "validation", "dev": "validation"}
-_WORD = r"(train|validation|valid|val|dev|test)"
-_RECEIPT = re.compile(rf"(?:.*/)?{_WORD}/json/[^/]+\.json")
-_TABLE = re.compile(rf"(?:.*/)?{_WORD}(?![a-z])(?:[^/]*|/.*)\.(?:parquet|jsonl)")
-_TRUTHS = ("ground_truth", "gt_parse")
-_MAX_LINE, _HEAD = 25_000_000, 1_000_000
+_ALIASES = {"val": "validation", "valid": "validation", "dev": "validation"}
+_PART = r"(train|validation|valid|val|dev|test)"
+_RECEIPT_FILE = re.compile(rf"(?:.*/)?{_PART}/json/[^/]+\.json")
+_TABLE_FILE = re.compile(rf"(?:.*/)?{_PART}(?![a-z])(?:[^/]*|/.*)\.(?:parquet|jsonl)")
+_TRUTH_COLUMNS = ("ground_truth", "gt_parse")
+_MAX_LINE_BYTES, _HEAD_BYTES = 25_000_000, 1_000_000
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A receipt as it lies there: `where` names its file and row, `fault` says why row or image are missing."""
+class Entry:
+    """A receipt of a file, not checked yet: `location` names file and row, `fault` says why row or image are missing.
+
+    `image` is None if the file states none.
+    """
 
     id: str
-    where: str
+    location: str
     row: Row | None
     image: Path | None
-    fault: str = ""
+    fault: str
 
 
 def part_of(file: str) -> str:
-    """The part that a file to read belongs to by its own name or its folder's; empty for others."""
-    found = _RECEIPT.fullmatch(file) or _TABLE.fullmatch(file)
-    return _SAME.get(found[1], found[1]) if found else ""
+    """The part that a file of receipts belongs to by its path; empty for other files."""
+    match = _RECEIPT_FILE.fullmatch(file) or _TABLE_FILE.fullmatch(file)
+    return _ALIASES.get(match[1], match[1]) if match else ""
 
 
-def states_truth(path: Path) -> bool:
-    """Whether a file that is of a part by its name is CORD's by what it states, too. Raises DataFileError."""
+def has_truth(path: Path) -> bool:
+    """Whether the content of a file with a part's name is CORD's, too. Raises DataFileError."""
     if path.suffix == ".parquet":
-        return bool(set(_TRUTHS) & set(parquet.columns(path)))
+        return bool(set(_TRUTH_COLUMNS) & set(parquet.columns(path)))
     with path.open("rb") as file:
-        head = file.read(_HEAD)
-    return path.suffix == ".json" or any(f'"{name}"'.encode() in head for name in _TRUTHS)
+        head = file.read(_HEAD_BYTES)
+    return path.suffix == ".json" or any(f'"{name}"'.encode() in head for name in _TRUTH_COLUMNS)
 
 
-def receipts(folder: Path, files: Sequence[str], *, part: str, cache: Path) -> Iterator[Found]:
+def read_entries(folder: Path, files: Sequence[str], *, part: str, cache: Path) -> Iterator[Entry]:
     """The receipts of one part, those of q2.json before those of q10.json. Raises DataFileError."""
-    mine = sorted((file for file in files if part_of(file) == part), key=natural)
-    kinds = {Path(file).suffix for file in mine}
-    if len(kinds) > 1:
+    part_files = sorted((file for file in files if part_of(file) == part), key=natural_key)
+    suffixes = sorted({Path(file).suffix for file in part_files})
+    if len(suffixes) > 1:
         raise DataFileError(
-            f"cord: {folder} has {part} as {' and as '.join(sorted(kinds))}, such as {mine[0]} and {mine[-1]}; "
-            "wanted one of them"
+            f"cord: {folder}: expected the part {part} in files of one kind, got {' and '.join(suffixes)}, "
+            f"such as {part_files[0]} and {part_files[-1]}; remove all but one kind"
         )
-    place = 0
-    for file in mine:
+    index = 0
+    for file in part_files:
         path = folder / file
         if path.suffix == ".parquet":
-            rows = _of_parquet(path, cache=cache)
+            rows = _read_parquet(path, cache=cache)
         else:
-            rows = _of_lines(path) if path.suffix == ".jsonl" else _of_receipt(path)
-        for where, row, image, fault in rows:
-            own = path.stem if path.suffix == ".json" else str(place)
-            yield Found(id=f"{part}-{own}", where=f"{file}{where}", row=row, image=image, fault=fault)
-            place += 1
+            rows = _read_lines(path) if path.suffix == ".jsonl" else _read_receipt(path)
+        for row_name, row, image, fault in rows:
+            name = path.stem if path.suffix == ".json" else index
+            yield Entry(id=f"{part}-{name}", location=f"{file}{row_name}", row=row, image=image, fault=fault)
+            index += 1
 
 
 _Rows = Iterator[tuple[str, Row | None, Path | None, str]]
-"""Where in the file, the row, its image (None: the row states none), and what is wrong with them."""
+"""The row's name in its file, the row, its image, and the fault, as in Entry."""
 
 
-def _of_parquet(path: Path, *, cache: Path) -> _Rows:
-    """Rows with a column `ground_truth` (or gt_parse); their images are unpacked into the cache once."""
-    there = parquet.columns(path)
-    columns = [name for name in _TRUTHS if name in there]
+def _read_parquet(path: Path, *, cache: Path) -> _Rows:
+    """Rows with a column `ground_truth` or `gt_parse`; their images are unpacked into the cache once."""
+    all_columns = parquet.columns(path)
+    columns = [name for name in _TRUTH_COLUMNS if name in all_columns]
     if not columns:
-        raise DataFileError(f"{path}: wanted a column ground_truth, there are {', '.join(there)}")
-    images = parquet.unpacked(path, cache=cache)
+        raise DataFileError(f"{path}: expected a column {' or '.join(_TRUTH_COLUMNS)}, got {', '.join(all_columns)}")
+    images_by_row = parquet.unpack_images(path, cache=cache)
     for number, row in enumerate(parquet.rows(path, columns=columns)):
-        yield f" row {number}", row, images.get(number), "" if number in images else "no image"
+        yield f" row {number}", row, images_by_row.get(number), ""
 
 
-def _of_lines(path: Path) -> _Rows:
-    """{"image" or "file_name": path beside the file or in a folder beside it, "ground_truth" or "gt_parse": ..}."""
+def _read_lines(path: Path) -> _Rows:
+    """Lines {"image" or "file_name": path relative to the file's folder, "ground_truth" or "gt_parse": ..}."""
     with path.open("rb") as file:
-        for number, raw in enumerate(iter(lambda: file.readline(_MAX_LINE + 1), b""), start=1):
-            if len(raw) > _MAX_LINE:
-                raise DataFileError(f"{path}: line {number} is longer than {_MAX_LINE // 10**6} MB")
-            if raw.strip():
-                yield _line(path, raw, number=number)
+        for number, line in enumerate(iter(lambda: file.readline(_MAX_LINE_BYTES + 1), b""), start=1):
+            if len(line) > _MAX_LINE_BYTES:
+                raise DataFileError(f"{path}: line {number}: expected at most {_MAX_LINE_BYTES:,} bytes, got more")
+            if line.strip():
+                yield f" line {number}", *_parse_line(line, folder=path.parent)
 
 
-def _line(path: Path, raw: bytes, *, number: int) -> tuple[str, Row | None, Path | None, str]:
-    where = f" line {number}"
+def _parse_line(line: bytes, *, folder: Path) -> tuple[Row | None, Path | None, str]:
     try:
-        row = json.loads(decoded(raw))
+        row = json.loads(decode(line))
     except (RecursionError, ValueError):  # a JSONDecodeError is a ValueError
-        return where, None, None, "line is no JSON"
+        return None, None, "line is not JSON"
     if not isinstance(row, dict):
-        return where, None, None, "line is no object"
-    stated = row.get("image", row.get("file_name"))
-    if not isinstance(stated, str) or not stated:
-        return where, row, None, "no image"
+        return None, None, "line is not an object"
+    image = row.get("image", row.get("file_name"))
+    if not isinstance(image, str) or not image:
+        return row, None, ""
     try:
-        return where, row, within(path.parent, stated), ""
+        return row, resolve_inside(folder, image), ""
     except UnusableError as error:
-        return where, row, None, str(error)
+        return row, None, str(error)
 
 
-def _of_receipt(path: Path) -> _Rows:
-    """{train,dev,test}/json/receipt_00000.json, with its image in the folder image beside json."""
-    images = (path.parent.parent / "image" / f"{path.stem}{suffix}" for suffix in pictures.RASTER)
-    image = next((image for image in images if image.is_file()), None)
-    fault = "" if image else "no image"
+def _read_receipt(path: Path) -> _Rows:
+    """The receipt of {train,dev,test}/json/receipt_00000.json; its image is in the folder image beside json."""
+    image_paths = (path.parent.parent / "image" / f"{path.stem}{suffix}" for suffix in images.RASTER)
+    image = next((image for image in image_paths if image.is_file()), None)
     try:
-        said = json_of(path)
+        row = read_json(path)
     except DataFileError:
-        yield "", None, image, "ground truth is no JSON"
+        yield "", None, image, "ground truth is not JSON"
     except UnusableError as error:
         yield "", None, image, str(error)
     else:
-        row = said if isinstance(said, dict) else None
-        yield "", row, image, fault if row is not None else "ground truth is no object"
+        is_object = isinstance(row, dict)
+        yield "", row if is_object else None, image, "" if is_object else "ground truth is not an object"

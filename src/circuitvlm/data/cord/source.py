@@ -1,56 +1,41 @@
-"""Where from? CORD: photographs of Indonesian receipts, each with what is printed on it as a tree of fields.
+"""Read CORD: photographs of Indonesian receipts, each with its printed fields as a tree.
 
-Read from the parquet files of naver-clova-ix/cord-v2 on the hub, from the older folders {train,dev,test}/{image,json}
-(github.com/clovaai/cord), or from JSON lines. The data are licensed CC BY 4.0.
+The files are the parquet files of naver-clova-ix/cord-v2 on the hub, the older folders {train,dev,test}/{image,json}
+(github.com/clovaai/cord), or JSON lines. The data are licensed CC BY 4.0.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from PIL import Image, UnidentifiedImageError
 
 from circuitvlm.core.record import Example, Picture
-from circuitvlm.data._reading.chunks import Lazy
-from circuitvlm.data._reading.files import DataFileError, UnusableError, walk
+from circuitvlm.data._reading.files import DataFileError, UnusableError
 from circuitvlm.data._reading.images import MAX_PIXELS
-from circuitvlm.data.cord import files as layout
-from circuitvlm.data.cord import truth
-from circuitvlm.data.cord.files import Found
-from circuitvlm.runtime import hub
+from circuitvlm.data._reading.root import find_files
+from circuitvlm.data._reading.settings import check_choice
+from circuitvlm.data._reading.splits import check_split
+from circuitvlm.data._reading.unusable import ACTIONS, UnusableItems
+from circuitvlm.data.cord.files import PARTS, Entry, part_of, read_entries
+from circuitvlm.data.cord.truth import parse_answer
 from circuitvlm.runtime.progress import bar
-from circuitvlm.runtime.spelling import suggestion
 
-ACTIONS = ("count", "stop")
-SHOWN = 5
 MAX_IMAGE_BYTES = 100_000_000
 """Some of CORD's photographs have twelve megapixels, and are PNG files."""
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A receipt that can be used: its image, and its parse as compact JSON."""
-
-    id: str
-    image: Path
-    answer: str
 
 
 class Cord:
     """Receipts with their parse.
 
     `root` is a folder with parquet files, with {train,dev,test}/{image,json}/receipt_00000.{png,json}, or with JSON
-    lines ({"image": path, "ground_truth" or "gt_parse": ..}), the part of which is told from their file's or folder's
-    name; or owner/name of parquet files on the hub, which are downloaded into `cache` at `revision`. Each of `splits`
-    states its `part`: train, validation (elsewhere dev) or test; one that is null is left out. `on_unusable`: receipts
-    without a parse or a readable image are left out and counted ("count"), or an error that names them ("stop").
+    lines {"image": path, "ground_truth" or "gt_parse": ..}; the name of a file or its folder says its part. Or it is
+    owner/name of parquet files on the hub, which are downloaded into `cache` at `revision`. Each of `splits` has its
+    `part`: train, validation (elsewhere dev) or test; a split that is null is skipped. With `on_unusable: count`,
+    receipts without a parse or a readable image are skipped and counted; with "stop" they are an error.
 
     Facts: `kind` (extract) and `answer`, the compact JSON text of the parse. Tags: kind and part.
     """
@@ -64,25 +49,13 @@ class Cord:
         on_unusable: Literal["count", "stop"],
         cache: str,
     ) -> None:
-        taken = {name: stated for name, stated in splits.items() if stated is not None}
-        for name, stated in taken.items():
-            if set(stated) != {"part"} or stated["part"] not in layout.PARTS:
-                raise ValueError(
-                    f"cord: split {name!r} states {dict(stated)}; wanted its part, {', '.join(layout.PARTS)}"
-                )
-        twice = [part for part, count in Counter(stated["part"] for stated in taken.values()).items() if count > 1]
-        if twice:
-            raise ValueError(f"cord: two splits state the part {twice[0]!r}; a receipt must lie in one of them only")
-        if on_unusable not in ACTIONS:
-            raise ValueError(
-                f"cord: on_unusable is {on_unusable!r}; wanted count or stop.{suggestion(on_unusable, ACTIONS)}"
-            )
+        check_choice("cord.on_unusable", on_unusable, ACTIONS)
+        self.parts = _read_parts({name: settings for name, settings in splits.items() if settings is not None})
         self.root, self.revision, self.on_unusable = root, revision, on_unusable
-        self.parts = {name: stated["part"] for name, stated in taken.items()}
         self.cache = Path(cache).expanduser()
         self.unusable: Counter[str] = Counter()
-        """How many receipts of the splits that were read could not be used, by reason."""
-        self._read: dict[str, Sequence[Receipt]] = {}
+        """The number of unusable receipts by reason, in all splits that were read."""
+        self._examples: dict[str, Sequence[Example]] = {}
 
     def splits(self) -> tuple[str, ...]:
         """The names of the splits, in the order of the configuration."""
@@ -90,102 +63,85 @@ class Cord:
 
     def examples(self, split: str) -> Sequence[Example]:
         """The receipts of a split, in the files' order; read on the first call. Raises DataFileError, FetchError."""
-        if split not in self.parts:
-            raise ValueError(f"cord: no split {split!r}; there are {', '.join(self.parts)}")
+        check_split(split, self.parts, source="cord")
         part = self.parts[split]
-        if part not in self._read:
-            self._read[part] = self._receipts(part)
-        return Receipts(self._read[part], part=part)
+        if part not in self._examples:
+            self._examples[part] = self._read(part)
+        return self._examples[part]
 
-    def _receipts(self, part: str) -> Sequence[Receipt]:
-        folder, files = self._files(part)
-        taken: dict[str, Receipt] = {}
-        reasons: Counter[str] = Counter()
-        first: dict[str, str] = {}
-        found = layout.receipts(folder, files, part=part, cache=self.cache)
-        for one in bar(found, label=f"reading cord/{part}"):
+    def _read(self, part: str) -> Sequence[Example]:
+        folder, files = self._find_files(part)
+        examples: dict[str, Example] = {}
+        unusable = UnusableItems()
+        entries = read_entries(folder, files, part=part, cache=self.cache)
+        for entry in bar(entries, label=f"reading cord/{part}"):
             try:
-                if one.id in taken:
-                    raise UnusableError("name comes twice")
-                taken[one.id] = _used(one)
+                if entry.id in examples:
+                    raise UnusableError("duplicate name", entry.id)
+                examples[entry.id] = _make_example(entry, part=part)
             except UnusableError as error:
-                reasons[str(error)] += 1
-                first.setdefault(str(error), one.where)
-        self._tell(part, len(taken), reasons, first)
-        return tuple(taken.values())
+                unusable.add(error, entry.location)
+        unusable.report("cord", f"{len(examples)} receipts of {part} in {self.root}", on_unusable=self.on_unusable)
+        self.unusable += unusable.counts
+        return tuple(examples.values())
 
-    def _files(self, part: str) -> tuple[Path, Sequence[str]]:
-        """The folder, and the files of it that are of the part; at least one. Raises DataFileError."""
-        folder = Path(self.root).expanduser()
-        if folder.is_dir():
-            there = list(walk(folder))
-        elif hub.is_name(self.root):
-            snapshot = hub.dataset(self.root, revision=self.revision, cache=self.cache / "hub", wanted=self._wanted)
-            folder, there = snapshot.folder, list(snapshot.files)
-        else:
-            raise DataFileError(f"cord: root is {self.root!r}; wanted a folder, or owner/name of the hub")
-        files = [file for file in there if layout.part_of(file) == part]
-        if not files:
-            others = ", ".join(sorted({own for file in there if (own := layout.part_of(file))})) or "none"
+    def _find_files(self, part: str) -> tuple[Path, Sequence[str]]:
+        """The folder and its files, some of which are of this part. Raises DataFileError, FetchError."""
+        folder, files = find_files(
+            self.root, source="cord", revision=self.revision, cache=self.cache, select=self._select_files
+        )
+        parts = sorted({part_of(file) for file in files} - {""})
+        if part not in parts:
             raise DataFileError(
-                f"cord: {self.root!r} has no part {part!r}, there are: {others}; wanted files such as "
-                f"data/{part}-00000-of-00001.parquet, {part}/json/receipt_00000.json or {part}.jsonl"
+                f"cord.root: {self.root}: expected files of the part {part!r}, such as {part}-00000-of-00001.parquet, "
+                f"{part}/json/receipt_00000.json or {part}.jsonl; got files of {', '.join(parts) or 'no part'}"
             )
         return folder, files
 
-    def _wanted(self, files: Sequence[str]) -> list[str]:
-        """Which files of the hub are needed."""
-        return [f for f in files if f.endswith(".parquet") and layout.part_of(f) in self.parts.values()]
-
-    def _tell(self, part: str, taken: int, reasons: Counter[str], first: Mapping[str, str]) -> None:
-        """One line on what is there and what was left out; an error where that is wanted."""
-        such = "; ".join(f"{reason}: {reasons[reason]}, first {where}" for reason, where in list(first.items())[:SHOWN])
-        if reasons and self.on_unusable == "stop":
-            raise DataFileError(f"cord: {self.root}: {reasons.total()} receipts cannot be used: {such}")
-        self.unusable += reasons
-        left = f"; {reasons.total()} cannot be used ({such})" if reasons else ""
-        log.info("cord: %d receipts of %s%s", taken, part, left)
+    def _select_files(self, files: Sequence[str]) -> list[str]:
+        """The parquet files of the parts that the splits use."""
+        return [file for file in files if file.endswith(".parquet") and part_of(file) in self.parts.values()]
 
 
-class Receipts(Lazy):
-    """The examples of one part."""
-
-    def __init__(self, receipts: Sequence[Receipt], *, part: str) -> None:
-        self.receipts, self.part = receipts, part
-
-    def __len__(self) -> int:
-        return len(self.receipts)
-
-    def one(self, place: int) -> Example:
-        receipt = self.receipts[place]
-        facts = {"kind": "extract", "answer": receipt.answer}
-        tags = {"kind": "extract", "part": self.part}
-        return Example(id=receipt.id, images=(Picture(receipt.image),), facts=facts, tags=tags)
+def _read_parts(splits: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """The part of each split. Raises ValueError unless each split has another part."""
+    for name, settings in splits.items():
+        if set(settings) != {"part"} or settings["part"] not in PARTS:
+            raise ValueError(f"cord.splits.{name}: expected part: {' or '.join(PARTS)}, got {dict(settings)}")
+    parts = {name: settings["part"] for name, settings in splits.items()}
+    if len(set(parts.values())) < len(parts):
+        raise ValueError(f"cord.splits: expected another part for each split, got {parts}")
+    return parts
 
 
-def _used(found: Found) -> Receipt:
-    """Raises UnusableError for a receipt without a parse, or an image that cannot be decoded within bounds."""
-    if found.fault or found.row is None or found.image is None:
-        raise UnusableError(found.fault or "no image")
-    answer = truth.answer(found.row)
-    _check_image(found.image)
-    return Receipt(id=found.id, image=found.image, answer=answer)
+def _make_example(entry: Entry, *, part: str) -> Example:
+    """The example of an entry. Raises UnusableError without a parse, or without an image that can be decoded."""
+    if entry.fault or entry.row is None or entry.image is None:
+        raise UnusableError(entry.fault or "no image", entry.row)
+    answer = parse_answer(entry.row)
+    _check_image(entry.image)
+    return Example(
+        id=entry.id,
+        images=(Picture(entry.image),),
+        facts={"kind": "extract", "answer": answer},
+        tags={"kind": "extract", "part": part},
+    )
 
 
 def _check_image(path: Path) -> None:
-    """Raises UnusableError for a file that is no PNG or JPEG, is too large, or ends before its image does.
+    """Raise UnusableError unless a file is a PNG or JPEG of bounded size that is complete.
 
-    That costs little: of a PNG the checksums are read, a JPEG is decoded at an eighth of its size.
+    This is cheap: of a PNG the checksums are read, a JPEG is decoded at an eighth of its size.
     """
     try:
         if path.stat().st_size > MAX_IMAGE_BYTES:
-            raise UnusableError("image file too large")
+            raise UnusableError("image file too large", path)
     except OSError as error:
-        raise UnusableError("no image") from error
+        raise UnusableError("no image", path) from error
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise UnusableError("image of too many pixels")
+                raise UnusableError("image of too many pixels", f"{image.width} x {image.height} pixels")
             if image.format == "JPEG":
                 image.draft("L", (image.width // 8, image.height // 8))
                 image.load()
@@ -194,4 +150,4 @@ def _check_image(path: Path) -> None:
     except UnusableError:
         raise
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise UnusableError("unreadable image") from error
+        raise UnusableError("unreadable image", error) from error

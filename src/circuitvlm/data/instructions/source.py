@@ -1,13 +1,12 @@
-"""Where from? Instructions with their answers: Alpaca's JSON, and LLaVA's conversations with images or without.
+"""Read instructions with their answers: Alpaca's JSON, and LLaVA's conversations with or without images.
 
-Alpaca's format is a list of `{"instruction", "input", "output"}` (github.com/tatsu-lab/stanford_alpaca), LLaVA's one of
-`{"id", "image", "conversations": [{"from": "human", "value": "<image>\\n.."}, {"from": "gpt", "value": ".."}]}`
-(github.com/haotian-liu/LLaVA). Files of both may be given together, as LaVIN's chat mixture is.
+Alpaca's format is a list of `{"instruction", "input", "output"}` (github.com/tatsu-lab/stanford_alpaca), LLaVA's a list
+of `{"id", "image", "conversations": [{"from": "human", "value": "<image>\\n.."}, {"from": "gpt", "value": ".."}]}`
+(github.com/haotian-liu/LLaVA). Files of both may be used together, as LaVIN's chat mixture does.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,21 +15,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 from circuitvlm.core.record import Example, Picture
-from circuitvlm.data._reading import images as pictures
-from circuitvlm.data._reading.chunks import Lazy
-from circuitvlm.data._reading.files import DataFileError, UnusableError, within
-from circuitvlm.data.circuitsense import share_of, shares_of
-from circuitvlm.data.instructions import rows
-from circuitvlm.data.instructions.rows import Conversation
+from circuitvlm.data._reading.files import UnusableError, resolve_inside
+from circuitvlm.data._reading.images import RASTER, usable_image
+from circuitvlm.data._reading.json_rows import read_rows
+from circuitvlm.data._reading.lazy import LazyExamples
+from circuitvlm.data._reading.settings import check_choice
+from circuitvlm.data._reading.splits import check_split, read_shares, split_by_share
+from circuitvlm.data._reading.unusable import ACTIONS, UnusableItems
+from circuitvlm.data.instructions.rows import Conversation, parse_row
 from circuitvlm.runtime.progress import bar
 
-ACTIONS, TURNS = ("count", "stop"), ("every", "last")
-log = logging.getLogger(__name__)
+MAX_FILE_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One example to be: which turn of which conversation answers, by its place among them."""
+    """What an example is made from: a conversation, and the index of its turn that is the answer."""
 
     id: str
     conversation: Conversation
@@ -39,13 +39,14 @@ class Entry:
 
 
 class Instructions:
-    """Questions with their answers, and what was said before them.
+    """Questions with their answers and the turns before them.
 
-    `root` is a folder, `files` the JSON files in it (lists, or one object a line), `images` the folder in it to which
-    conversations' images are relative. `turns`: a conversation of several turns gives an example for "every" answer or
-    for the "last" only; the turns before it are part of the question. Each of `splits` states its `share`, together 1;
-    conversations that share an image or a first question lie in one split. `on_unusable` is "count" (what has no
-    question, answer or readable image is left out, counted in `unusable` and told once) or "stop" (it is an error).
+    `root` is a folder, `files` the JSON files in it (lists, or one object a line), `images` the subfolder to which
+    the images of conversations are relative. `turns`: a conversation of several turns gives an example for "every"
+    answer or for the "last" only; the turns before it are part of the question. Each of `splits` has its `share`; the
+    shares sum to 1. Conversations with the same image or the same first question are in one split. With `on_unusable:
+    count`, what has no question, answer or readable image is skipped and counted in `unusable`; with "stop" it is an
+    error.
 
     Facts: `kind` (instruction), `question`, `answer`, `history` (pairs of role and text, oldest first). Tags: kind and
     file.
@@ -61,14 +62,13 @@ class Instructions:
         splits: Mapping[str, Mapping[str, float]],
         on_unusable: Literal["count", "stop"],
     ) -> None:
-        for key, said, known in (("turns", turns, TURNS), ("on_unusable", on_unusable, ACTIONS)):
-            if said not in known:
-                raise ValueError(f"instructions: {key} is {said!r}; wanted {' or '.join(known)}")
+        check_choice("instructions.turns", turns, ("every", "last"))
+        check_choice("instructions.on_unusable", on_unusable, ACTIONS)
         if len({Path(file).stem for file in files}) < len(files) or not files:
-            raise ValueError(f"instructions: files are {list(files)}; wanted one or more of different names")
+            raise ValueError(f"instructions.files: expected one or more files of different names, got {list(files)}")
         self.root, self.files, self.images = Path(root).expanduser(), tuple(files), images
         self.turns, self.on_unusable = turns, on_unusable
-        self.shares = shares_of(splits, source="instructions")
+        self.shares = read_shares(splits, source="instructions")
 
     def splits(self) -> tuple[str, ...]:
         """The names of the splits, in the order of the configuration."""
@@ -76,79 +76,60 @@ class Instructions:
 
     def examples(self, split: str) -> Sequence[Example]:
         """The examples of a split, in the files' order; they are read on the first call. Raises DataFileError."""
-        if split not in self.shares:
-            raise ValueError(f"instructions: no split {split!r}; there are {', '.join(self.shares)}")
-        return Answers(self._read[0][split])
+        check_split(split, self.shares, source="instructions")
+        return LazyExamples(self._entries[0][split], _make_example)
 
     @property
     def unusable(self) -> Counter[str]:
-        """How many conversations could not be used, by reason."""
-        return self._read[1]
+        """The number of unusable conversations by reason."""
+        return self._entries[1]
 
     @cached_property
-    def _read(self) -> tuple[Mapping[str, Sequence[Entry]], Counter[str]]:
-        dealt: dict[str, list[Entry]] = {split: [] for split in self.shares}
-        reasons: Counter[str] = Counter()
-        first: dict[str, str] = {}
+    def _entries(self) -> tuple[Mapping[str, Sequence[Entry]], Counter[str]]:
+        """The entries of each split, and the number of unusable conversations by reason."""
+        entries: dict[str, list[Entry]] = {split: [] for split in self.shares}
+        unusable = UnusableItems()
         for file in self.files:
             stem = Path(file).stem
-            for place, row in enumerate(bar(rows.load(self.root / file), label=f"reading {file}"), start=1):
-                name = f"{stem}-{place}"
+            rows = read_rows(self.root / file, max_bytes=MAX_FILE_BYTES)
+            for number, row in enumerate(bar(rows, label=f"reading {file}"), start=1):
+                name = f"{stem}-{number}"
                 try:
-                    conversation = rows.conversation(row, file=stem)
-                    image = self._image(conversation.image)
+                    conversation = parse_row(row, file=stem)
+                    image = self._find_image(conversation.image)
                 except UnusableError as error:
-                    reasons[str(error)] += 1
-                    first.setdefault(str(error), name)
+                    unusable.add(error, name)
                     continue
-                dealt[share_of(conversation.key, self.shares)] += self._entries(name, conversation, image)
-        self._tell(dealt, reasons, first)
-        return dealt, reasons
+                split = split_by_share(conversation.key, self.shares)
+                entries[split] += self._make_entries(name, conversation, image)
+        counts = ", ".join(f"{len(split_entries)} {split}" for split, split_entries in entries.items())
+        unusable.report("instructions", f"{counts} in {self.root}", on_unusable=self.on_unusable)
+        return entries, unusable.counts
 
-    def _entries(self, name: str, conversation: Conversation, image: Path | None) -> list[Entry]:
+    def _make_entries(self, name: str, conversation: Conversation, image: Path | None) -> list[Entry]:
         answers = conversation.answers
         if len(answers) == 1 or self.turns == "last":
             return [Entry(name, conversation, answers[-1], image)]
         return [Entry(f"{name}.{k}", conversation, answer, image) for k, answer in enumerate(answers, start=1)]
 
-    def _image(self, stated: str) -> Path | None:
-        """The image's path; None for a conversation without one. Raises UnusableError."""
-        if not stated:
+    def _find_image(self, relative_path: str) -> Path | None:
+        """The path of an image; None for a conversation without one. Raises UnusableError."""
+        if not relative_path:
             return None
-        path = within(self.root / self.images, stated)
-        if path.suffix.lower() not in pictures.RASTER:
-            raise UnusableError("unreadable image")
-        return pictures.usable(path, cache=self.root)
-
-    def _tell(self, dealt: Mapping[str, Sequence[Entry]], reasons: Counter[str], first: Mapping[str, str]) -> None:
-        if reasons and self.on_unusable == "stop":
-            such = ", ".join(f"{name} ({reason})" for reason, name in list(first.items())[:5])
-            raise DataFileError(f"instructions: {self.root}: {reasons.total()} conversations cannot be used: {such}")
-        told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-        left = f"; {reasons.total()} conversations cannot be used ({told})" if reasons else ""
-        counts = ", ".join(f"{len(entries)} {split}" for split, entries in dealt.items())
-        log.info("instructions: %s%s", counts, left)
+        path = resolve_inside(self.root / self.images, relative_path)
+        if path.suffix.lower() not in RASTER:
+            raise UnusableError("unreadable image", relative_path)
+        return usable_image(path, cache=self.root)
 
 
-class Answers(Lazy):
-    """The examples of one split."""
-
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        self.entries = entries
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def one(self, place: int) -> Example:
-        entry = self.entries[place]
-        turns = entry.conversation.turns
-        facts: dict[str, Any] = {
-            "kind": "instruction",
-            "question": turns[entry.answer - 1].text,
-            "answer": turns[entry.answer].text,
-            "history": tuple((turn.role, turn.text) for turn in turns[: entry.answer - 1]),
-        }
-        images = () if entry.image is None else (Picture(entry.image),)
-        return Example(
-            id=entry.id, images=images, facts=facts, tags={"kind": "instruction", "file": entry.conversation.file}
-        )
+def _make_example(entry: Entry) -> Example:
+    turns = entry.conversation.turns
+    facts: dict[str, Any] = {
+        "kind": "instruction",
+        "question": turns[entry.answer - 1].text,
+        "answer": turns[entry.answer].text,
+        "history": tuple((turn.role, turn.text) for turn in turns[: entry.answer - 1]),
+    }
+    images = () if entry.image is None else (Picture(entry.image),)
+    tags = {"kind": "instruction", "file": entry.conversation.file}
+    return Example(id=entry.id, images=images, facts=facts, tags=tags)

@@ -1,5 +1,5 @@
 """Generated receipts with CORD's fields."""
 
-from circuitvlm.data.receipts.source import Drawn, Receipts, Split, drawn
+from circuitvlm.data.receipts.source import GeneratedReceipt, Receipts, Split, generate_receipt
 
-__all__ = ["Drawn", "Receipts", "Split", "drawn"]
+__all__ = ["GeneratedReceipt", "Receipts", "Split", "generate_receipt"]

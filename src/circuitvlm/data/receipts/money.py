@@ -1,66 +1,60 @@
-"""How is an amount printed? Currencies and ways to write numbers, exact in the currency's smallest unit."""
+"""Format amounts of money in several currencies and number styles, exactly."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """One way to write amounts, which are counted in the smallest unit that is written.
+    """One way to write amounts, which are integers in the smallest unit that is written.
 
-    `digits` stand after `mark`; `before` and `after` are the currency's sign. Prices are multiples of `step`, and
-    `coffee` is what a coffee costs: by it prices of all currencies are made of the same list.
+    An amount has `decimals` digits after the `decimal_mark`; `prefix` or `suffix` is the currency's sign. List prices
+    are multiples of `step`, and are computed from prices in coffees, of which one costs `coffee`.
     """
 
     language: str
-    digits: int
-    thousands: str
-    mark: str = ""
-    before: str = ""
-    after: str = ""
+    decimals: int
+    thousands_mark: str
+    decimal_mark: str = ""
+    prefix: str = ""
+    suffix: str = ""
     step: int
     coffee: int
 
-    def plain(self, amount: int) -> str:
+    def format_number(self, amount: int) -> str:
         """The amount without the currency: 60.000, 12.50, -5,000."""
-        whole, part = divmod(abs(amount), 10**self.digits)
-        text = f"{whole:,}".replace(",", self.thousands)
-        text += f"{self.mark}{part:0{self.digits}d}" if self.digits else ""
+        whole, fraction = divmod(abs(amount), 10**self.decimals)
+        text = f"{whole:,}".replace(",", self.thousands_mark)
+        text += f"{self.decimal_mark}{fraction:0{self.decimals}d}" if self.decimals else ""
         return f"-{text}" if amount < 0 else text
 
-    def signed(self, amount: int) -> str:
+    def format_currency(self, amount: int) -> str:
         """The amount with the currency: Rp 60.000, -$5.00."""
-        return f"{'-' if amount < 0 else ''}{self.before}{self.plain(abs(amount))}{self.after}"
+        return f"{'-' if amount < 0 else ''}{self.prefix}{self.format_number(abs(amount))}{self.suffix}"
 
-    def price(self, coffees: float) -> int:
-        """What so many coffees cost: a price that may stand on a list."""
+    def list_price(self, coffees: float) -> int:
+        """The price of so many coffees, rounded to the step, at least one step."""
         return max(1, round(coffees * self.coffee / self.step)) * self.step
 
 
-def _rupiah(thousands: str, *, before: str = "", after: str = "") -> Money:
-    return Money(language="id", digits=0, thousands=thousands, before=before, after=after, step=500, coffee=24_000)
-
-
-def _cents(before: str, *, step: int = 5, coffee: int = 450) -> Money:
-    return Money(language="en", digits=2, thousands=",", mark=".", before=before, step=step, coffee=coffee)
-
+_rupiah = partial(Money, language="id", decimals=0, step=500, coffee=24_000)
+_cents = partial(Money, language="en", decimals=2, thousands_mark=",", decimal_mark=".")
 
 MONEY: dict[str, Money] = {
-    "rupiah_dot": _rupiah("."),
-    "rupiah_comma": _rupiah(","),
-    "rupiah_sign": _rupiah(".", before="Rp "),
-    "rupiah_tight": _rupiah(",", before="Rp"),
-    "rupiah_dash": _rupiah(".", after=",-"),
-    "rupiah_cents": Money(
-        language="id", digits=2, thousands=",", mark=".", before="IDR ", step=50_000, coffee=2_400_000
-    ),
-    "dollar": _cents("$"),
-    "dollar_odd": _cents("$ ", step=1),
-    "pound": _cents("£"),
-    "ringgit": _cents("RM ", step=10, coffee=900),
-    "euro": Money(language="en", digits=2, thousands=".", mark=",", after=" EUR", step=10, coffee=320),
-    "yen": Money(language="en", digits=0, thousands=",", before="¥", step=10, coffee=420),
-    "won": Money(language="en", digits=0, thousands=",", step=100, coffee=4_500),
+    "rupiah_dot": _rupiah(thousands_mark="."),
+    "rupiah_comma": _rupiah(thousands_mark=","),
+    "rupiah_sign": _rupiah(thousands_mark=".", prefix="Rp "),
+    "rupiah_tight": _rupiah(thousands_mark=",", prefix="Rp"),
+    "rupiah_dash": _rupiah(thousands_mark=".", suffix=",-"),
+    "rupiah_cents": _cents(language="id", prefix="IDR ", step=50_000, coffee=2_400_000),
+    "dollar": _cents(prefix="$", step=5, coffee=450),
+    "dollar_odd": _cents(prefix="$ ", step=1, coffee=450),
+    "pound": _cents(prefix="£", step=5, coffee=450),
+    "ringgit": _cents(prefix="RM ", step=10, coffee=900),
+    "euro": _cents(thousands_mark=".", decimal_mark=",", suffix=" EUR", step=10, coffee=320),
+    "yen": Money(language="en", decimals=0, thousands_mark=",", prefix="¥", step=10, coffee=420),
+    "won": Money(language="en", decimals=0, thousands_mark=",", step=100, coffee=4_500),
 }
-"""The currencies and number styles that there are, by name."""
+"""The currencies and number styles by name."""

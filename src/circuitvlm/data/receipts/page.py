@@ -1,4 +1,4 @@
-"""Where does each text of a receipt stand? A sheet filled row by row, on which nothing overlaps or is cut off."""
+"""Lay out the texts of a receipt row by row on a sheet, on which nothing overlaps or is cut off."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from typing import Literal
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
-LEGIBLE = 5.0
-"""The least height of an x, in pixels, at which letters can still be told apart on a clean sheet."""
+MIN_X_HEIGHT = 5.0
+"""The height of an x in pixels from which letters on a clean sheet can be told apart."""
 
-GAP = 0.7
-"""The least room between two texts of a row, in font sizes."""
+MIN_GAP = 0.7
+"""The smallest distance between two texts of a row, in font sizes."""
 
 
-class TightError(ValueError):
-    """Something does not fit on the sheet at this size."""
+class SheetOverflowError(ValueError):
+    """A text that does not fit on the sheet at this font size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A font of those that come with matplotlib; `x_height` is a share of its size, and states how small it may be.
+    """A font that comes with matplotlib; `x_height` is the height of an x in font sizes, used to bound the size.
 
-    Beyond ASCII, some have other letters where Unicode has ours: the ¥ of cmtt10 is a Ξ.
+    Some fonts have other letters in place of Unicode's beyond ASCII: the ¥ of cmtt10 is a Ξ.
     """
 
     regular: str
     bold: str
     x_height: float
-    beyond_ascii: bool = True
+    has_unicode: bool = True
 
-    def prints(self, text: str) -> bool:
-        """Whether its letters are those of the text."""
-        return self.beyond_ascii or text.isascii()
+    def can_print(self, text: str) -> bool:
+        """Whether the font has the letters of the text."""
+        return self.has_unicode or text.isascii()
 
-    def least(self, legible: float) -> int:
-        """The smallest size, in pixels, at which an x is so many pixels high."""
-        return -int(-legible // self.x_height)
+    def smallest_size(self, x_height: float) -> int:
+        """The smallest font size, in pixels, at which an x is `x_height` pixels high."""
+        return -int(-x_height // self.x_height)
 
 
 FACES: Mapping[str, Face] = {
     "mono": Face("DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf", 0.547),
     "mono_bold": Face("DejaVuSansMono-Bold.ttf", "DejaVuSansMono-Bold.ttf", 0.547),
-    # Its x is in truth 0.43 high; its $ closes to an 8 before.
-    "typewriter": Face("cmtt10.ttf", "cmtt10.ttf", 0.36, beyond_ascii=False),
+    # Its x is 0.43 high, but at sizes that this allows, its $ looks like an 8.
+    "typewriter": Face("cmtt10.ttf", "cmtt10.ttf", 0.36, has_unicode=False),
     "sans": Face("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", 0.547),
     "serif": Face("DejaVuSerif.ttf", "DejaVuSerif-Bold.ttf", 0.519),
     "times": Face("STIXGeneral.ttf", "STIXGeneralBol.ttf", 0.45),
@@ -57,30 +57,30 @@ FACES: Mapping[str, Face] = {
 @cache
 def _font(file: str, size: int) -> ImageFont.FreeTypeFont:
     path = Path(matplotlib.get_data_path(), "fonts", "ttf", file)
-    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)  # alike with and without raqm
+    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)  # the same with and without raqm
 
 
 @cache
-def _width(text: str, file: str, size: int) -> float:
+def _text_width(text: str, file: str, size: int) -> float:
     return _font(file, size).getlength(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A text that stands at `x` pixels of the row, or ends ("r") or has its middle ("c") there.
+    """A text of a row that starts at `x` pixels, ends there ("r") or has its middle there ("c").
 
-    Where `room` is stated, what is wider goes on in the lines below, broken at spaces.
+    A text wider than `max_width` continues in the lines below, broken at spaces.
     """
 
     text: str
     x: float = 0.0
     align: Literal["l", "r", "c"] = "l"
-    room: float | None = None
+    max_width: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Ink:
-    """A text as it will be printed, at the left end and the top of its line, in pixels."""
+class PlacedText:
+    """A text with its font file and size; x, y are the left end and the top of its line, in pixels."""
 
     text: str
     x: int
@@ -91,89 +91,103 @@ class Ink:
 
 @dataclass(slots=True)
 class Sheet:
-    """A column of text `width` pixels wide, at most `height` high; `y` is how far it is filled."""
+    """A column of text `width` pixels wide, at most `height` high, filled down to `y`.
+
+    `size` is the font size in pixels, `line_height` the height of a line in font sizes. `rules` are rectangles of
+    ink: left, top, right, bottom.
+    """
 
     width: int
     height: int
     face: Face
     size: int
-    leading: float
+    line_height: float
     y: int = 0
-    ink: list[Ink] = field(default_factory=list)
-    bars: list[tuple[int, int, int, int]] = field(default_factory=list)
+    texts: list[PlacedText] = field(default_factory=list)
+    rules: list[tuple[int, int, int, int]] = field(default_factory=list)
 
     @property
     def gap(self) -> float:
-        """The least room between two texts of a row."""
-        return GAP * self.size
+        """The smallest distance between two texts of a row, in pixels."""
+        return MIN_GAP * self.size
 
-    def wide(self, text: str, *, bold: bool = False, scale: float = 1.0) -> float:
+    def text_width(self, text: str, *, bold: bool = False, scale: float = 1.0) -> float:
         """The width of a text in pixels."""
-        return _width(text, self.face.bold if bold else self.face.regular, round(self.size * scale))
+        return _text_width(text, *self._font_of(bold=bold, scale=scale))
 
-    def widest(self, rows: Iterable[Mapping[str, object]], key: str) -> float:
-        """The greatest width of a field's texts; 0 where no row has it."""
-        return max((self.wide(text) for row in rows if isinstance(text := row.get(key), str)), default=0.0)
+    def column_width(self, rows: Iterable[Mapping[str, object]], key: str) -> float:
+        """The greatest width of a field's texts in pixels; 0 if no row has it."""
+        return max((self.text_width(text) for row in rows if isinstance(text := row.get(key), str)), default=0.0)
 
-    def row(self, *cells: Cell, bold: bool = False, scale: float = 1.0) -> None:
-        """Texts beside each other. Raises TightError where they do not fit."""
-        broken = [list(self._lines(cell, bold=bold, scale=scale)) for cell in cells]
-        for k in range(max(map(len, broken), default=0)):
-            parts = [(lines[k], cell) for lines, cell in zip(broken, cells, strict=True) if k < len(lines)]
-            self._line(parts, bold=bold, scale=scale)
+    def add_row(self, *cells: Cell, bold: bool = False, scale: float = 1.0) -> None:
+        """Add texts side by side. Raises SheetOverflowError if they do not fit."""
+        cell_lines = [list(self._wrap(cell, bold=bold, scale=scale)) for cell in cells]
+        for k in range(max(map(len, cell_lines), default=0)):
+            texts = [(lines[k], cell) for lines, cell in zip(cell_lines, cells, strict=True) if k < len(lines)]
+            self._add_line(texts, bold=bold, scale=scale)
 
-    def _lines(self, cell: Cell, *, bold: bool, scale: float) -> Iterator[str]:
+    def _font_of(self, *, bold: bool, scale: float) -> tuple[str, int]:
+        """The font file and size of a text."""
+        return self.face.bold if bold else self.face.regular, round(self.size * scale)
+
+    def _wrap(self, cell: Cell, *, bold: bool, scale: float) -> Iterator[str]:
+        """The lines of a cell."""
+        if cell.max_width is None:
+            yield cell.text
+            return
         line = ""
-        for word in cell.text.split(" ") if cell.room is not None else [cell.text]:
-            longer = f"{line} {word}" if line else word
-            if line and cell.room is not None and self.wide(longer, bold=bold, scale=scale) > cell.room:
+        for word in cell.text.split(" "):
+            longer_line = f"{line} {word}" if line else word
+            if line and self.text_width(longer_line, bold=bold, scale=scale) > cell.max_width:
                 yield line
-                longer = word
-            line = longer
+                longer_line = word
+            line = longer_line
         yield line
 
-    def _line(self, parts: Sequence[tuple[str, Cell]], *, bold: bool, scale: float) -> None:
-        file, size = self.face.bold if bold else self.face.regular, round(self.size * scale)
-        placed = []
-        for text, cell in parts:
-            wide = _width(text, file, size)
-            left = cell.x - {"l": 0.0, "r": wide, "c": wide / 2}[cell.align]
-            placed.append((left, left + wide, text))
-        placed.sort()
-        free = -1.0
-        for left, right, text in placed:
-            if left < free or right > self.width + 1:
-                raise TightError(f"no room for {text!r}")
-            free = right + self.gap
-            self.ink.append(Ink(text, round(left), self.y, file, size))
-        self.space(self.leading * scale)
+    def _add_line(self, texts: Sequence[tuple[str, Cell]], *, bold: bool, scale: float) -> None:
+        file, size = self._font_of(bold=bold, scale=scale)
+        spans = []
+        for text, cell in texts:
+            width = _text_width(text, file, size)
+            start = cell.x - {"l": 0.0, "r": width, "c": width / 2}[cell.align]
+            spans.append((start, start + width, text))
+        min_start = -1.0
+        for start, end, text in sorted(spans):
+            if start < min_start or end > self.width + 1:
+                raise SheetOverflowError(
+                    f"receipt: expected {text!r} between {min_start:g} and {self.width} pixels, "
+                    f"got {start:g} to {end:g}"
+                )
+            min_start = end + self.gap
+            self.texts.append(PlacedText(text, round(start), self.y, file, size))
+        self.add_space(self.line_height * scale)
 
-    def dots(self, count: int, *, x: float, y: int) -> None:
-        """So many dots in a row that is there already."""
-        self.ink.append(Ink("." * count, round(x), y, self.face.regular, self.size))
+    def add_dots(self, count: int, *, x: float, y: int) -> None:
+        """Add so many dots to a row that is there already."""
+        self.texts.append(PlacedText("." * count, round(x), y, self.face.regular, self.size))
 
-    def rule(self, sign: str) -> None:
-        """A line across: of a character such as - = * ., or of ink for |; nothing for none."""
-        if sign == "|":
-            thick = max(1, self.size // 12)
+    def add_rule(self, character: str) -> None:
+        """Add a horizontal line: of a character such as - = * ., or drawn for |; nothing for an empty text."""
+        if character == "|":
+            thickness = max(1, self.size // 12)
             middle = self.y + self.size // 2
-            self.bars.append((0, middle, self.width, middle + thick))
-            self.space(self.leading * 0.8)
-        elif sign:
-            self.row(Cell(sign * int(self.width / self.wide(sign))))
+            self.rules.append((0, middle, self.width, middle + thickness))
+            self.add_space(self.line_height * 0.8)
+        elif character:
+            self.add_row(Cell(character * int(self.width / self.text_width(character))))
 
-    def space(self, lines: float) -> None:
-        """Goes on further below. Raises TightError at the sheet's end."""
-        self.y += round(lines * self.size)
+    def add_space(self, font_sizes: float) -> None:
+        """Move down by so many font sizes. Raises SheetOverflowError below the sheet's end."""
+        self.y += round(font_sizes * self.size)
         if self.y > self.height:
-            raise TightError("the sheet is full")
+            raise SheetOverflowError(f"receipt: expected at most {self.height} pixels of height, got {self.y}")
 
-    def printed(self, *, margin: int) -> Image.Image:
-        """The sheet in grey, ink 0 on paper 255, with a margin around it."""
+    def render(self, *, margin: int) -> Image.Image:
+        """The sheet in grey, ink 0 on paper 255, with a margin of so many pixels."""
         paper = Image.new("L", (self.width + 2 * margin, self.y + 2 * margin), 255)
         pen = ImageDraw.Draw(paper)
-        for left, top, right, bottom in self.bars:
-            pen.rectangle((left + margin, top + margin, right + margin - 1, bottom + margin - 1), fill=0)
-        for one in self.ink:
-            pen.text((one.x + margin, one.y + margin), one.text, font=_font(one.file, one.size), fill=0)
+        for x0, y0, x1, y1 in self.rules:
+            pen.rectangle((x0 + margin, y0 + margin, x1 + margin - 1, y1 + margin - 1), fill=0)
+        for text in self.texts:
+            pen.text((text.x + margin, text.y + margin), text.text, font=_font(text.file, text.size), fill=0)
         return paper

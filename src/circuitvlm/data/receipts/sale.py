@@ -1,4 +1,4 @@
-"""What was bought, and what was paid? A sale whose sums are exact, and the fields that its receipt states."""
+"""Draw random sales with exact sums, and the fields that their receipts print."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from circuitvlm.data.receipts.money import MONEY, Money
-from circuitvlm.data.receipts.words import ADDED, NOTES, ware
+from circuitvlm.data.receipts.words import ADDITIONS, NOTES, ware
 
 Parse = dict[str, Any]
-"""A receipt's fields as CORD v2 nests them; all leaves are texts as they are printed."""
+"""A receipt's fields, nested as in CORD v2; all leaves are texts as they are printed."""
 
-COUNTS = ("{}", "{}", "{}x", "{} x", "x{}", "{}.00")
-"""How "two of them" is printed: 2, 2x, 2 x, x2, 2.00."""
+COUNT_FORMATS = ("{}", "{}", "{}x", "{} x", "x{}", "{}.00")
+"""How a count is printed: 2, 2x, 2 x, x2, 2.00."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """What a kind of shop sells and prints: `odds` are the chances, receipt by receipt, that a field is printed.
+    """A kind of shop: `odds` are the probabilities that a receipt prints a field.
 
-    `coffees` are the least and highest price by that of a coffee, `most` the most items of a receipt.
+    `prices` are the lowest and the highest price in coffees, `currencies` names of MONEY. A receipt has at most
+    `max_items` items.
     """
 
-    coffees: tuple[float, float]
-    money: tuple[str, ...]
-    most: int
+    prices: tuple[float, float]
+    currencies: tuple[str, ...]
+    max_items: int
     odds: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """A receipt's parse, with what its printer needs to know besides; `rates` are those of tax and service, as 10%."""
+    """A receipt's parse, and what is printed beside it; `rates` are those of tax and service, such as 10%."""
 
     shop: str
     parse: Parse
@@ -48,167 +49,166 @@ class Sale:
 
     @property
     def items(self) -> list[dict[str, Any]]:
-        """What was bought, also where it is one thing; nothing on a strip of sums."""
+        """The items of the menu as a list, even if there is one; empty for a strip of sums."""
         menu = self.parse.get("menu", [])
         return menu if isinstance(menu, list) else [menu]
 
-    def strip(self, rng: random.Random) -> Sale:
-        """A part of it: the items alone, or what stands below them."""
+    def draw_strip(self, rng: random.Random) -> Sale:
+        """A part of the sale: the items alone, or all other fields."""
         is_menu = rng.random() < 0.6
-        return replace(self, parse={key: said for key, said in self.parse.items() if (key == "menu") == is_menu})
+        return replace(self, parse={key: value for key, value in self.parse.items() if (key == "menu") == is_menu})
 
 
 @dataclass(slots=True)
-class _Habits:
-    """How one receipt writes: which fields, and their numbers how."""
+class _PrintStyle:
+    """The fields that one receipt prints, and the formats of its texts."""
 
     shop: str
     fields: frozenset[str]
     money: Money
-    count: str
-    at: str
-    signs: bool
-    capitals: bool
-    colon: bool
+    count_format: str
+    unit_prefix: str
+    has_currency: bool
+    uppercase: bool
+    has_colon: bool
+
+    def price(self, amount: int) -> str:
+        """A price beside an item: a suffix such as ,- belongs to the number, a currency sign depends on the style."""
+        if self.money.suffix == ",-" or self.has_currency:
+            return self.money.format_currency(amount)
+        return self.money.format_number(amount)
+
+    def sum(self, amount: int) -> str:
+        """A sum: with the currency's sign, and in some styles a colon before it."""
+        return ":" * self.has_colon + self.money.format_currency(amount)
+
+    def name(self, name: str) -> str:
+        """The name of an item."""
+        return name.upper() if self.uppercase else name
 
 
-def sale(shop: str, kind: Shop, *, items: tuple[int, int], rng: random.Random) -> Sale:
-    """A random sale of so many items; the kind's `most` is a bound too."""
-    name = rng.choice(kind.money)
-    money = MONEY[name]
-    habits = _Habits(
-        shop=shop,
-        fields=frozenset(field for field, chance in kind.odds.items() if rng.random() < chance),
+def draw_sale(shop_name: str, shop: Shop, *, items: tuple[int, int], rng: random.Random) -> Sale:
+    """A random sale with least and most items as given, and at most the shop's `max_items`."""
+    money_name = rng.choice(shop.currencies)
+    money = MONEY[money_name]
+    style = _PrintStyle(
+        shop=shop_name,
+        fields=frozenset(field for field, chance in shop.odds.items() if rng.random() < chance),
         money=money,
-        count=rng.choice(COUNTS),
-        at=rng.choice(("", "", "@")),
-        signs=bool(money.before) and rng.random() < 0.4,
-        capitals=shop == "supermarket" or rng.random() < 0.25,
-        colon=rng.random() < 0.04,
+        count_format=rng.choice(COUNT_FORMATS),
+        unit_prefix=rng.choice(("", "", "@")),
+        has_currency=bool(money.prefix) and rng.random() < 0.4,
+        uppercase=shop_name == "supermarket" or rng.random() < 0.25,
+        has_colon=rng.random() < 0.04,
     )
     low, high = items
-    names = _names(rng.randint(low, max(low, min(high, kind.most))), habits, rng)
-    made = [_item(name, kind, habits, rng) for name in names]
-    rows, amounts, counts = ([one[k] for one in made] for k in ("row", "amount", "count"))
-    parse: Parse = {"menu": rows[0] if len(rows) == 1 else rows}
-    if "void" in habits.fields and len(rows) > 1:
-        parse["void_menu"] = _void(kind, habits, rng)
+    names = _draw_names(rng.randint(low, max(low, min(high, shop.max_items))), style, rng)
+    rows, amounts, counts = zip(*[_draw_item(name, shop, style, rng) for name in names], strict=True)
+    parse: Parse = {"menu": rows[0] if len(rows) == 1 else list(rows)}
+    if "void" in style.fields and len(rows) > 1:
+        parse["void_menu"] = _draw_void(shop, style, rng)
     rates = {"service_price": rng.choice((5, 7, 10)), "tax_price": rng.choice((10, 11, 6, 20))}
-    above = _above(sum(amounts), rates, habits)
-    if stated := {field: _summed(value, habits) for field, value in above.items() if field in habits.fields}:
-        parse["sub_total"] = stated
-    parse["total"] = _total(sum(amounts) + sum(above.values()) - above["subtotal_price"], counts, habits, rng)
-    return Sale(shop, parse, name, money.language, {field: f"{rate}%" for field, rate in rates.items()})
+    subtotals = _subtotals(sum(amounts), rates, style)
+    if texts := {field: style.sum(amount) for field, amount in subtotals.items() if field in style.fields}:
+        parse["sub_total"] = texts
+    parse["total"] = _draw_total(sum(subtotals.values()), counts, style, rng)
+    return Sale(shop_name, parse, money_name, money.language, {field: f"{rate}%" for field, rate in rates.items()})
 
 
-def _names(count: int, habits: _Habits, rng: random.Random) -> list[str]:
-    """What is bought: no thing twice, as far as the shop has enough of them."""
-    drawn = dict.fromkeys(ware(habits.shop, rng) for _ in range(8 * count))
-    names = [*drawn, *(ware(habits.shop, rng) for _ in range(count))][:count]
-    return [name.upper() if habits.capitals else name for name in names]
+def _draw_names(count: int, style: _PrintStyle, rng: random.Random) -> list[str]:
+    """The names of the items, different ones as far as the shop has enough of them."""
+    distinct_names = dict.fromkeys(ware(style.shop, rng) for _ in range(8 * count))
+    return [style.name(name) for name in [*distinct_names, *(ware(style.shop, rng) for _ in range(count))][:count]]
 
 
-def _item(name: str, kind: Shop, habits: _Habits, rng: random.Random) -> dict[str, Any]:
-    """One row of the menu, with its amount in the smallest unit and how many there are."""
-    unit = habits.money.price(rng.uniform(*kind.coffees) * rng.choice((0.5, 0.8, 1.0)))
-    count = rng.choices((1, 2, 3, 4, 12), (12, 5, 2, 1, 0.3))[0] if {"cnt", "litres"} & habits.fields else 1
+def _draw_item(name: str, shop: Shop, style: _PrintStyle, rng: random.Random) -> tuple[dict[str, Any], int, int]:
+    """One row of the menu, its amount in the smallest unit, and its count."""
+    unit = style.money.list_price(rng.uniform(*shop.prices) * rng.choice((0.5, 0.8, 1.0)))
+    count = rng.choices((1, 2, 3, 4, 12), (12, 5, 2, 1, 0.3))[0] if {"cnt", "litres"} & style.fields else 1
     row: dict[str, Any] = {"nm": name}
-    if "num" in habits.fields:
+    if "num" in style.fields:
         row["num"] = str(rng.randint(10**5, 10**6 - 1))
-    if "unitprice" in habits.fields:
-        row["unitprice"] = habits.at + _priced(unit, habits)
+    if "unitprice" in style.fields:
+        row["unitprice"] = style.unit_prefix + style.price(unit)
     price = unit * count
-    if "litres" in habits.fields:
+    if "litres" in style.fields:
         litres = rng.randint(500, 6000)
         price, row["cnt"] = round(unit * litres / 100), f"{litres / 100:.2f}"
-    elif "cnt" in habits.fields:
-        row["cnt"] = habits.count.format(count)
-    cut = _cut(price, habits, rng) if "discountprice" in habits.fields and rng.random() < 0.4 else 0
-    if cut:
-        row["discountprice"] = habits.money.plain(-cut)
-    row["price"] = _priced(price, habits)
-    if cut and "itemsubtotal" in habits.fields:
-        row["itemsubtotal"] = _priced(price - cut, habits)
-    if "vatyn" in habits.fields:
+    elif "cnt" in style.fields:
+        row["cnt"] = style.count_format.format(count)
+    has_discount = "discountprice" in style.fields and rng.random() < 0.4
+    discount = _draw_discount(price, style.money, rng) if has_discount else 0
+    if discount:
+        row["discountprice"] = style.money.format_number(-discount)
+    row["price"] = style.price(price)
+    if discount and "itemsubtotal" in style.fields:
+        row["itemsubtotal"] = style.price(price - discount)
+    if "vatyn" in style.fields:
         row["vatyn"] = rng.choice("ATV")
-    if "etc" in habits.fields and rng.random() < 0.3:
+    if "etc" in style.fields and rng.random() < 0.3:
         row["etc"] = rng.choice(NOTES)
-    added = _added(row, kind, habits, rng) if "sub" in habits.fields and rng.random() < 0.5 else 0
-    return {"row": row, "amount": price - cut + added, "count": count}
+    has_subs = "sub" in style.fields and rng.random() < 0.5
+    return row, price - discount + (_add_subs(row, shop, style, rng) if has_subs else 0), count
 
 
-def _added(row: dict[str, Any], kind: Shop, habits: _Habits, rng: random.Random) -> int:
-    """Puts what was added to an item into its row; what it costs."""
-    subs, cost = [], 0
-    for name in rng.sample(ADDED, rng.choice((1, 1, 1, 2))):
-        sub = {"nm": name.upper() if habits.capitals else name}
-        if "sub_cnt" in habits.fields:
-            sub["cnt"] = habits.count.format(1)
-        if "sub_price" in habits.fields:
-            price = habits.money.price(kind.coffees[0] * rng.uniform(0.2, 0.8))
-            sub["price"] = _priced(price, habits)
-            cost += price
+def _add_subs(row: dict[str, Any], shop: Shop, style: _PrintStyle, rng: random.Random) -> int:
+    """Add one or two additions to an item's row, and return their price."""
+    subs, total = [], 0
+    for name in rng.sample(ADDITIONS, rng.choice((1, 1, 1, 2))):
+        sub = {"nm": style.name(name)}
+        if "sub_cnt" in style.fields:
+            sub["cnt"] = style.count_format.format(1)
+        if "sub_price" in style.fields:
+            price = style.money.list_price(shop.prices[0] * rng.uniform(0.2, 0.8))
+            sub["price"] = style.price(price)
+            total += price
         subs.append(sub)
     row["sub"] = subs[0] if len(subs) == 1 else subs
-    return cost
+    return total
 
 
-def _cut(price: int, habits: _Habits, rng: random.Random) -> int:
-    """A discount on a price: a share of it, as amounts of this currency go."""
-    step = habits.money.step
-    return round(price * rng.choice((0.05, 0.1, 0.2, 0.3)) / step) * step
+def _draw_discount(price: int, money: Money, rng: random.Random) -> int:
+    """A discount of 5 to 30 % on a price, rounded to the currency's step."""
+    return round(price * rng.choice((0.05, 0.1, 0.2, 0.3)) / money.step) * money.step
 
 
-def _void(kind: Shop, habits: _Habits, rng: random.Random) -> dict[str, str]:
-    """What was taken back: it counts for nothing in the sums."""
-    price = habits.money.price(rng.uniform(*kind.coffees))
-    return {"nm": _names(1, habits, rng)[0], "price": habits.money.plain(-price)}
+def _draw_void(shop: Shop, style: _PrintStyle, rng: random.Random) -> dict[str, str]:
+    """A cancelled item, which is not part of the sums."""
+    price = style.money.list_price(rng.uniform(*shop.prices))
+    return {"nm": _draw_names(1, style, rng)[0], "price": style.money.format_number(-price)}
 
 
-def _above(amount: int, rates: Mapping[str, int], habits: _Habits) -> dict[str, int]:
-    """What stands between the items and the total; all but the subtotal lead from it to the total, in this order."""
-    said, total = {"subtotal_price": amount}, amount
-    if "discount_price" in habits.fields:
-        said["discount_price"] = -(round(amount * 0.1 / habits.money.step) * habits.money.step)
-    if "service_price" in habits.fields:
-        said["service_price"] = round((amount + said.get("discount_price", 0)) * rates["service_price"] / 100)
-    if "othersvc_price" in habits.fields:
-        said["othersvc_price"] = habits.money.price(0.15)
-    if "tax_price" in habits.fields:
-        total += sum(said.values()) - amount
-        said["tax_price"] = round(total * rates["tax_price"] / 100)
-    return {field: value for field, value in said.items() if value or field == "subtotal_price"}
+def _subtotals(amount: int, rates: Mapping[str, int], style: _PrintStyle) -> dict[str, int]:
+    """The sums between the items and the total, in the printed order, starting with the items' `amount`."""
+    sums = {"subtotal_price": amount}
+    if "discount_price" in style.fields:
+        sums["discount_price"] = -(round(amount * 0.1 / style.money.step) * style.money.step)
+    if "service_price" in style.fields:
+        sums["service_price"] = round((amount + sums.get("discount_price", 0)) * rates["service_price"] / 100)
+    if "othersvc_price" in style.fields:
+        sums["othersvc_price"] = style.money.list_price(0.15)
+    if "tax_price" in style.fields:
+        sums["tax_price"] = round(sum(sums.values()) * rates["tax_price"] / 100)
+    return {field: value for field, value in sums.items() if value or field == "subtotal_price"}
 
 
-def _total(total: int, counts: list[int], habits: _Habits, rng: random.Random) -> dict[str, str]:
-    """The total, how it was paid, and how many things there were."""
-    said = {"total_price": total}
-    paid = rng.random()
-    if "card" in habits.fields and paid < 0.35:
-        said["creditcardprice"] = total
-    elif "emoney" in habits.fields and paid < 0.5:
-        said["emoneyprice"] = total
-    elif "cash" in habits.fields:
-        first = 10 ** (len(str(total)) - 1)
-        note = max(1, rng.choice((first // 2, first, first, 5 * first)))
+def _draw_total(total: int, counts: tuple[int, ...], style: _PrintStyle, rng: random.Random) -> dict[str, str]:
+    """The total, the payment, and the numbers of items."""
+    amounts = {"total_price": total}
+    payment = rng.random()
+    if "card" in style.fields and payment < 0.35:
+        amounts["creditcardprice"] = total
+    elif "emoney" in style.fields and payment < 0.5:
+        amounts["emoneyprice"] = total
+    elif "cash" in style.fields:
+        magnitude = 10 ** (len(str(total)) - 1)
+        note = max(1, rng.choice((magnitude // 2, magnitude, magnitude, 5 * magnitude)))
         cash = total if rng.random() < 0.15 else -(-total // note) * note
-        said |= {"cashprice": cash, "changeprice": cash - total}
-    texts = {field: _summed(value, habits) for field, value in said.items()}
-    style = rng.choice(("{}", "{}", habits.count)) if "cnt" in habits.fields else "{}"
-    if "menutype_cnt" in habits.fields:
-        texts["menutype_cnt"] = style.format(len(counts))
-    if "menuqty_cnt" in habits.fields:
-        texts["menuqty_cnt"] = style.format(sum(counts))
+        amounts |= {"cashprice": cash, "changeprice": cash - total}
+    texts = {field: style.sum(amount) for field, amount in amounts.items()}
+    count_format = rng.choice(("{}", "{}", style.count_format)) if "cnt" in style.fields else "{}"
+    if "menutype_cnt" in style.fields:
+        texts["menutype_cnt"] = count_format.format(len(counts))
+    if "menuqty_cnt" in style.fields:
+        texts["menuqty_cnt"] = count_format.format(sum(counts))
     return texts
-
-
-def _priced(amount: int, habits: _Habits) -> str:
-    """A price beside an item; suffixes such as ,- belong to the number, a sign does by habit."""
-    if habits.money.after == ",-" or habits.signs:
-        return habits.money.signed(amount)
-    return habits.money.plain(amount)
-
-
-def _summed(amount: int, habits: _Habits) -> str:
-    """A sum: with the currency's sign, and by a rare habit with the colon before it."""
-    return ":" * habits.colon + habits.money.signed(amount)

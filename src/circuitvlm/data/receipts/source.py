@@ -1,7 +1,8 @@
-"""Where from? Receipts of our own making, in the fields of CORD v2, on disk from the first use on.
+"""Generate receipts in the fields of CORD v2, and keep them on disk.
 
-A split is the first `count` distinct receipts of an endless series that its name and the seed start; each can be made
-alone. Which receipts belong to training, validation or test is told from what they state, never from the seed.
+A split is the first `count` distinct receipts of an endless series that its name and the seed define; each receipt can
+be generated alone. The hash of its answer, and not the seed, decides whether a receipt belongs to training, validation
+or test.
 """
 
 from __future__ import annotations
@@ -18,25 +19,24 @@ from PIL import Image
 
 from circuitvlm.core.record import Example
 from circuitvlm.data._reading import chunks
-from circuitvlm.data.circuits.drawings import SHARES, share_of
+from circuitvlm.data._reading.settings import check_choice
+from circuitvlm.data._reading.splits import GENERATED_SPLITS, check_split, generated_split
 from circuitvlm.data.receipts.compose import compose
 from circuitvlm.data.receipts.layouts import LAYOUTS
-from circuitvlm.data.receipts.page import LEGIBLE, Sheet, TightError
+from circuitvlm.data.receipts.page import MIN_X_HEIGHT, Sheet, SheetOverflowError
 from circuitvlm.data.receipts.photo import photograph
-from circuitvlm.data.receipts.sale import Sale, sale
-from circuitvlm.runtime.spelling import suggestion
+from circuitvlm.data.receipts.sale import Sale, draw_sale
 
 VERSION = 4
 """Raise this whenever the same settings would give other receipts or other pixels: old caches are then left alone."""
 
-SHOPS, PARTS = ("own", "mixed"), ("whole", "strip")
-ATTEMPTS = 4000
-_TRIALS = 64
+MAX_ATTEMPTS = 4000
+_SIZE_TRIALS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """What decides every byte of a split."""
+    """The settings that decide every byte of a split; their names and values are the key of its cache."""
 
     name: str
     seed: int
@@ -55,22 +55,24 @@ class Split:
         """Pixels of paper around the text."""
         return max(5, self.width // 32)
 
-    @property
-    def legible(self) -> float:
-        """The least height of an x in pixels: what blurs letters asks for larger ones."""
-        return LEGIBLE + self.noise
+    def compose(self, layout: str, sale: Sale, rng: random.Random) -> Sheet:
+        """The sheet of a sale; noise needs larger letters. Raises SheetOverflowError."""
+        width, height = self.width - 2 * self.margin, self.height - 2 * self.margin
+        return compose(layout, sale, width=width, height=height, min_x_height=MIN_X_HEIGHT + self.noise, rng=rng)
 
 
 class Receipts:
     """Generated receipts with their parse.
 
-    `width` and `height` are the size of the pictures, `noise` how they are taken: from 0 (a clean sheet, grey on white)
-    to 1 (crumpled, on a table, in bad light; each picture has between 0.3 and 1 of it). With `shops` own, a layout is
-    used by its own kind of shop; with mixed, by any: what is sold, for how much and in which money, the fonts, and how
-    often a field of the layout is printed are then the shop's. `part` is whole, or strip: items or sums alone. `cache`
-    is the folder they are kept in, `workers` the number of processes that draw them (0: this one). Each split states
-    `count`, `items` (least and most), `layouts` (names; one given twice is drawn twice as often) and `receipts` (train,
-    validation or test: the share of all receipts that it draws from); one that is null is left out.
+    `width` and `height` are the size of the pictures in pixels. `noise` is the strength of the photograph: from 0 (a
+    clean sheet, grey on white) to 1 (crumpled, on a table, in bad light); a picture has 0.3 to 1 times this strength.
+    With `shops: own`, each layout is used by its own kind of shop. With "mixed", any shop uses it: wares, prices,
+    currencies, fonts, and the odds of the layout's fields are then the shop's. `part` is "whole", or "strip": items or
+    sums alone. `cache` is the folder for the pictures, and `num_workers` processes draw them (0: this one).
+
+    Each of `splits` has its `count`, `items` (least and most), `layouts` (a name that is given twice is used twice as
+    often) and `receipts`: the part of all receipts that it draws from, train, validation or test. A split that is null
+    is skipped.
 
     Facts: `kind` (extract) and `answer`, the compact JSON text of the parse. Tags: kind, layout, money (currency and
     number style) and items.
@@ -86,52 +88,49 @@ class Receipts:
         shops: Literal["own", "mixed"],
         part: Literal["whole", "strip"],
         cache: str,
-        workers: int,
+        num_workers: int,
         splits: Mapping[str, Mapping[str, Any] | None],
     ) -> None:
         if not 0 <= noise <= 1:
-            raise ValueError(f"receipts: noise is {noise}; wanted 0 (clean) to 1 (crumpled)")
-        for key, value, known in (("shops", shops, SHOPS), ("part", part, PARTS)):
-            if value not in known:
-                raise ValueError(f"receipts: {key} is {value!r}; wanted {' or '.join(known)}")
+            raise ValueError(f"receipts.noise: expected 0 (clean) to 1 (crumpled), got {noise!r}")
+        check_choice("receipts.shops", shops, ("own", "mixed"))
+        check_choice("receipts.part", part, ("whole", "strip"))
         self.cache = Path(cache).expanduser()
-        self.workers = workers
+        self.num_workers = num_workers
+        make_split = partial(Split, seed=seed, width=width, height=height, noise=float(noise), shops=shops, part=part)
         self._splits = {
-            name: _split(
-                name, settings, seed=seed, width=width, height=height, noise=float(noise), shops=shops, part=part
-            )
+            name: make_split(name=name, **_read_settings(settings, key=f"receipts.splits.{name}"))
             for name, settings in splits.items()
             if settings is not None
         }
         for split in self._splits.values():
-            _check_room(split)
+            _check_size(split)
 
     def splits(self) -> tuple[str, ...]:
         """The names of the splits, in the order of the configuration."""
         return tuple(self._splits)
 
     def examples(self, split: str) -> Sequence[Example]:
-        """The examples of a split; drawn now if they are not on disk yet."""
-        if split not in self._splits:
-            raise ValueError(f"receipts: no split {split!r}; there are {', '.join(self._splits)}")
+        """The examples of a split, generated now if they are not on disk yet."""
+        check_split(split, self._splits, source="receipts")
         settings = self._splits[split]
-        folder = chunks.kept(
+        folder = chunks.prepare_split(
             self.cache,
             settings,
             version=VERSION,
             source="receipts",
             split=split,
-            make=partial(_make, settings),
-            distinct=_distinct,
+            make_item=partial(_make_item, settings),
+            select_distinct=_select_distinct,
             count=settings.count,
-            workers=self.workers,
+            num_workers=self.num_workers,
         )
-        return chunks.Examples(folder, facts=("kind", "answer"))
+        return chunks.read_examples(folder, facts=("kind", "answer"))
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """A receipt with all that decides its pixels."""
+class GeneratedReceipt:
+    """A receipt with everything that decides its pixels; `seed` is its series and the number of the attempt."""
 
     sale: Sale
     layout: str
@@ -140,10 +139,10 @@ class Drawn:
     seed: tuple[str, int]
 
     def image(self) -> Image.Image:
-        """The picture, `width` x `height`: grey where it is clean, else in colour by a palette."""
+        """The picture, `width` x `height`: grey without noise, else in colour with a palette."""
         rng = random.Random(f"{self.seed} photo")
         return photograph(
-            self.sheet.printed(margin=self.split.margin),
+            self.sheet.render(margin=self.split.margin),
             width=self.split.width,
             height=self.split.height,
             margin=self.split.margin,
@@ -152,133 +151,105 @@ class Drawn:
         )
 
 
-def drawn(split: Split, index: int) -> Drawn:
-    """Number `index` of the split's series: the first legible receipt of the split's share."""
+def generate_receipt(split: Split, index: int) -> GeneratedReceipt:
+    """Number `index` of the split's series: the first legible receipt that belongs to the split.
+
+    Raises ValueError if no attempt gives one.
+    """
     series = f"{split.seed}/{split.name}/{index}"
     layout = random.Random(series).choice(split.layouts)
-    for attempt in range(ATTEMPTS):
+    for attempt in range(MAX_ATTEMPTS):
         rng = random.Random(f"{series}/{attempt}")
-        sold = _sold(split, layout, items=split.items, rng=rng)
-        if share_of(sold.answer) != split.receipts:
+        sale = _draw_sale(split, layout, items=split.items, rng=rng)
+        if generated_split(sale.answer) != split.receipts:
             continue
         try:
-            sheet = _set(split, layout, sold, rng)
-        except TightError:
+            sheet = split.compose(layout, sale, rng)
+        except SheetOverflowError:
             continue
-        return Drawn(sold, layout, sheet, split, (series, attempt))
+        return GeneratedReceipt(sale, layout, sheet, split, (series, attempt))
     raise ValueError(
-        f"receipts: split {split.name!r} found no legible {layout} receipt of {split.items} items at {split.width} x "
-        f"{split.height} in {ATTEMPTS} tries; ask for fewer items, or for larger pictures"
+        f"receipts.splits.{split.name}: expected a legible {layout} receipt of {split.items} items at {split.width} x "
+        f"{split.height} pixels, got none in {MAX_ATTEMPTS} attempts; lower the items, or raise width and height"
     )
 
 
-def _sold(split: Split, layout: str, *, items: tuple[int, int], rng: random.Random) -> Sale:
+def _draw_sale(split: Split, layout: str, *, items: tuple[int, int], rng: random.Random) -> Sale:
     """A sale whose fields the layout can show, or the part of one that a strip shows."""
-    shop, kind = layout, LAYOUTS[layout].shop
+    shop_name, shop = layout, LAYOUTS[layout].shop
     if split.shops == "mixed":
-        shop = rng.choice(list(LAYOUTS))
-        own = LAYOUTS[shop].shop
-        odds = {field: own.odds.get(field, chance) for field, chance in kind.odds.items()}
-        kind = replace(own, most=kind.most, odds=odds)
-    sold = sale(shop, kind, items=items, rng=rng)
-    return sold.strip(rng) if split.part == "strip" else sold
+        shop_name = rng.choice(list(LAYOUTS))
+        other_shop = LAYOUTS[shop_name].shop
+        odds = {field: other_shop.odds.get(field, chance) for field, chance in shop.odds.items()}
+        shop = replace(other_shop, max_items=shop.max_items, odds=odds)
+    sale = draw_sale(shop_name, shop, items=items, rng=rng)
+    return sale.draw_strip(rng) if split.part == "strip" else sale
 
 
-def _set(split: Split, layout: str, sold: Sale, rng: random.Random) -> Sheet:
-    width, height = (side - 2 * split.margin for side in (split.width, split.height))
-    return compose(layout, sold, width=width, height=height, legible=split.legible, rng=rng)
-
-
-def _split(
-    name: str,
-    settings: Mapping[str, Any],
-    *,
-    seed: int,
-    width: int,
-    height: int,
-    noise: float,
-    shops: str,
-    part: str,
-) -> Split:
-    """The settings of one split, read strictly."""
-    wanted = {"count", "items", "layouts", "receipts"}
-    if set(settings) != wanted:
-        raise ValueError(f"receipts: split {name!r} states {sorted(settings)}, wanted {sorted(wanted)}")
-    low, high = _least_and_most(settings["items"], name=name)
+def _read_settings(settings: Mapping[str, Any], *, key: str) -> dict[str, Any]:
+    """The settings of one split, of the types that Split has. Raises ValueError for wrong ones."""
+    expected_keys = {"count", "items", "layouts", "receipts"}
+    if set(settings) != expected_keys:
+        raise ValueError(f"{key}: expected {', '.join(sorted(expected_keys))}, got {', '.join(sorted(settings))}")
+    low, high = _read_items(settings["items"], key=f"{key}.items")
     layouts = (settings["layouts"],) if isinstance(settings["layouts"], str) else tuple(settings["layouts"])
     for layout in layouts:
-        if layout not in LAYOUTS:
+        check_choice(f"{key}.layouts", layout, LAYOUTS)
+        max_items = LAYOUTS[layout].shop.max_items
+        if not 1 <= low <= min(high, max_items):
             raise ValueError(
-                f"receipts: split {name!r} has the layout {layout!r}; there are {', '.join(LAYOUTS)}."
-                f"{suggestion(layout, LAYOUTS)}"
-            )
-        if not 1 <= low <= min(high, LAYOUTS[layout].shop.most):
-            raise ValueError(
-                f"receipts: split {name!r} has items {[low, high]}; wanted least and most, at least 1, and for "
-                f"{layout} at most {LAYOUTS[layout].shop.most} as the least"
+                f"{key}.items: expected least and most, at least 1, and for {layout} at most {max_items} as the least, "
+                f"got {[low, high]}"
             )
     if not layouts:
-        raise ValueError(f"receipts: split {name!r} states no layouts, wanted some of {', '.join(LAYOUTS)}")
-    if settings["receipts"] not in list(SHARES):
-        raise ValueError(f"receipts: split {name!r} has receipts {settings['receipts']!r}, wanted {list(SHARES)}")
+        raise ValueError(f"{key}.layouts: expected one or more of {', '.join(LAYOUTS)}, got {settings['layouts']!r}")
+    check_choice(f"{key}.receipts", settings["receipts"], GENERATED_SPLITS)
     if type(settings["count"]) is not int or settings["count"] < 1:
-        raise ValueError(f"receipts: split {name!r} has count {settings['count']!r}, wanted 1 or more")
-    return Split(
-        name=name,
-        seed=seed,
-        width=width,
-        height=height,
-        noise=noise,
-        shops=shops,
-        part=part,
-        count=settings["count"],
-        items=(low, high),
-        layouts=layouts,
-        receipts=settings["receipts"],
-    )
+        raise ValueError(f"{key}.count: expected 1 or more, got {settings['count']!r}")
+    return {**settings, "items": (low, high), "layouts": layouts}
 
 
-def _least_and_most(items: Any, *, name: str) -> tuple[int, int]:
-    """Two whole numbers. Raises ValueError for anything else."""
+def _read_items(items: Any, *, key: str) -> tuple[int, int]:
+    """Two whole numbers. Raises ValueError for other values."""
     if not isinstance(items, Sequence) or len(items) != 2 or any(type(item) is not int for item in items):
-        raise ValueError(f"receipts: split {name!r} has items {items!r}; wanted least and most, such as [1, 3]")
+        raise ValueError(f"{key}: expected least and most, such as [1, 3], got {items!r}")
     return items[0], items[1]
 
 
-def _check_room(split: Split) -> None:
-    """Raises ValueError where receipts of the most items would not be legible at this size."""
+def _check_size(split: Split) -> None:
+    """Raise ValueError if receipts with the most items are not legible at the split's width and height."""
     for layout in dict.fromkeys(split.layouts):
-        most = min(split.items[1], LAYOUTS[layout].shop.most)
-        for trial in range(_TRIALS):
+        count = min(split.items[1], LAYOUTS[layout].shop.max_items)
+        for trial in range(_SIZE_TRIALS):
             rng = random.Random(f"room {trial}")
             try:
-                _set(split, layout, _sold(split, layout, items=(most, most), rng=rng), rng)
-            except TightError:
+                split.compose(layout, _draw_sale(split, layout, items=(count, count), rng=rng), rng)
+            except SheetOverflowError:
                 continue
             break
         else:
             raise ValueError(
-                f"receipts: split {split.name!r}: a {layout} receipt of {most} items is not legible at {split.width} x "
-                f"{split.height} pixels; ask for fewer items, or for larger pictures"
+                f"receipts.splits.{split.name}: expected legible {layout} receipts of {count} items, got too small "
+                f"letters at {split.width} x {split.height} pixels; lower the items, or raise width and height"
             )
 
 
-def _make(split: Split, index: int) -> tuple[chunks.Row, bytes]:
-    """Number `index` of the split's series: its row and its picture."""
-    made = drawn(split, index)
+def _make_item(split: Split, index: int) -> tuple[chunks.Row, bytes]:
+    """The row and the PNG of number `index` of the split's series."""
+    receipt = generate_receipt(split, index)
     file = io.BytesIO()
-    made.image().save(file, format="PNG", compress_level=3)
+    receipt.image().save(file, format="PNG", compress_level=3)
     row = {
         "id": f"{split.name}-{index:06d}",
         "kind": "extract",
-        "answer": made.sale.answer,
-        "layout": made.layout,
-        "money": made.sale.money,
-        "items": str(len(made.sale.items)),
+        "answer": receipt.sale.answer,
+        "layout": receipt.layout,
+        "money": receipt.sale.money,
+        "items": str(len(receipt.sale.items)),
     }
     return row, file.getvalue()
 
 
-def _distinct(rows: Iterable[chunks.Row]) -> list[chunks.Row]:
-    """Each parse once, the first that came."""
+def _select_distinct(rows: Iterable[chunks.Row]) -> list[chunks.Row]:
+    """The first row of each answer, at the place of its last row: the order of the caches that exist."""
     return list({row["answer"]: row for row in reversed(list(rows))}.values())[::-1]

@@ -1,4 +1,4 @@
-"""What is written on a receipt? Shops, wares and the words beside the amounts, in English and Indonesian."""
+"""The vocabulary of generated receipts: shops, wares and labels, in English and Indonesian."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SHOPS: Mapping[str, tuple[Words, Words]] = {
     "kiosk": (("Kiosk", "Corner", "Newsstand", "Depot"), ("12", "Station", "Harbour", "Jaya", "Market Hall", "B4")),
     "market": (("Market", "Pasar", "Stall", "Farm"), ("Fresh", "Baru", "Senen", "Green", "7", "Sunday", "Tani")),
 }
-"""Both halves of a shop's name."""
+"""The first and the second words of shops' names."""
 
 WARES: Mapping[str, tuple[tuple[Words, Words, Words], ...]] = {
     "cafe": (
@@ -116,10 +116,12 @@ WARES: Mapping[str, tuple[tuple[Words, Words, Words], ...]] = {
         ),
     ),
 }  # fmt: skip
-"""Of each shop, lists of which a name is made: a word before, the thing, a word after."""
+"""The parts of wares' names by shop: a prefix, the ware, a suffix."""
 
-ADDED: Words = ("Extra Shot", "Whip Cream", "No Ice", "Extra Cheese", "Less Ice", "Add Egg", "Oat Milk", "Large Size",
-                "Medium Rare", "Sambal Matah", "Extra Spicy", "Boba", "Bacon", "Rice", "HOT", "Jelly")  # fmt: skip
+ADDITIONS: Words = (
+    "Extra Shot", "Whip Cream", "No Ice", "Extra Cheese", "Less Ice", "Add Egg", "Oat Milk", "Large Size",
+    "Medium Rare", "Sambal Matah", "Extra Spicy", "Boba", "Bacon", "Rice", "HOT", "Jelly",
+)  # fmt: skip
 NOTES: Words = ("Take Away", "Dine In", "Promo", "No Onion", "Well Done", "Free Item", "Member")
 
 STREETS: Mapping[str, Words] = {
@@ -136,7 +138,7 @@ THANKS: Mapping[str, Words] = {
     "en": ("Thank you", "THANK YOU, COME AGAIN", "Have a nice day!", "Keep this receipt", "Please come again"),
 }
 
-KEYS: Mapping[str, Mapping[str, Words]] = {
+LABELS: Mapping[str, Mapping[str, Words]] = {
     "subtotal_price": {"id": ("Subtotal", "Sub Total", "Jumlah", "Sub-total"), "en": ("Subtotal", "Sub Total", "Sum")},
     "discount_price": {"id": ("Diskon", "Discount", "Promo", "Potongan"), "en": ("Discount", "Disc.", "Coupon")},
     "service_price": {"id": ("Service", "Service Charge", "Svc"), "en": ("Service", "Service Charge", "Gratuity")},
@@ -150,9 +152,9 @@ KEYS: Mapping[str, Mapping[str, Words]] = {
     "menuqty_cnt": {"id": ("Total Qty", "Jml Item", "Qty", "Total Item"), "en": ("Items", "Total Qty", "No. of Items")},
     "menutype_cnt": {"id": ("Jenis", "Item"), "en": ("Lines", "Articles")},
 }
-"""The words beside the amounts, which are not part of the truth."""
+"""The labels of the amounts, which are not part of the truth."""
 
-COLUMNS: Mapping[str, Mapping[str, Words]] = {
+HEADINGS: Mapping[str, Mapping[str, Words]] = {
     "nm": {"id": ("Item", "Nama", "Menu"), "en": ("Item", "Description")},
     "cnt": {"id": ("Qty", "Jml"), "en": ("Qty", "No")},
     "unitprice": {"id": ("Harga", "@"), "en": ("Price", "Unit")},
@@ -161,11 +163,11 @@ COLUMNS: Mapping[str, Mapping[str, Words]] = {
 
 
 def ware(shop: str, rng: random.Random) -> str:
-    """A name of something that this shop sells."""
+    """A random name of a ware of this shop."""
     return "".join(rng.choice(words) for words in rng.choice(WARES[shop]))
 
 
 def shop_name(shop: str, rng: random.Random) -> str:
-    first, second = SHOPS[shop]
-    name = f"{rng.choice(first)} {rng.choice(second)}"
+    """A random name of a shop of this kind."""
+    name = " ".join(rng.choice(words) for words in SHOPS[shop])
     return name.upper() if rng.random() < 0.5 else name

@@ -1,4 +1,4 @@
-"""What is a generated school question before it has a place in a set? A draft with one right answer and some wrong."""
+"""Define templates of questions, and the problems that are drawn from them."""
 
 from __future__ import annotations
 
@@ -7,33 +7,26 @@ from dataclasses import dataclass
 from random import Random
 
 NATURAL, SOCIAL, LANGUAGE = "natural science", "social science", "language science"
-FEWEST, MOST = 2, 5
-"""Choices of a question."""
-
-MARKS = "ABCDE"
-"""The letters that they are given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A question with its right answer and answers that are surely wrong. `deck` is the netlist of its picture, if it
-    has one, and `caption` what that shows. `order` states all choices in their order; else the number of wrong ones
-    and all places are drawn.
+    """A question with its choices in their order, one of which is the answer.
+
+    `netlist` is the circuit of its picture, if it has one, and `caption` describes this picture.
     """
 
     question: str
-    right: str
-    wrong: Sequence[str]
+    choices: Sequence[str]
+    answer: str
     hint: str = ""
-    solution: str = ""
-    deck: str = ""
+    netlist: str = ""
     caption: str = ""
-    order: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A way to ask: `draft` makes one question of it, the same for the same random numbers."""
+    """A kind of question; `draft` gives the same question for the same random numbers."""
 
     name: str
     subject: str
@@ -47,29 +40,27 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A draft with its choices in their order, and its grade."""
+    """A question with its template and its school grade."""
 
     template: Template
     draft: Draft
-    choices: tuple[str, ...]
-    answer: int
     grade: int
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What makes it another problem than the next one: all but the order of its choices and its grade."""
+        """Everything that makes two problems different: all but the order of the choices and the grade."""
         draft = self.draft
-        return (self.template.name, draft.question, draft.hint, draft.deck, *sorted(self.choices))
+        return (self.template.name, draft.question, draft.hint, draft.netlist, *sorted(draft.choices))
 
     def row(self, *, split: str) -> dict[str, object]:
-        """As an entry of problems.json."""
+        """The entry of problems.json."""
         template, draft = self.template, self.draft
         return {
             "question": draft.question,
-            "choices": list(self.choices),
-            "answer": self.answer,
+            "choices": list(draft.choices),
+            "answer": draft.choices.index(draft.answer),
             "hint": draft.hint,
-            "image": "image.png" if draft.deck else None,
+            "image": "image.png" if draft.netlist else None,
             "task": "closed choice",
             "grade": f"grade{self.grade}",
             "subject": template.subject,
@@ -77,7 +68,7 @@ class Problem:
             "category": template.category,
             "skill": template.skill,
             "lecture": template.lecture,
-            "solution": " ".join(filter(None, (draft.caption, draft.solution))),
+            "solution": draft.caption,
             "split": split,
         }
 
@@ -85,34 +76,19 @@ class Problem:
 def template(
     subject: str, *, topic: str, category: str, skill: str, grades: tuple[int, int], lecture: str = ""
 ) -> Callable[[Callable[[Random], Draft]], Template]:
-    """Makes a function that drafts questions a template of its name."""
+    """Turn a function that drafts a question into a template with the name of the function.
 
-    def named(draft: Callable[[Random], Draft]) -> Template:
+    The name is part of a problem's key, which decides its set: another name moves problems from training to test.
+    """
+
+    def decorate(draft: Callable[[Random], Draft]) -> Template:
         name = getattr(draft, "__name__", "")
         return Template(name, subject, topic, category, skill, grades, lecture, draft)
 
-    return named
+    return decorate
 
 
-def problem(template: Template, rng: Random) -> Problem:
-    """One question of a template."""
+def draw_problem(template: Template, rng: Random) -> Problem:
+    """A random problem of a template."""
     draft = template.draft(rng)
-    wrong = [text for text in dict.fromkeys(draft.wrong) if text != draft.right]
-    assert wrong, f"{template.name}: no wrong answer to {draft.question!r}"
-    choices = list(draft.order)
-    if not choices:
-        choices = [draft.right, *rng.sample(wrong, rng.randint(FEWEST, min(MOST, 1 + len(wrong))) - 1)]
-        rng.shuffle(choices)
-    return Problem(template, draft, tuple(choices), choices.index(draft.right), rng.randint(*template.grades))
-
-
-def others(rng: Random, pool: Sequence[str], right: str, *, count: int = MOST - 1) -> list[str]:
-    """At most `count` texts of a pool that are not the right one."""
-    left = sorted(set(pool) - {right})
-    return rng.sample(left, min(count, len(left)))
-
-
-def near(rng: Random, right: int, *, also: Sequence[int] = (), unit: str = "") -> list[str]:
-    """Wrong numbers beside a right one: what `also` names, as a usual mistake, and some close by."""
-    found = [*also, *(right + d for d in rng.sample((-3, -2, -1, 1, 2, 3, 4, 10), 4))]
-    return [f"{n}{unit}" for n in dict.fromkeys(found) if n > 0 and n != right]
+    return Problem(template, draft, rng.randint(*template.grades))

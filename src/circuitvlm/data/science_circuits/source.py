@@ -1,7 +1,7 @@
-"""Where from? School questions about circuits of our own making, in ScienceQA's layout, read as ScienceQA is read.
+"""Give generated school questions about circuits as examples, in ScienceQA's layout and read like ScienceQA.
 
-The folder is the official layout (problems.json, pid_splits.json, captions.json, images/), so whatever reads ScienceQA
-reads it too. Every answer is known or computed when the question is made.
+The folder has the official layout (problems.json, pid_splits.json, captions.json, images/), so any program that reads
+ScienceQA can read it. Every answer is computed when the question is generated.
 """
 
 from __future__ import annotations
@@ -13,75 +13,74 @@ from typing import Any, Literal
 
 from circuitvlm.circuit import draw
 from circuitvlm.core.record import Example
-from circuitvlm.data.science_circuits.writer import SHARES, TEMPLATES, Settings, written
+from circuitvlm.data._reading.settings import check_choice
+from circuitvlm.data._reading.splits import check_split
+from circuitvlm.data.science_circuits.writer import SETS, TEMPLATES, Settings, prepare_folder
 from circuitvlm.data.scienceqa import ScienceQA
-from circuitvlm.runtime.spelling import suggestion
 
 
 class ScienceCircuits:
     """Generated questions in the three subjects and all grades, with and without hints and pictures.
 
-    `templates` says which collection is asked: "exam", all kinds with their choices shuffled; "quiz", whose templates
-    have the same choices in the same order each time, so that a very small model can learn them; or "quiz_primer", of
-    the same sort with no template of the quiz, to train such a model before. `side` is that of the pictures in pixels,
-    `styles` how they are drawn (circuit.draw). Each split states `count` and `pids`, the official set that it is:
-    train, val or test. No problem lies in two of these, of whatever seed. Facts and tags are those of ScienceQA;
-    `cache` holds the folders, one for all splits of one setting, and `workers` processes draw (0: this one).
+    `templates` is the collection of questions: "quiz", or "quiz_primer" to train a model before the quiz, without any
+    template of it. A template has the same choices in the same order each time, so that a very small model can learn
+    it. `side` is the size of the square pictures in pixels, and `styles` are names of `circuit.draw`. Each split sets
+    `count` and `pids`, the official set that it gives: train, val or test. No problem is in two of these sets, whatever
+    the seed. Facts and tags are those of ScienceQA. `cache` has one folder for all splits of the same settings, and
+    `num_workers` processes draw (0: this one).
     """
 
     def __init__(
         self,
         *,
         seed: int,
-        templates: Literal["exam", "quiz", "quiz_primer"],
+        templates: Literal["quiz", "quiz_primer"],
         side: int,
         styles: Sequence[str],
         cache: str,
-        workers: int,
+        num_workers: int,
         splits: Mapping[str, Mapping[str, Any]],
     ) -> None:
-        if templates not in TEMPLATES:
-            raise ValueError(
-                f"science_circuits: templates is {templates!r}; wanted {', '.join(TEMPLATES)}."
-                f"{suggestion(templates, TEMPLATES)}"
-            )
+        check_choice("science_circuits.templates", templates, TEMPLATES)
         if not styles:
-            raise ValueError(f"science_circuits: styles is empty; wanted some of {', '.join(draw.STYLES)}")
+            raise ValueError(f"science_circuits.styles: expected at least one of {', '.join(draw.STYLES)}, got []")
         for style in styles:
-            draw.style_named(style)
-        for name, stated in splits.items():
-            if set(stated) != {"count", "pids"} or stated["pids"] not in SHARES or stated["count"] < 1:
+            draw.find_style(style)
+        for name, settings in splits.items():
+            if set(settings) != {"count", "pids"} or settings["pids"] not in SETS or settings["count"] < 1:
                 raise ValueError(
-                    f"science_circuits: split {name!r} states {dict(stated)}; wanted a count of 1 or more and pids: "
-                    f"{', '.join(SHARES)}"
+                    f"science_circuits.splits.{name}: expected count: 1 or more, and pids: {', '.join(SETS)}, got "
+                    f"{dict(settings)}"
                 )
-        self.sets = {name: str(stated["pids"]) for name, stated in splits.items()}
+        self.sets = {name: str(settings["pids"]) for name, settings in splits.items()}
         if len(set(self.sets.values())) < len(self.sets):
-            raise ValueError(f"science_circuits: two splits are of the same pids: {self.sets}")
+            raise ValueError(f"science_circuits.splits: expected different pids in all splits, got {self.sets}")
         self.settings = Settings(
             seed=seed,
             side=side,
             styles=tuple(styles),
             templates=templates,
-            counts={self.sets[name]: int(stated["count"]) for name, stated in splits.items()},
+            counts={self.sets[name]: int(settings["count"]) for name, settings in splits.items()},
         )
-        self.cache, self.workers = Path(cache).expanduser(), workers
+        self.cache, self.num_workers = Path(cache).expanduser(), num_workers
 
     def splits(self) -> tuple[str, ...]:
         """The names of the splits, in the order of the configuration."""
         return tuple(self.sets)
 
     def examples(self, split: str) -> Sequence[Example]:
-        """The examples of a split; all splits are made and drawn now if they are not on disk yet."""
-        if split not in self.sets:
-            raise ValueError(f"science_circuits: no split {split!r}; there are {', '.join(self.sets)}")
+        """The examples of a split; the folder of all splits is written now if it is not on disk yet.
+
+        Raises ValueError for an unknown split, and for more problems than the templates can give.
+        """
+        check_split(split, self.sets, source="science_circuits")
         return self.reader.examples(split)
 
     @cached_property
     def reader(self) -> ScienceQA:
-        """The folder, as ScienceQA's own is read."""
+        """The source that reads the folder."""
         return ScienceQA(
-            root=str(written(self.settings, cache=self.cache, workers=self.workers)),
+            root=str(prepare_folder(self.settings, cache=self.cache, num_workers=self.num_workers)),
             revision="",
             splits={name: {"pids": pids} for name, pids in self.sets.items()},
             on_missing_image="stop",

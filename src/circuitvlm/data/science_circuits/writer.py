@@ -1,4 +1,4 @@
-"""How does a generated set come to lie on disk in ScienceQA's layout? Whole or not at all, the same for one seed."""
+"""Generate sets of problems, and write them to disk in ScienceQA's layout, the same bytes for the same seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,33 +16,40 @@ from typing import Any
 
 from circuitvlm.circuit import draw, netlist
 from circuitvlm.circuit.draw import layout
-from circuitvlm.data.science_circuits import history, language, physics, picture, quiz
-from circuitvlm.data.science_circuits.problem import Problem, Template, problem
-from circuitvlm.data.scienceqa.files import CAPTIONS, PROBLEMS, SPLITS
+from circuitvlm.data._reading.splits import generated_split
+from circuitvlm.data.science_circuits import picture, text
+from circuitvlm.data.science_circuits.problem import Problem, Template, draw_problem
+from circuitvlm.data.scienceqa.layout import CAPTIONS, PROBLEMS, SPLITS
 from circuitvlm.runtime import worker
 from circuitvlm.runtime.progress import bar
 
 VERSION = 2
-"""Raise this whenever the same settings would give other problems or other pixels: old folders are then left alone."""
+"""Increase this when a change gives other problems or pixels for the same settings: older folders are then not used."""
 
 TEMPLATES: Mapping[str, Sequence[Template]] = {
-    # pictures twice: nearly every second problem has one, as in ScienceQA
-    "exam": (*physics.TEMPLATES, *language.TEMPLATES, *history.TEMPLATES, *picture.TEMPLATES, *picture.TEMPLATES),
-    "quiz": quiz.EXAM,
-    "quiz_primer": quiz.PRIMER,
-}
-"""All kinds; those with the same choices each time; what a base for these may have learned, no template of theirs."""
+    "quiz": (
+        picture.component_shown, picture.unit_of_shown, picture.honoured_by_shown, picture.letter_of_shown,
+        picture.series_or_parallel, picture.how_many,
+        text.current_changes, text.more_than_each, text.conducts, text.article, text.both_nouns,
+        text.subject_or_object, text.century_of, text.half_of_century,
+    ),
+    # pictures three times, since they take longer to learn
+    "quiz_primer": (
+        *(picture.beside, picture.is_there) * 3,
+        text.which_is_less, text.last_of_two, text.earlier_year,
+    ),
+}  # fmt: skip
 
-SHARES = {"train": range(80), "val": range(80, 90), "test": range(90, 100)}
-"""Which hundredths of all problems a set may draw from: told by the problem itself, so no seed brings it elsewhere."""
+SETS = ("train", "val", "test")
+"""The official sets, with 80, 10 and 10 % of all problems; the hash of a problem says to which it belongs."""
 
 TRIES, ROUNDS = 60, 40
-_LEGIBLE, _CHUNK = 40, 100
+_DRAWING_ATTEMPTS, _CHUNK = 40, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What decides every byte of a folder; `counts` by the official names of the sets."""
+    """The settings that decide every byte of a folder, whose name is made of them; `counts` by the official sets."""
 
     seed: int
     side: int
@@ -52,108 +59,106 @@ class Settings:
 
     @property
     def digest(self) -> str:
-        text = json.dumps([VERSION, asdict(self)], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        """The hash of the settings and the version of the code."""
+        settings_text = json.dumps([VERSION, asdict(self)], sort_keys=True)
+        return hashlib.sha256(settings_text.encode()).hexdigest()[:12]
 
 
-def written(settings: Settings, *, cache: Path, workers: int) -> Path:
-    """The folder of these settings under `cache`, written on first use. Of two processes the faster one's stays."""
-    home = cache / f"{settings.templates}-{settings.digest}"
-    if (home / SPLITS).is_file():
-        return home
-    temporary = cache / f"{home.name}-{uuid.uuid4().hex}.tmp"
+def prepare_folder(settings: Settings, *, cache: Path, num_workers: int) -> Path:
+    """The folder of these settings below `cache`, written on first use. If two processes write it, the first one wins.
+
+    `num_workers` processes draw (0: this one).
+    """
+    folder = cache / f"{settings.templates}-{settings.digest}"
+    if (folder / SPLITS).is_file():
+        return folder
+    temporary = cache / f"{folder.name}-{uuid.uuid4().hex}.tmp"
     temporary.mkdir(parents=True)
     try:
-        _write(settings, temporary, workers=workers)
-        os.rename(temporary, home)
+        _write(settings, temporary, num_workers=num_workers)
+        os.rename(temporary, folder)
     except OSError:
-        if not (home / SPLITS).is_file():
+        if not (folder / SPLITS).is_file():
             raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return home
+    return folder
 
 
-def problems_of(settings: Settings, name: str) -> list[Problem]:
-    """The problems of one set, no two alike. Raises ValueError where the templates cannot give so many."""
-    seen: set[tuple[str, ...]] = set()
-    kept: list[Problem] = []
+def generate_problems(settings: Settings, name: str) -> list[Problem]:
+    """The problems of one set, without duplicates. Raises ValueError if the templates cannot give enough of them."""
+    problems: dict[tuple[str, ...], Problem] = {}
     templates, count = TEMPLATES[settings.templates], settings.counts[name]
     for index in range(ROUNDS * count + len(templates)):
-        if len(kept) == count:
+        if len(problems) == count:
             break
-        rng = Random(f"{settings.seed}/{name}/{index}")  # a text, of which Random makes the same numbers everywhere
-        for made in (problem(templates[index % len(templates)], rng) for _ in range(TRIES)):
-            if made.key not in seen and share_of(made) == name:
-                seen.add(made.key)
-                kept.append(made)
+        rng = Random(f"{settings.seed}/{name}/{index}")  # a text gives the same random numbers on every machine
+        for problem in (draw_problem(templates[index % len(templates)], rng) for _ in range(TRIES)):
+            if problem.key not in problems and find_set(problem) == name:
+                problems[problem.key] = problem
                 break
-    if len(kept) < count:
-        raise ValueError(f"science_circuits: wanted {count} problems of {name}, found {len(kept)}; ask for fewer")
-    return kept
+    if len(problems) < count:
+        raise ValueError(f"science_circuits: expected {count} problems of {name}, got {len(problems)}; lower `count`")
+    return list(problems.values())
 
 
-def share_of(made: Problem) -> str:
-    """train, val or test, whatever the seed."""
-    text = json.dumps(made.key, ensure_ascii=False)
-    bucket = int(hashlib.sha256(text.encode()).hexdigest()[:12], 16) % 100
-    return next(share for share, buckets in SHARES.items() if bucket in buckets)
+def find_set(problem: Problem) -> str:
+    """The set of a problem: train, val or test, whatever the seed."""
+    return generated_split(json.dumps(problem.key, ensure_ascii=False), SETS)
 
 
-def _write(settings: Settings, home: Path, *, workers: int) -> None:
-    sets = {name: problems_of(settings, name) for name in settings.counts}
-    numbered = list(_numbered(sets))
-    shown = [(pid, name, made) for pid, name, made in numbered if made.draft.deck]
-    for _, _, made in shown:
-        assert made.draft.caption, f"{made.template.name} shows a picture without a caption"
-    _draw([(made.draft.deck, home / "images" / name / pid / "image.png") for pid, name, made in shown],
-          settings, workers=workers)  # fmt: skip
-    _json(home / PROBLEMS[0], {pid: made.row(split=name) for pid, name, made in numbered})
-    _json(home / CAPTIONS, {"captions": {pid: made.draft.caption for pid, _, made in shown}})
-    _json(home / SPLITS, {name: [pid for pid, of, _ in numbered if of == name] for name in sets})
+def _write(settings: Settings, folder: Path, *, num_workers: int) -> None:
+    sets = {name: generate_problems(settings, name) for name in settings.counts}
+    named_problems = [(name, problem) for name, problems in sets.items() for problem in problems]
+    rows, captions, drawings = {}, {}, []
+    pids: dict[str, list[str]] = {name: [] for name in sets}
+    for number, (name, problem) in enumerate(named_problems, start=1):
+        pid = str(number)
+        pids[name].append(pid)
+        rows[pid] = problem.row(split=name)
+        if problem.draft.netlist:
+            captions[pid] = problem.draft.caption
+            drawings.append((problem.draft.netlist, folder / "images" / name / pid / "image.png"))
+    _draw(drawings, settings, num_workers=num_workers)
+    _write_json(folder / PROBLEMS[0], rows)
+    _write_json(folder / CAPTIONS, {"captions": captions})
+    _write_json(folder / SPLITS, pids)
 
 
-def _numbered(sets: Mapping[str, Sequence[Problem]]) -> Iterator[tuple[str, str, Problem]]:
-    """(pid, set, problem), the pids counted over all sets."""
-    every = [(name, made) for name, several in sets.items() for made in several]
-    return ((str(number), name, made) for number, (name, made) in enumerate(every, start=1))
-
-
-def _draw(wanted: Sequence[tuple[str, Path]], settings: Settings, *, workers: int) -> None:
-    """All pictures, by worker processes or in this one."""
-    work = partial(_save, settings)
-    if workers < 1 or len(wanted) < _CHUNK:
-        for one in bar(wanted, label="drawing science_circuits"):
-            work(one)
+def _draw(drawings: Sequence[tuple[str, Path]], settings: Settings, *, num_workers: int) -> None:
+    """Draw each netlist into its file, in worker processes or in this one."""
+    save, label = partial(_save_drawing, settings), "drawing science_circuits"
+    if num_workers < 1 or len(drawings) < _CHUNK:
+        for drawing in bar(drawings, label=label):
+            save(drawing)
         return
-    with worker.pool(workers) as pool:
-        for _ in bar(pool.map(work, wanted, chunksize=_CHUNK), total=len(wanted), label="drawing science_circuits"):
+    with worker.pool(num_workers) as pool:
+        for _ in bar(pool.map(save, drawings, chunksize=_CHUNK), total=len(drawings), label=label):
             pass
 
 
-def _save(settings: Settings, wanted: tuple[str, Path]) -> None:
-    deck, path = wanted
+def _save_drawing(settings: Settings, drawing: tuple[str, Path]) -> None:
+    netlist_text, path = drawing
     path.parent.mkdir(parents=True)
-    path.write_bytes(
-        drawing(deck, side=settings.side, styles=settings.styles, seed=f"{settings.seed}/{path.parent.name}")
-    )
+    seed = f"{settings.seed}/{path.parent.name}"
+    path.write_bytes(draw_netlist(netlist_text, side=settings.side, styles=settings.styles, seed=seed))
 
 
-def drawing(deck: str, *, side: int, styles: Sequence[str], seed: str) -> bytes:
-    """The PNG of a netlist on a square page, with labels that touch nothing. Raises ValueError where none have room."""
-    circuit = netlist.parse(deck)
+def draw_netlist(netlist_text: str, *, side: int, styles: Sequence[str], seed: str) -> bytes:
+    """The PNG of a netlist on a square of `side` pixels. Raises ValueError if its labels are not legible there."""
+    circuit = netlist.parse(netlist_text)
     placement, rng = layout.place(circuit), Random(seed)
-    for _ in range(_LEGIBLE):
+    for _ in range(_DRAWING_ATTEMPTS):
         page: dict[str, Any] = {
             "style": rng.choice(styles),
             "width": side,
             "height": side,
             "seed": rng.randrange(2**31),
         }
-        if draw.crowding(circuit, placement, **page) < 1:
+        if draw.overlap_area(circuit, placement, **page) < 1:
             return draw.image(circuit, placement, **page)
-    raise ValueError(f"science_circuits: {deck!r} is not legible on {side} x {side} pixels; state a larger side")
+    raise ValueError(f"science_circuits.side: expected a side at which {netlist_text!r} is legible, got {side}")
 
 
-def _json(path: Path, content: object) -> None:
+def _write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,131 +1,120 @@
-"""Can this ScienceQA folder be trusted? What is in it, what is missing, and what lies in two splits."""
+"""Audit a ScienceQA folder: what is in it, what is missing, and which problems are in two splits."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from circuitvlm.data._reading.files import UnusableError
-from circuitvlm.data._reading.images import digest
-from circuitvlm.data.scienceqa import problem as problems
-from circuitvlm.data.scienceqa.files import PARTS, Store, home_of, read
+from circuitvlm.data._reading.groups import MAX_NAMES, Groups, format_groups, group_names
+from circuitvlm.data._reading.images import file_digest
+from circuitvlm.data.scienceqa.layout import PARTS, Store, find_home, read
+from circuitvlm.data.scienceqa.problem import check_problem, grade_of, text_field
 from circuitvlm.data.scienceqa.source import image_fault
 from circuitvlm.runtime.progress import bar
 
-SHOWN = 10
-"""Of each finding, how many are named in the lines."""
-
-NOTHING = "(none)"
+NO_VALUE = "(none)"
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What was found. Counts are of problems; findings name them by pid, with the reason where there are several.
+    """The numbers of problems by set, by (subject, part) and by (grade, part), and the faults by pid.
 
-    `shared` are pids that two of train, val and test list; `duplicates` are groups of pids in different ones of them
-    that have the same question, choices and image.
+    `unlisted_pids` are in none of train, val and test, and `unknown_pids` are listed without a problem. `unusable` and
+    `images` have a reason for each pid. `shared_pids` are in two of train, val and test. `duplicates` are groups of
+    pids in different ones of these sets with the same question, choices, hint and image.
     """
 
     sets: Mapping[str, int]
     subjects: Mapping[tuple[str, str], int]
     grades: Mapping[tuple[int, str], int]
-    unlisted: tuple[str, ...]
-    unknown: tuple[str, ...]
+    unlisted_pids: tuple[str, ...]
+    unknown_pids: tuple[str, ...]
     unusable: Mapping[str, str]
     images: Mapping[str, str]
-    shared: tuple[str, ...]
-    duplicates: tuple[tuple[str, ...], ...]
+    shared_pids: tuple[str, ...]
+    duplicates: Groups
 
     @property
-    def faulty(self) -> bool:
-        """Whether something would be wrong with a number measured on this folder."""
-        return bool(self.unusable or self.images or self.shared or self.duplicates)
+    def is_faulty(self) -> bool:
+        """Whether a score on this folder would be wrong."""
+        return bool(self.unusable or self.images or self.shared_pids or self.duplicates)
 
     def lines(self) -> list[str]:
-        """The audit for people, one finding a line."""
-        rows = [f"{count} in {name}" for name, count in self.sets.items()]
-        rows += [f"{count} of {subject} in {part}" for (subject, part), count in sorted(self.subjects.items())]
-        rows += [f"{count} of grade {grade} in {part}" for (grade, part), count in sorted(self.grades.items())]
-        for what, found in (("cannot be asked", self.unusable), ("have no usable image", self.images)):
-            rows += [f"{count} {what}: {why}" for why, count in sorted(Counter(found.values()).items())]
-            rows += [f"  {pid} ({why})" for pid, why in list(found.items())[:SHOWN]]
-        rows += _named(self.unlisted, what="lie in none of train, val and test")
-        rows += _named(self.unknown, what="are listed without a problem")
-        rows += _named(self.shared, what="lie in more than one of train, val and test")
-        rows += _named([", ".join(g[:SHOWN]) for g in self.duplicates], what="groups of duplicates lie across splits")
-        return rows
+        """The report, one result a line."""
+        lines = [f"{count} in {name}" for name, count in self.sets.items()]
+        lines += [f"{count} of {subject} in {part}" for (subject, part), count in sorted(self.subjects.items())]
+        lines += [f"{count} of grade {grade} in {part}" for (grade, part), count in sorted(self.grades.items())]
+        for description, reasons in (("cannot be asked", self.unusable), ("have no usable image", self.images)):
+            counts = sorted(Counter(reasons.values()).items())
+            lines += [f"{count} {description}: {reason}" for reason, count in counts]
+            lines += [f"  {pid} ({reason})" for pid, reason in list(reasons.items())[:MAX_NAMES]]
+        for groups, description in (
+            ([(pid,) for pid in self.unlisted_pids], "are in none of train, val and test"),
+            ([(pid,) for pid in self.unknown_pids], "are listed without a problem"),
+            ([(pid,) for pid in self.shared_pids], "are in more than one of train, val and test"),
+            (self.duplicates, "groups of duplicates are in several splits"),
+        ):
+            if groups:
+                lines += format_groups(groups, description=description)
+        return lines
 
 
 def is_scienceqa(root: str) -> bool:
-    """Whether a folder has ScienceQA's problems.json, or problem.json, here or just below."""
-    return home_of(Path(root).expanduser()) is not None
+    """Whether a folder, or one just below it, has ScienceQA's problems.json or problem.json."""
+    return find_home(Path(root).expanduser()) is not None
 
 
 def audit(root: str) -> Audit:
-    """Reads a folder in the official layout and checks it. Raises DataFileError."""
-    home = home_of(Path(root).expanduser())
+    """Read a folder in the official layout and check it. Raises DataFileError, and ValueError for another folder."""
+    home = find_home(Path(root).expanduser())
     if home is None:
-        raise ValueError(f"{root!r} has no problems.json")
-    return audited(read(home))
-
-
-def audited(store: Store) -> Audit:
-    """The audit of what was read."""
+        raise ValueError(f"expected a folder with problems.json, got {root!r}")
+    store = read(home)
+    pids = [pid for part in PARTS for pid in store.sets.get(part, ())]
     part_of = {pid: part for part in PARTS for pid in store.sets.get(part, ())}
-    known = {pid: part_of.get(pid, NOTHING) for pid in store.problems}
-    grades = ((problems.grade(store.problems[pid]), part) for pid, part in known.items())
-    listed = [pid for part in PARTS for pid in store.sets.get(part, ())]
-    images = ((pid, image_fault(path)) for pid, path in bar(store.images.items(), label="looking at images"))
-    faults = {pid: fault for pid, fault in images if fault}
+    parts = {pid: part_of.get(pid, NO_VALUE) for pid in store.problems}
+    subjects = ((text_field(store.problems[pid], "subject") or NO_VALUE, part) for pid, part in parts.items())
+    faults = ((pid, image_fault(path)) for pid, path in bar(store.images.items(), label="checking images"))
+    images = {pid: fault for pid, fault in faults if fault}
     return Audit(
         sets={name: len(pids) for name, pids in store.sets.items()},
-        subjects=Counter(
-            (problems.text(store.problems[pid], "subject") or NOTHING, part) for pid, part in known.items()
-        ),
-        grades=Counter((grade or 0, part) for grade, part in grades),
-        unlisted=tuple(pid for pid, part in known.items() if part == NOTHING),
-        unknown=tuple(dict.fromkeys(pid for pids in store.sets.values() for pid in pids if pid not in known)),
-        unusable=_unusable(store),
-        images=faults,
-        shared=tuple(pid for pid, count in Counter(listed).items() if count > 1),
-        duplicates=_duplicates(store, part_of, unseen=faults),
+        subjects=Counter(subjects),
+        grades=Counter((grade_of(store.problems[pid]) or 0, part) for pid, part in parts.items()),
+        unlisted_pids=tuple(pid for pid, part in parts.items() if part == NO_VALUE),
+        unknown_pids=tuple(dict.fromkeys(pid for pids in store.sets.values() for pid in pids if pid not in parts)),
+        unusable=_find_unusable(store),
+        images=images,
+        shared_pids=tuple(pid for pid, count in Counter(pids).items() if count > 1),
+        duplicates=_find_duplicates(store, part_of, unreadable=images),
     )
 
 
-def _unusable(store: Store) -> dict[str, str]:
-    found = {}
+def _find_unusable(store: Store) -> dict[str, str]:
+    reasons = {}
     for pid, problem in store.problems.items():
         try:
-            problems.check(problem)
+            check_problem(problem)
         except UnusableError as error:
-            found[pid] = str(error)
-    return found
+            reasons[pid] = str(error)
+    return reasons
 
 
-def _duplicates(store: Store, part_of: Mapping[str, str], *, unseen: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
-    """Groups with the same question, choices, hint and image; images are read only where the words are the same."""
-    words = (
+def _find_duplicates(store: Store, part_of: Mapping[str, str], *, unreadable: Mapping[str, str]) -> Groups:
+    """The groups with the same question, choices, hint and image; only images of problems with the same text are read.
+
+    `unreadable` images are left out.
+    """
+    texts = (
         (json.dumps([p.get("question"), p.get("choices"), p.get("hint"), bool(p.get("image"))], default=str), pid)
         for pid, p in store.problems.items()
-        if pid in part_of and pid not in unseen
+        if pid in part_of and pid not in unreadable
     )
-    found: list[tuple[str, ...]] = []
-    for group in _same(words):
-        seen = ((digest(store.images[pid]) if pid in store.images else "", pid) for pid in group)
-        found += [pids for pids in _same(seen) if len({part_of[pid] for pid in pids}) > 1]
-    return tuple(found)
-
-
-def _same(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:
-    """The pids that share a key, where two or more do."""
-    groups: dict[str, list[str]] = {}
-    for key, pid in pairs:
-        groups.setdefault(key, []).append(pid)
-    return [tuple(pids) for pids in groups.values() if len(pids) > 1]
-
-
-def _named(found: Sequence[str], *, what: str) -> list[str]:
-    return [f"{len(found)} {what}", *(f"  {one}" for one in found[:SHOWN])] if found else []
+    groups: list[tuple[str, ...]] = []
+    for pids in group_names(texts):
+        images = ((file_digest(store.images[pid]) if pid in store.images else "", pid) for pid in pids)
+        groups += [group for group in group_names(images) if len({part_of[pid] for pid in group}) > 1]
+    return tuple(groups)

@@ -1,4 +1,4 @@
-"""How many fields are right, of how many? What the metrics that count fields share."""
+"""Count right, predicted and expected fields, and score their F1."""
 
 from __future__ import annotations
 
@@ -7,48 +7,48 @@ from dataclasses import dataclass
 from typing import Any
 
 from circuitvlm.core.record import Score
-from circuitvlm.metric._fields.fields import TooLargeError, shown
+from circuitvlm.metric._fields.fields import TooLargeError, excerpt
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Fields that are right, that were said, and that were wanted. Sums of them over a corpus give its micro F1."""
+    """Numbers of right, predicted and expected fields. Their sums over a corpus give its micro F1."""
 
     right: int
-    said: int
-    wanted: int
+    predicted_count: int
+    expected_count: int
 
     @property
     def f1(self) -> float:
-        """Of nothing wanted and nothing said, 1."""
-        both = self.said + self.wanted
-        return 2 * self.right / both if both else 1.0
+        """2 x right / (predicted + expected); 1 where both are 0."""
+        total = self.predicted_count + self.expected_count
+        return 2 * self.right / total if total else 1.0
 
     def __str__(self) -> str:
-        return f"{self.right} fields right of {self.said} said and {self.wanted} wanted"
+        return f"{self.right} fields right of {self.predicted_count} predicted and {self.expected_count} expected"
 
 
-def scored(count: Callable[[dict[str, Any], dict[str, Any]], Counts], predicted: Any, truth: Any) -> Score:
-    """The F1 of what was counted, weighted by the fields said and wanted, so that the mean of a corpus is its micro F1.
+def f1_score(count: Callable[[dict[str, Any], dict[str, Any]], Counts], prediction: Any, truth: Any) -> Score:
+    """Score the F1 of a prediction, weighted by its fields: the weighted mean of a corpus is its micro F1.
 
-    What is no object, or one that `count` refuses with TooLargeError, is worth 0 and has said nothing.
+    A prediction that is no object, or for which `count` raises TooLargeError, scores 0 and predicts no field.
     """
     if not isinstance(truth, dict):
-        return Score(value=0.0, why="the truth is no object")
-    said, why = (predicted, "") if isinstance(predicted, dict) else ({}, "no object that could be read")
+        return Score(value=0.0, why="the truth is not an object")
+    fields, why = (prediction, "") if isinstance(prediction, dict) else ({}, "not readable as an object")
     try:
-        counts = count(said, truth)
+        counts = count(fields, truth)
     except TooLargeError as error:
         why = str(error)
-        counts = Counts(right=0, said=0, wanted=_wanted(count, truth))
-    weight = float(counts.said + counts.wanted)
+        counts = Counts(right=0, predicted_count=0, expected_count=_expected_count(count, truth))
+    weight = float(counts.predicted_count + counts.expected_count)
     if why:
         return Score(value=0.0, why=why, weight=weight)
-    return Score(value=counts.f1, read=shown(predicted), why=str(counts), weight=weight)
+    return Score(value=counts.f1, read=excerpt(prediction), why=str(counts), weight=weight)
 
 
-def _wanted(count: Callable[[dict[str, Any], dict[str, Any]], Counts], truth: dict[str, Any]) -> int:
+def _expected_count(count: Callable[[dict[str, Any], dict[str, Any]], Counts], truth: dict[str, Any]) -> int:
     try:
-        return count({}, truth).wanted
+        return count({}, truth).expected_count
     except TooLargeError:
         return 0

@@ -1,4 +1,4 @@
-"""How far apart are two ordered trees? The tree edit distance, with the costs of Donut's evaluation.
+"""Compute the edit distance of two ordered trees, with the costs of Donut's evaluation.
 
 K. Zhang and D. Shasha 1989, Simple fast algorithms for the editing distance between trees and related problems (SIAM
 Journal on Computing 18). Their recurrence is written for what a mapping of one tree to the other saves over removing
@@ -36,7 +36,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelGroup:
     """Nodes of one kind, their different labels, and of each node the place of its label among them."""
 
     nodes: Ints
@@ -58,7 +58,7 @@ class Tree:
     level: list[int] = field(default_factory=list)
 
     @staticmethod
-    def of(fields: Fields) -> Tree:
+    def from_fields(fields: Fields) -> Tree:
         tree = Tree()
         tree._grow(ROOT, fields)
         return tree
@@ -70,12 +70,12 @@ class Tree:
         """What it costs to insert or to remove each node: 1, or the characters of a leaf."""
         return np.array([len(label) if leaf else 1 for label, leaf in zip(self.labels, self.is_leaf, strict=True)])
 
-    def labelled(self, *, leaf: bool) -> Labelled:
+    def label_group(self, *, leaf: bool) -> LabelGroup:
         """The leaves, or the inner nodes."""
         nodes = [node for node, is_leaf in enumerate(self.is_leaf) if is_leaf == leaf]
         number: dict[str, int] = {}
         label = [number.setdefault(self.labels[node], len(number)) for node in nodes]
-        return Labelled(np.array(nodes, dtype=np.int64), list(number), np.array(label, dtype=np.int64))
+        return LabelGroup(np.array(nodes, dtype=np.int64), list(number), np.array(label, dtype=np.int64))
 
     def key_trees(self) -> list[int]:
         """The last nodes of the key trees, in postorder."""
@@ -88,19 +88,22 @@ class Tree:
     def levels(self) -> int:
         return 1 + self.level[-1]
 
-    def _grow(self, label: str, said: Fields | list[Any]) -> int:
+    def _grow(self, label: str, content: Fields | list[Any]) -> int:
         """Add a node after what lies under it; its index."""
-        if isinstance(said, dict):
-            kids = [self._grow(key, values) for key, values in said.items()]
+        if isinstance(content, dict):
+            children = [self._grow(key, values) for key, values in content.items()]
         else:
-            kids = [self._grow(ITEM, one) if isinstance(one, dict) else self._add(one, [], leaf=True) for one in said]
-        return self._add(label, kids, leaf=False)
+            children = [
+                self._grow(ITEM, child) if isinstance(child, dict) else self._add(child, [], leaf=True)
+                for child in content
+            ]
+        return self._add(label, children, leaf=False)
 
-    def _add(self, label: str, kids: Sequence[int], *, leaf: bool) -> int:
-        self.first.append(self.first[kids[0]] if kids else len(self))
+    def _add(self, label: str, children: Sequence[int], *, leaf: bool) -> int:
+        self.first.append(self.first[children[0]] if children else len(self))
         self.labels.append(label)
         self.is_leaf.append(leaf)
-        self.level.append(max((self.level[kid] + (kid != kids[0]) for kid in kids), default=0))
+        self.level.append(max((self.level[kid] + (kid != children[0]) for kid in children), default=0))
         return len(self) - 1
 
 
@@ -114,88 +117,96 @@ class _Columns:
     """
 
     node: Ints
-    before: Ints
+    parent: Ints
     path: Ints
     base: Ints
 
     @staticmethod
-    def of(tree: Tree, level: int, *, step: int) -> _Columns:
+    def from_level(tree: Tree, level: int, *, step: int) -> _Columns:
         node: list[int] = []
-        before: list[int] = []
+        parent: list[int] = []
         path: list[int] = []
         base: list[int] = []
         for number, last in enumerate(key for key in tree.key_trees() if tree.level[key] == level):
             start, first = len(node), tree.first[last]
             node += [len(tree), *range(first, last + 1)]
-            before += [start, *(start + tree.first[n] - first for n in range(first, last + 1))]
+            parent += [start, *(start + tree.first[n] - first for n in range(first, last + 1))]
             path += [start + n - first + 1 for n in range(first, last + 1) if tree.first[n] == first]
             base += [number * step] * (last - first + 2)
-        return _Columns(*(np.array(part) for part in (node, before, path, base)))
+        return _Columns(*(np.array(part) for part in (node, parent, path, base)))
 
 
-def distance(one: Tree, two: Tree) -> int:
+def distance(first_tree: Tree, second_tree: Tree) -> int:
     """The least cost of edits that make one tree the other; raises TooLargeError.
 
     An inner node costs 1 and a leaf as many as it has characters, inserted or removed. Relabelled, an inner node costs
     1, a leaf the Levenshtein distance, and a leaf for an inner node 1 more than its characters.
     """
-    if one.rows() * two.levels() > two.rows() * one.levels():
-        one, two = two, one
-    _refuse_large(one, two)
-    whole = int(one.weights().sum() + two.weights().sum())
-    kept = _kept(one, two)
-    saved = np.zeros((len(one), len(two) + 1), dtype=np.int64)  # the last column is that of no node
-    columns = [_Columns.of(two, level, step=whole + 1) for level in range(two.levels())]
-    for last in one.key_trees():
+    if first_tree.rows() * second_tree.levels() > second_tree.rows() * first_tree.levels():
+        first_tree, second_tree = second_tree, first_tree
+    _check_size(first_tree, second_tree)
+    whole = int(first_tree.weights().sum() + second_tree.weights().sum())
+    relabel_savings = _relabel_savings(first_tree, second_tree)
+    savings = np.zeros((len(first_tree), len(second_tree) + 1), dtype=np.int64)  # the last column is that of no node
+    columns = [_Columns.from_level(second_tree, level, step=whole + 1) for level in range(second_tree.levels())]
+    for last in first_tree.key_trees():
         for group in columns:
-            _fill(saved, kept, one.first, last, group)
-    return whole - int(saved[-1, -2])
+            _fill(savings, relabel_savings, first_tree.first, last, group)
+    return whole - int(savings[-1, -2])
 
 
-def _fill(saved: Ints, kept: Ints, firsts: Sequence[int], last: int, group: _Columns) -> None:
+def _fill(savings: Ints, relabel_savings: Ints, firsts: Sequence[int], last: int, group: _Columns) -> None:
     """Compute what is saved between each tree on the way to the first leaf of a key tree and those of a group."""
     first, path = firsts[last], group.path
-    nodes, left = group.node[path], path - 1
+    nodes, parents = group.node[path], path - 1
     rows = np.empty((last - first + 2, len(group.node)), dtype=np.int64)
     rows[0] = group.base
     for number, node in enumerate(range(first, last + 1)):
-        row = rows[firsts[node] - first].take(group.before)
-        row += saved[node].take(group.node)
+        row = rows[firsts[node] - first].take(group.parent)
+        row += savings[node].take(group.node)
         if firsts[node] == first:
-            row[path] = rows[number].take(left) + kept[node].take(nodes)
+            row[path] = rows[number].take(parents) + relabel_savings[node].take(nodes)
         np.maximum(row, rows[number], out=row)
         np.maximum.accumulate(row, out=rows[number + 1])
         if firsts[node] == first:
-            saved[node, nodes] = rows[number + 1].take(path) - group.base.take(path)
+            savings[node, nodes] = rows[number + 1].take(path) - group.base.take(path)
 
 
-def _kept(one: Tree, two: Tree) -> Ints:
+def _relabel_savings(first_tree: Tree, second_tree: Tree) -> Ints:
     """(nodes of one, nodes of two): what relabelling saves over removing and inserting; nothing, leaf to inner node."""
-    found = np.zeros((len(one), len(two)), dtype=np.int64)
-    for leaf, alike in ((False, _same_names), (True, _same_letters)):
-        here, there = one.labelled(leaf=leaf), two.labelled(leaf=leaf)
-        found[np.ix_(here.nodes, there.nodes)] = alike(here.labels, there.labels)[np.ix_(here.label, there.label)]
-    return found
+    savings = np.zeros((len(first_tree), len(second_tree)), dtype=np.int64)
+    for leaf, similarity in ((False, _same_names), (True, _same_letters)):
+        first_group, second_group = first_tree.label_group(leaf=leaf), second_tree.label_group(leaf=leaf)
+        savings[np.ix_(first_group.nodes, second_group.nodes)] = similarity(first_group.labels, second_group.labels)[
+            np.ix_(first_group.label, second_group.label)
+        ]
+    return savings
 
 
-def _same_names(one: Sequence[str], two: Sequence[str]) -> Ints:
-    same: npt.NDArray[np.bool_] = np.array(one, dtype=object)[:, None] == np.array(two, dtype=object)
-    return 1 + same.astype(np.int64)
+def _same_names(first_labels: Sequence[str], second_labels: Sequence[str]) -> Ints:
+    equal: npt.NDArray[np.bool_] = np.array(first_labels, dtype=object)[:, None] == np.array(
+        second_labels, dtype=object
+    )
+    return 1 + equal.astype(np.int64)
 
 
-def _same_letters(one: Sequence[str], two: Sequence[str]) -> Ints:
-    lengths, others = (np.array([len(text) for text in texts], dtype=np.int64) for texts in (one, two))
-    return lengths[:, None] + others - distances(one, two)
+def _same_letters(first_texts: Sequence[str], second_texts: Sequence[str]) -> Ints:
+    first_lengths, second_lengths = (
+        np.array([len(text) for text in texts], dtype=np.int64) for texts in (first_texts, second_texts)
+    )
+    return first_lengths[:, None] + second_lengths - distances(first_texts, second_texts)
 
 
-def _refuse_large(one: Tree, two: Tree) -> None:
-    letters = int(np.prod([sum(map(len, tree.labelled(leaf=True).labels)) for tree in (one, two)], dtype=object))
+def _check_size(first_tree: Tree, second_tree: Tree) -> None:
+    letters = int(
+        np.prod([sum(map(len, tree.label_group(leaf=True).labels)) for tree in (first_tree, second_tree)], dtype=object)
+    )
     bounds = {
         "characters x characters": (letters, LETTERS),
-        "nodes x nodes": (len(one) * len(two), NODES),
-        "cells": (one.rows() * two.rows(), CELLS),
-        "rows": (one.rows() * two.levels(), ROWS),
+        "nodes x nodes": (len(first_tree) * len(second_tree), NODES),
+        "cells": (first_tree.rows() * second_tree.rows(), CELLS),
+        "rows": (first_tree.rows() * second_tree.levels(), ROWS),
     }
-    for name, (found, most) in bounds.items():
-        if found > most:
-            raise TooLargeError(f"{found:,} {name}, more than {most:,}")
+    for name, (size, limit) in bounds.items():
+        if size > limit:
+            raise TooLargeError(f"{size:,} {name}, more than {limit:,}")

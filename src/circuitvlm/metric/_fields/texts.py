@@ -1,4 +1,4 @@
-"""How many letters differ? Levenshtein's distance of each of some texts to each of others, many at a time."""
+"""Compute the Levenshtein distances of many pairs of texts at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-def distances(one: Sequence[str], two: Sequence[str]) -> npt.NDArray[np.int64]:
+def distances(rows: Sequence[str], columns: Sequence[str]) -> npt.NDArray[np.int64]:
     """(len(one), len(two)): insertions, deletions and substitutions of single characters.
 
     H. Hyyrö 2003, A bit-vector algorithm for computing Levenshtein and Damerau edit distances (Nordic Journal of
@@ -18,23 +18,23 @@ def distances(one: Sequence[str], two: Sequence[str]) -> npt.NDArray[np.int64]:
     nothing is carried over. Takes characters of `one` x characters of `two` / 2 machine steps, and
     at most a bit for each of them.
     """
-    found = np.zeros((len(one), len(two)), dtype=np.int64)
-    starts = np.cumsum([0, *(len(text) + 1 for text in one)])
+    distance_table = np.zeros((len(rows), len(columns)), dtype=np.int64)
+    starts = np.cumsum([0, *(len(text) + 1 for text in rows)])
     first, size = starts[:-1], int(starts[-1])
-    cells = _number("".join("1" * len(text) + "0" for text in one))
-    lowest = _number("".join("1" + "0" * len(text) for text in one))
-    places = _places(one, set().union(*two), size=size)
-    for column, text in enumerate(two if one else ()):
+    cells = _number("".join("1" * len(text) + "0" for text in rows))
+    lowest = _number("".join("1" + "0" * len(text) for text in rows))
+    places = _places(rows, set().union(*columns), size=size)
+    for column, text in enumerate(columns if rows else ()):
         rises, falls = cells, 0
         for letter in text:
-            same = places[letter]
-            level = ((((same & rises) + rises) ^ rises) | same | falls) & cells
-            up = ((falls | (cells ^ (level | rises))) << 1) | lowest
-            down = (level & rises) << 1
-            rises, falls = (down | ~(level | up)) & cells, up & level
-        steps = _unpacked(rises, size) - _unpacked(falls, size)
-        found[:, column] = len(text) + np.add.reduceat(steps, first)
-    return found
+            match_bits = places[letter]
+            level = ((((match_bits & rises) + rises) ^ rises) | match_bits | falls) & cells
+            rise_bits = ((falls | (cells ^ (level | rises))) << 1) | lowest
+            fall_bits = (level & rises) << 1
+            rises, falls = (fall_bits | ~(level | rise_bits)) & cells, rise_bits & level
+        steps = _bits(rises, size) - _bits(falls, size)
+        distance_table[:, column] = len(text) + np.add.reduceat(steps, first)
+    return distance_table
 
 
 def _number(bits: str) -> int:
@@ -44,20 +44,20 @@ def _number(bits: str) -> int:
 
 def _places(texts: Sequence[str], letters: set[str], *, size: int) -> dict[str, int]:
     """Of each letter, where it stands in the texts side by side."""
-    at = defaultdict(list)
+    indices = defaultdict(list)
     start = 0
     for text in texts:
         for place, letter in enumerate(text, start):
-            at[letter].append(place)
+            indices[letter].append(place)
         start += len(text) + 1
-    found = {}
+    masks = {}
     for letter in letters:
         bits = np.zeros(size, dtype=np.uint8)
-        bits[at.get(letter, [])] = 1
-        found[letter] = int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
-    return found
+        bits[indices.get(letter, [])] = 1
+        masks[letter] = int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
+    return masks
 
 
-def _unpacked(number: int, size: int) -> npt.NDArray[np.int64]:
-    held = np.frombuffer(number.to_bytes(-(-size // 8), "little"), dtype=np.uint8)
-    return np.unpackbits(held, count=size, bitorder="little").astype(np.int64)
+def _bits(number: int, size: int) -> npt.NDArray[np.int64]:
+    packed_bytes = np.frombuffer(number.to_bytes(-(-size // 8), "little"), dtype=np.uint8)
+    return np.unpackbits(packed_bytes, count=size, bitorder="little").astype(np.int64)

@@ -1,59 +1,112 @@
-"""How is an LLM told what stands in place of words, and made to reply, whatever sees the images?
+"""Run a language model, and let it reply, on embeddings in which image features replace the image tokens.
 
 Shape suffixes: B rows, T tokens in a row, N labelled tokens, V vocabulary, D width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import GenerationConfig
 
 from circuitvlm.core.tensor import IMAGE, Batch
-from circuitvlm.model.base.generation import among, until
 
 
-def ending(llm: Any, *, end: int) -> GenerationConfig:
-    """Greedy, without the checkpoint's own penalties; it ends at its own ends, and at that of trained replies."""
-    own = llm.generation_config.eos_token_id
-    ends = {end, *(own if isinstance(own, list) else [] if own is None else [own])}
-    return GenerationConfig(eos_token_id=sorted(ends), pad_token_id=min(ends))
+def base_model(net: nn.Module) -> Any:
+    """The transformers model inside a PEFT wrapper, or the net itself."""
+    return net.get_base_model() if hasattr(net, "get_base_model") else net  # type: ignore[operator]  # PEFT's own method, which an nn.Module does not state
 
 
-def embedded(llm: Any, features: Tensor, batch: Batch) -> Tensor:
-    """(B, T, D): the tokens' embeddings, with the features in the images' places."""
+def embed(llm: Any, features: Tensor, batch: Batch) -> Tensor:
+    """(B, T, D): the tokens' embeddings, with the features in place of the image tokens."""
     embeds_BTD: Tensor = llm.get_input_embeddings()(batch.tokens_BT)
     image_BT1 = (batch.modality_BT == IMAGE).unsqueeze(-1)
     return embeds_BTD.masked_scatter(image_BT1, features.to(embeds_BTD.dtype))
 
 
-def said(llm: Any, body: Any, features: Tensor, batch: Batch) -> Tensor:
-    """Logits (N, V) where `batch.asked`, of an LLM whose head stands right behind its `body`."""
+def target_logits(llm: Any, body: Any, features: Tensor, batch: Batch) -> Tensor:
+    """Logits (N, V) where `batch.target_mask`, of an LLM whose `lm_head` reads the output of its `body`."""
     hidden_BTD = body(
-        inputs_embeds=embedded(llm, features, batch),
+        inputs_embeds=embed(llm, features, batch),
         attention_mask=batch.mask,
         position_ids=batch.positions_RBT.squeeze(0),  # only multimodal RoPE has several axes
         use_cache=False,
     ).last_hidden_state
-    logits: Tensor = llm.lm_head(hidden_BTD[batch.asked])
+    logits: Tensor = llm.lm_head(hidden_BTD[batch.target_mask])
     return logits
 
 
-def replies(llm: Any, features: Tensor, batch: Batch, *, max_new_tokens: int, synced: bool) -> list[list[int]]:
-    """New tokens of each row of a left-padded batch of prompts, greedy, without the end token."""
-    ends: list[int] = llm.generation_config.eos_token_id
-    words = llm.get_input_embeddings().num_embeddings
-    with torch.no_grad():
-        rows = llm.generate(
-            inputs_embeds=embedded(llm, features, batch),
-            attention_mask=batch.mask.long(),
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
-            num_beams=1,
-            use_cache=True,
-            synced_gpus=synced,
-            prefix_allowed_tokens_fn=among(batch.choices, prompt=0, end=ends[0], words=words),
-        )
-    return [until(row.tolist(), set(ends)) for row in rows]
+def greedy_config(llm: Any, *, end: int) -> GenerationConfig:
+    """A greedy configuration without the checkpoint's own penalties.
+
+    A reply ends at the checkpoint's own end tokens and at `end`, which ends the replies in training.
+    """
+    eos = llm.generation_config.eos_token_id
+    end_tokens = {end, *(eos if isinstance(eos, list) else [] if eos is None else [eos])}
+    return GenerationConfig(eos_token_id=sorted(end_tokens), pad_token_id=min(end_tokens))
+
+
+def generate_replies(
+    llm: Any,
+    features: Tensor,
+    batch: Batch,
+    *,
+    max_new_tokens: int,
+    synced_gpus: bool,
+    end_tokens: list[int],
+    prompt_length: int = 0,
+    **inputs: Any,
+) -> list[list[int]]:
+    """New tokens of each row of a left-padded batch of prompts, greedy, without the end token.
+
+    `prompt_length`: the tokens that `generate` of the LLM returns before the reply. It returns the prompt where
+    `inputs`, its further arguments, hold `input_ids`.
+    """
+    rows = llm.generate(
+        inputs_embeds=embed(llm, features, batch),
+        attention_mask=batch.mask.long(),
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        num_beams=1,
+        use_cache=True,
+        synced_gpus=synced_gpus,
+        eos_token_id=end_tokens,
+        prefix_allowed_tokens_fn=choice_constraint(
+            batch.choices,
+            prompt_length=prompt_length,
+            end=min(end_tokens),
+            vocabulary_size=llm.get_input_embeddings().num_embeddings,
+        ),
+        **inputs,
+    )
+    return [_tokens_before_end(row[prompt_length:].tolist(), set(end_tokens)) for row in rows]
+
+
+def choice_constraint(
+    choices: Sequence[Sequence[Sequence[int]]], *, prompt_length: int, end: int, vocabulary_size: int
+) -> Callable[[int, Tensor], list[int]] | None:
+    """A function of a row and its tokens so far that gives the allowed next tokens; None where no row has choices.
+
+    Allowed are the next tokens of the row's choices that agree with its reply so far. The likeliest of them is taken
+    each time, which is the likeliest choice where the choices differ in their first token. A row without choices, in a
+    batch where others have some, may continue with any token.
+    """
+    if not choices:
+        return None
+    vocabulary = list(range(vocabulary_size))
+
+    def allowed_tokens(row: int, tokens_T: Tensor) -> list[int]:
+        if not choices[row]:
+            return vocabulary
+        reply = tokens_T[prompt_length:].tolist()
+        size = len(reply)
+        next_tokens = {c[size] for c in choices[row] if len(c) > size and list(c[:size]) == reply}
+        return sorted(next_tokens) or [end]
+
+    return allowed_tokens
+
+
+def _tokens_before_end(tokens: list[int], end_tokens: set[int]) -> list[int]:
+    return tokens[: next((i for i, token in enumerate(tokens) if token in end_tokens), None)]

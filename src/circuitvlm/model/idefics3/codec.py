@@ -1,4 +1,4 @@
-"""How does a dialogue become an Idefics3's tokens, and back? By the checkpoint's own template, tokenizer, processor."""
+"""Convert dialogues to the tokens of an Idefics3 or a SmolVLM and back."""
 
 from __future__ import annotations
 
@@ -7,147 +7,128 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Tensor
-from transformers import AutoConfig, AutoImageProcessor
+from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer
 
 from circuitvlm.core.record import Dialogue
 from circuitvlm.core.tensor import Encoded
-from circuitvlm.model.base.codec import OwnWords
-from circuitvlm.model.base.loading import chat_template, tokenizer
+from circuitvlm.model.base.checkpoint_folder import read_chat_template
+from circuitvlm.model.base.codec import REPLY_MARK, Prompt
+from circuitvlm.model.base.image_token_codec import ImageTokenCodec
 
-IMAGE, AROUND, WHOLE = "<image>", "<fake_token_around_image>", "<global-img>"
+EXAMPLE = "HuggingFaceTB/SmolVLM-256M-Instruct"
+
+IMAGE_WORD, AROUND_IMAGE, WHOLE_IMAGE = "<image>", "<fake_token_around_image>", "<global-img>"
 """Words of every checkpoint of the family, which transformers' Idefics3Processor has in its code."""
 
 Grid = tuple[int, int]
-"""Rows and columns of the tiles that a picture is cut into; 0 and 0 where it is seen as a whole alone."""
+"""Rows and columns of the tiles of a picture; 0 and 0 for a picture that is not cut into tiles."""
 
 
-class Idefics3Codec(OwnWords):
+class Idefics3Codec(ImageTokenCodec):
     """Dialogue <-> tokens, by the checkpoint's own chat template, tokenizer and image processor.
 
-    It needs no torchvision: images go through the processor's PIL form. A picture is brought to `longest_edge` pixels
-    and, where it is to be `split`, cut into square tiles, which the tower sees one by one, and then the whole in one
-    more (arXiv 2408.12637). The template writes one image token for each picture. In its place stand, as
-    in transformers' Idefics3Processor, the tiles' tokens, each tile's behind words that say where it lies.
+    It needs no torchvision: images go through the processor's PIL form. A picture's longer side is resized to
+    `longest_edge` pixels. With `split`, the picture is cut into square tiles, which the tower encodes one by one,
+    followed by the whole picture in one more tile (arXiv 2408.12637). The tokens of the tiles, each tile's after words
+    for its row and column, replace the one image token of the template, as in transformers' Idefics3Processor.
     """
 
-    otherwise: ClassVar[str] = "lower model.longest_edge, or leave this dialogue out"
+    length_advice: ClassVar[str] = "lower model.longest_edge, or leave this dialogue out"
 
     def __init__(self, *, folder: Path, split: bool | None, longest_edge: int | None, max_tokens: int) -> None:
-        words = tokenizer(folder, chat=False)
-        words.chat_template = chat_template(folder, words, like="HuggingFaceTB/SmolVLM-256M-Instruct")
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer.chat_template = read_chat_template(folder, tokenizer, example=EXAMPLE)
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        super().__init__(words, vocabulary=config.text_config.vocab_size, max_tokens=max_tokens)
-        self.image_token: int = config.image_token_id
-        named = words.convert_ids_to_tokens(self.image_token)
-        if named != IMAGE or not {IMAGE, AROUND} <= self.control:
+        super().__init__(tokenizer, config, max_tokens=max_tokens)
+        if self.image_word != IMAGE_WORD or AROUND_IMAGE not in self.control_words:
             raise ValueError(
-                f"{folder}: wanted {IMAGE} and {AROUND} among its tokenizer's control tokens, and {IMAGE} as token "
-                f"{self.image_token} of config.json, which is {named!r}"
+                f"{folder}: expected {IMAGE_WORD} and {AROUND_IMAGE} among its tokenizer's control tokens, and "
+                f"{IMAGE_WORD} as token {self.image_token} of config.json, got {self.image_word!r}"
             )
         side, patch = config.vision_config.image_size, config.vision_config.patch_size
-        self.places = (side // patch // config.scale_factor) ** 2
-        self.images = images(folder, split=split, longest_edge=longest_edge, side=side)
-        self.lead = self._lead()
-
-    def encode(self, dialogue: Dialogue, *, reply: bool) -> Encoded:
-        """Tokens of the prompt and, with `reply`, of the wanted reply and its end token, which alone are labelled.
-
-        Raises ValueError, with the dialogue's id, where it does not fit `max_tokens`: a picture's size says how many
-        tokens it has, and nothing is ever cut.
-        """
-        vision, grids = self._see(dialogue)
-        tokens = self._prompt_tokens(dialogue, grids)
-        owners = iter([k for k, grid in enumerate(grids) for _ in range(self.places * tiles(grid))])
-        image = [next(owners) if token == self.image_token else -1 for token in tokens]
-        return self._encoded(dialogue, tokens, image=image, vision=vision, reply=reply)
+        self.tokens_per_tile = (side // patch // config.scale_factor) ** 2
+        self.image_processor = load_image_processor(folder, split=split, longest_edge=longest_edge, side=side)
+        self.reply_prefix = self._reply_prefix()
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of a reply's tokens, up to its end token, without the space that the template leads it in with."""
-        return super().decode(tokens).removeprefix(self.lead)
+        """The text of a reply's tokens, up to its end token, without the space that the template writes before it."""
+        return super().decode(tokens).removeprefix(self.reply_prefix)
 
-    def folded(self, sample: Encoded) -> list[int]:
-        """The tokens with one for each picture, as the template wrote them before the tiles took its place."""
-        tokens, around = sample.tokens_T.tolist(), self.tokenizer.convert_tokens_to_ids(AROUND)
-        kept: list[int] = []
-        behind = 0
+    def fold_images(self, sample: Encoded) -> list[int]:
+        """The tokens with one for each picture, as the template writes them before the tiles replace it."""
+        tokens, around_token = sample.tokens_T.tolist(), self.tokenizer.convert_tokens_to_ids(AROUND_IMAGE)
+        folded_tokens: list[int] = []
+        start = 0
         for k in range(int(sample.image_T.max()) + 1):
             places = (sample.image_T == k).nonzero().flatten().tolist()
-            kept += [*tokens[behind : tokens.index(around, behind)], self.image_token]
-            behind = places[-1] + 2  # the last image token, and the word behind it
-        return kept + tokens[behind:]
+            folded_tokens += [*tokens[start : tokens.index(around_token, start)], self.image_token]
+            start = places[-1] + 2  # the last image token, and the word after it
+        return folded_tokens + tokens[start:]
 
-    def _message(self, role: str, text: str, *, images: int = 0) -> dict[str, Any]:
-        return {"role": role, "content": [*({"type": "image"} for _ in range(images)), {"type": "text", "text": text}]}
+    def _encode_prompt(self, dialogue: Dialogue, *, answer_length: int) -> Prompt:
+        """A picture's size determines its number of tokens."""
+        vision, grids = self._encode_pictures(dialogue)
+        first_text, *texts = self._prompt_text(dialogue).split(IMAGE_WORD)
+        pieces = [self._tile_words(grid) + text for grid, text in zip(grids, texts, strict=True)]
+        tokens = self._prompt_tokens("".join([first_text, *pieces]))
+        token_counts = [self.tokens_per_tile * (rows * columns + 1) for rows, columns in grids]  # 1: the whole picture
+        indices = iter([k for k, count in enumerate(token_counts) for _ in range(count)])
+        image_index = [next(indices) if token == self.image_token else -1 for token in tokens]
+        return Prompt(tokens, image_index, vision)
 
-    def _lead(self) -> str:
-        """The space, if any, that the template writes between the name of who replies and a reply that is known.
+    def _reply_prefix(self) -> str:
+        """The space, if any, that the template writes between the name of the assistant and a reply.
 
-        The prompt for a reply ends without it (`Assistant:`), so that it is part of the first word that is replied.
+        The prompt for a reply ends without it (`Assistant:`), so that it is part of the reply's first token.
         """
-        mark = "\ue000"
-        turns = [self._message("user", "?"), self._message("assistant", mark)]
-        asked, known = (self._templated(some, name="?") for some in (turns[:1], turns))
-        lead = known.partition(mark)[0].removeprefix(asked)
-        return "" if lead.strip() else lead
+        turns = [self._message("user", "?"), self._message("assistant", REPLY_MARK)]
+        prompt, text = (self._apply_template(messages, name="?") for messages in (turns[:1], turns))
+        prefix = text.partition(REPLY_MARK)[0].removeprefix(prompt)
+        return "" if prefix.strip() else prefix
 
-    def _answer(self, text: str) -> list[int]:
-        return [*self._tokens(self.lead + self._harmless(text)), self.end]
+    def _answer_tokens(self, text: str) -> list[int]:
+        return [*self._tokenize(self.reply_prefix + self._break_control_words(text)), self.end]
 
-    def _prompt_tokens(self, dialogue: Dialogue, grids: list[Grid]) -> list[int]:
-        turns = [self._message(t.role, self._harmless(t.text), images=len(t.images)) for t in dialogue.prompt]
-        text = self._templated(turns, name=dialogue.id)
-        before, *behind = text.split(IMAGE)
-        if len(behind) != len(grids):
-            raise ValueError(
-                f"dialogue {dialogue.id!r}: the checkpoint's template writes {len(behind)} image tokens for "
-                f"{len(grids)} images; does it leave out the images of some turns?"
-            )
-        whole = before + "".join(self._written(grid) + words for grid, words in zip(grids, behind, strict=True))
-        begins = bool(self.tokenizer.bos_token) and whole.startswith(str(self.tokenizer.bos_token))
-        ids: list[int] = self.tokenizer(whole, add_special_tokens=not begins)["input_ids"]
-        return ids
-
-    def _written(self, grid: Grid) -> str:
-        """What stands for a picture: row by row its tiles, a line for each row, and the whole behind them."""
-        seen = IMAGE * self.places
+    def _tile_words(self, grid: Grid) -> str:
+        """The text for a picture: its tiles row by row, a line for each row, and the whole picture after them."""
+        tile = IMAGE_WORD * self.tokens_per_tile
         rows, columns = grid
-        lines = ("".join(f"{AROUND}<row_{r + 1}_col_{c + 1}>{seen}" for c in range(columns)) for r in range(rows))
-        parts = "".join(f"{line}\n" for line in lines)
-        return f"{parts}\n{AROUND}{WHOLE}{seen}{AROUND}" if parts else f"{AROUND}{WHOLE}{seen}{AROUND}"
+        lines = (
+            "".join(f"{AROUND_IMAGE}<row_{r + 1}_col_{c + 1}>{tile}" for c in range(columns)) + "\n"
+            for r in range(rows)
+        )
+        separator = "\n" if rows else ""
+        return f"{''.join(lines)}{separator}{AROUND_IMAGE}{WHOLE_IMAGE}{tile}{AROUND_IMAGE}"
 
-    def _see(self, dialogue: Dialogue) -> tuple[dict[str, Tensor], list[Grid]]:
-        """The tiles of all pictures one after the other, and how each picture was cut.
+    def _encode_pictures(self, dialogue: Dialogue) -> tuple[dict[str, Tensor], list[Grid]]:
+        """The concatenated tiles of all pictures, and the grid of each picture.
 
-        All tiles are squares of one size, so the processor's mask of their pixels says nothing and is left out.
+        All tiles are squares of one size, so the processor's mask of their pixels has no information and is left out.
         """
-        pictures = self._pictures(dialogue)
+        pictures = self._open_pictures(dialogue)
         if not pictures:
             return {}, []
-        made = self.images(images=pictures, return_tensors="pt", return_row_col_info=True)
-        return {"pixel_values": made["pixel_values"][0]}, list(zip(made["rows"][0], made["cols"][0], strict=True))
+        tensors = self.image_processor(images=pictures, return_tensors="pt", return_row_col_info=True)
+        grids = zip(tensors["rows"][0], tensors["cols"][0], strict=True)
+        return {"pixel_values": tensors["pixel_values"][0]}, list(grids)
 
 
-def tiles(grid: Grid) -> int:
-    """How many squares the tower sees of a picture: its parts, and the whole."""
-    return grid[0] * grid[1] + 1
-
-
-def images(folder: Path, *, split: bool | None, longest_edge: int | None, side: int) -> Any:
+def load_image_processor(folder: Path, *, split: bool | None, longest_edge: int | None, side: int) -> Any:
     """The checkpoint's image processor in its PIL form, which needs no torchvision.
 
-    split, longest_edge: as the folder says where they are None. Raises ValueError where the tiles would not have the
-    tower's `side`, in pixels.
+    split, longest_edge: the folder's own settings where they are None. Raises ValueError where the tiles would not have
+    the tower's `side`, in pixels.
     """
     if longest_edge is not None and longest_edge < 1:
-        raise ValueError(f"model.longest_edge: came {longest_edge}, wanted 1 or more pixels, such as {2 * side}")
-    changed: dict[str, Any] = {} if split is None else {"do_image_splitting": split}
+        raise ValueError(f"model.longest_edge: expected 1 or more pixels, such as {2 * side}, got {longest_edge!r}")
+    changes: dict[str, Any] = {} if split is None else {"do_image_splitting": split}
     if longest_edge is not None:
-        changed |= {"do_resize": True, "size": {"longest_edge": longest_edge}}
-    made = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True, **changed)
-    tile = made.max_image_size["longest_edge"]
+        changes |= {"do_resize": True, "size": {"longest_edge": longest_edge}}
+    processor = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True, **changes)
+    tile = processor.max_image_size["longest_edge"]
     if tile != side:
         raise ValueError(
-            f"{folder}: its preprocessor_config.json makes tiles of {tile} x {tile} pixels, its tower wants "
-            f"{side} x {side}"
+            f"{folder}: expected tiles of {side} x {side} pixels, as its vision tower reads them, got {tile} x {tile} "
+            "from its preprocessor_config.json; take both files from one checkpoint"
         )
-    return made
+    return processor

@@ -1,5 +1,5 @@
 """LLaVA-1.5 (arXiv 2310.03744) and LLaVA-NeXT."""
 
-from circuitvlm.model.llava.spec import STANDIN_SHAPE, Llava, LlavaNext, read_only
+from circuitvlm.model.llava.spec import Llava, LlavaNext
 
-__all__ = ["STANDIN_SHAPE", "Llava", "LlavaNext", "read_only"]
+__all__ = ["Llava", "LlavaNext"]

@@ -1,6 +1,6 @@
-"""How much does a LLaVA see of a picture? Its tower sees squares, each of which gives a grid of tokens.
+"""Count the tiles that a LLaVA's vision tower encodes of a picture, and the tokens that they become.
 
-LLaVA-1.5 (arXiv 2310.03744) looks once; LLaVA-NeXT looks at the whole, and again at its parts on a larger page.
+LLaVA-1.5 (arXiv 2310.03744) encodes the picture once. LLaVA-NeXT also encodes the tiles of a larger version of it.
 """
 
 from __future__ import annotations
@@ -11,74 +11,77 @@ from typing import Any
 from transformers.image_processing_utils import select_best_resolution
 
 Size = tuple[int, int]
-"""Height and width."""
+"""Height and width in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
-class Eye:
-    """A tower that sees squares of `side` pixels, in patches of `patch`.
+class TileLayout:
+    """The layout of a picture for a tower that encodes tiles of `side` x `side` pixels, in patches of `patch` pixels.
 
-    classed: whether its class token is kept beside the patches'. pages: the sizes in pixels on which LLaVA-NeXT lays
-    out a picture; None for a LLaVA-1.5.
+    keeps_class_token: whether the class token is a feature, like the patches. resolutions: the sizes to which
+    LLaVA-NeXT may resize a picture before it cuts it into tiles; None for a LLaVA-1.5.
     """
 
     side: int
     patch: int
-    classed: bool
-    pages: tuple[Size, ...] | None
+    keeps_class_token: bool
+    resolutions: tuple[Size, ...] | None
 
     @classmethod
-    def of(cls, config: Any) -> Eye:
-        """That of a checkpoint's configuration. Raises ValueError for a tower of another kind than CLIP's."""
-        kind = config.vision_config.model_type
-        if kind not in ("clip", "clip_vision_model"):
+    def from_config(cls, config: Any) -> TileLayout:
+        """The layout that a checkpoint's configuration states. Raises ValueError for another tower than CLIP's."""
+        tower_type = config.vision_config.model_type
+        if tower_type not in ("clip", "clip_vision_model"):
             raise ValueError(
-                f"model.weights: its vision tower is of the type {kind!r}, wanted CLIP's, as LLaVA-1.5 has it"
+                f"model.weights: expected a CLIP vision tower, got one of the type {tower_type!r}; give a LLaVA such "
+                "as llava-hf/llava-1.5-7b-hf"
             )
-        pages = getattr(config, "image_grid_pinpoints", None)
-        classed = config.vision_feature_select_strategy == "full"
-        if pages is not None and classed:
+        resolutions = getattr(config, "image_grid_pinpoints", None)
+        strategy = config.vision_feature_select_strategy
+        if resolutions is not None and strategy == "full":
             raise ValueError(
-                "model.weights: a LLaVA-NeXT that keeps the class token (vision_feature_select_strategy=full)"
+                "model.weights: expected a LLaVA-NeXT without the class token, got vision_feature_select_strategy="
+                f"{strategy!r} in its config.json; give a checkpoint that has 'default' there"
             )
         return cls(
             side=config.vision_config.image_size,
             patch=config.vision_config.patch_size,
-            classed=classed,
-            pages=None if pages is None else tuple((int(height), int(width)) for height, width in pages),
+            keeps_class_token=strategy == "full",
+            resolutions=None if resolutions is None else tuple((int(h), int(w)) for h, w in resolutions),
         )
 
-    def squares(self, size: Size) -> int:
-        """How many squares the tower sees of a picture: the whole, and each of its page."""
-        if self.pages is None:
+    def tile_count(self, size: Size) -> int:
+        """The number of tiles of a picture: the whole picture, and each tile of its larger version."""
+        if self.resolutions is None:
             return 1
-        height, width = self._page(size)
+        height, width = self._resolution(size)
         return 1 + -(-height // self.side) * -(-width // self.side)
 
-    def tokens(self, size: Size) -> int:
-        """How many tokens a picture has: the whole's and, on a page, those of its own part of it and an end of line.
+    def token_count(self, size: Size) -> int:
+        """The number of tokens of a picture: those of the whole picture and, for each row of its larger version, the
+        row's own and an end of line.
 
-        A page is larger than the picture is long or wide; the rows or columns that are all margin are left out, as many
-        on one side as on the other (`unpad` of LLaVA-NeXT).
+        The larger version may be longer or wider than the picture's own proportions. Rows or columns that are all
+        margin are left out, as many on one side as on the other (`unpad_image` of LLaVA-NeXT).
         """
-        line = self.side // self.patch
-        whole = line * line + self.classed
-        if self.pages is None:
-            return whole
-        rows, columns = (line * (length // self.side) for length in self._page(size))
+        line_length = self.side // self.patch
+        whole_count = line_length * line_length + self.keeps_class_token
+        if self.resolutions is None:
+            return whole_count
+        rows, columns = (line_length * (length // self.side) for length in self._resolution(size))
         height, width = size
         if width / height > columns / rows:
-            rows -= _margin(rows, shown=height * (columns / width))
+            rows -= _margin_lines(rows, picture_lines=height * (columns / width))
         else:
-            columns -= _margin(columns, shown=width * (rows / height))
-        return whole + rows * (columns + 1)
+            columns -= _margin_lines(columns, picture_lines=width * (rows / height))
+        return whole_count + rows * (columns + 1)
 
-    def _page(self, size: Size) -> Size:
-        """The page that shows most of the picture and wastes least."""
-        page: Size = select_best_resolution(size, list(self.pages or ()))
-        return page
+    def _resolution(self, size: Size) -> Size:
+        """The resolution that shows most of the picture's pixels and has the smallest margin."""
+        resolution: Size = select_best_resolution(size, list(self.resolutions or ()))
+        return resolution
 
 
-def _margin(lines: int, *, shown: float) -> int:
-    """How many of so many lines are margin: the same number on both sides."""
-    return (lines - int(round(shown, 7))) // 2 * 2
+def _margin_lines(lines: int, *, picture_lines: float) -> int:
+    """How many of the lines are margin: the same number on both sides."""
+    return (lines - int(round(picture_lines, 7))) // 2 * 2

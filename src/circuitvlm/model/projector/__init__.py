@@ -1,5 +1,5 @@
-"""Any causal LLM behind a small image encoder."""
+"""A causal language model of any family after a small image encoder."""
 
-from circuitvlm.model.projector.spec import STANDIN_SHAPE, Projector
+from circuitvlm.model.projector.spec import Projector
 
-__all__ = ["STANDIN_SHAPE", "Projector"]
+__all__ = ["Projector"]

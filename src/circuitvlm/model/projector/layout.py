@@ -1,4 +1,4 @@
-"""Which modules are the LLM, its head and its blocks? Told from its own net, without weights, whatever its family."""
+"""Find the LLM, its head and its blocks in a causal language model of any family, without its weights."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ class Layout:
 
 
 @cache
-def layout(folder: Path) -> Layout:
-    """The layout of the causal LM in a folder. Raises ValueError where transformers has none of that kind."""
+def read_layout(folder: Path) -> Layout:
+    """The layout of the causal LM in a folder. Raises ValueError where transformers has none of that type."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    kind = config.model_type
-    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        raise ValueError(f"model.weights: {folder} is of the type {kind!r}, wanted a causal language model")
+    llm_type = config.model_type
+    if llm_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise ValueError(f"model.weights: expected a causal language model, got {folder} of the type {llm_type!r}")
     with torch.device("meta"):
         net = AutoModelForCausalLM.from_config(config)
     depth = config.get_text_config().num_hidden_layers
     modules = dict(net.named_modules())
-    head = next((name for name, part in modules.items() if part is net.get_output_embeddings()), "")
-    blocks = (name for name, part in modules.items() if isinstance(part, nn.ModuleList) and len(part) == depth)
-    found = Layout(llm=net.base_model_prefix, head=head, blocks=next(blocks, ""))
-    if found.llm not in modules or not found.head or not found.blocks:
+    head = next((name for name, module in modules.items() if module is net.get_output_embeddings()), "")
+    stacks = (name for name, module in modules.items() if isinstance(module, nn.ModuleList) and len(module) == depth)
+    layout = Layout(llm=net.base_model_prefix, head=head, blocks=next(stacks, ""))
+    if layout.llm not in modules or not layout.head or not layout.blocks:
         raise ValueError(
-            f"model.weights: an LLM of the type {kind!r} has no head or no stack of {depth} blocks to be found"
+            f"model.weights: expected an LLM with a head and a stack of {depth} blocks, got {layout} of the type "
+            f"{llm_type!r}; give a checkpoint of another family"
         )
-    return found
+    return layout

@@ -1,146 +1,98 @@
-"""How does a dialogue become a Qwen2-VL's tokens, and back? By the checkpoint's own template, tokenizer, processor.
+"""Convert dialogues to the tokens of a Qwen2-VL and back.
 
 Shape suffixes: T tokens of a dialogue, R = 3 axes of multimodal RoPE (arXiv 2409.12191).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import Qwen2VLConfig
+from transformers import AutoConfig, AutoTokenizer
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from circuitvlm.core.record import Dialogue
-from circuitvlm.core.tensor import IGNORE, IMAGE, TEXT, Encoded
-from circuitvlm.model.base.codec import Words
-from circuitvlm.model.base.loading import image_processor, tokenizer
+from circuitvlm.core.tensor import IMAGE
+from circuitvlm.model.base.codec import Prompt
+from circuitvlm.model.base.image_token_codec import ImageTokenCodec
 
 
-class Qwen2VLCodec(Words):
+class Qwen2VLCodec(ImageTokenCodec):
     """Dialogue <-> tokens, by the checkpoint's own chat template, tokenizer and image processor.
 
-    It needs no torchvision: images go through the processor's PIL form, which gives the stock processor's tensors.
+    It needs no torchvision: images go through the processor's PIL form, which gives the same tensors.
+    Images are shrunk where their dialogue would have more than `max_tokens`.
     """
 
     def __init__(self, *, folder: Path, min_pixels: int | None, max_pixels: int | None, max_tokens: int) -> None:
-        self.folder = folder
-        self.max_tokens = max_tokens
-        self.tokenizer = tokenizer(folder)
-        self.images = image_processor(folder, min_pixels=min_pixels, max_pixels=max_pixels)
-        config = Qwen2VLConfig.from_pretrained(folder)
-        self.image_token: int = config.image_token_id
-        self.end = self.tokenizer.convert_tokens_to_ids("<|im_end|>")
-        self.pad: int = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self.end
-
-    def encode(self, dialogue: Dialogue, *, reply: bool) -> Encoded:
-        """Tokens of the prompt and, with `reply`, of the wanted reply and its end token, which alone are labelled.
-
-        Raises ValueError, with the dialogue's id, where it does not fit `max_tokens` even with the smallest image.
-        """
-        prompt = self._prompt_tokens(dialogue)
-        answer = [*self._plain_tokens(dialogue.reply), self.end] if reply else []
-        room = self.max_tokens - len(prompt) - len(answer)
-        vision, counts = self._see(dialogue, room=room)
-        tokens = torch.tensor([*self._expand(prompt, counts), *answer])
-        if len(tokens) > self.max_tokens:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        if tokenizer.chat_template is None:
             raise ValueError(
-                f"dialogue {dialogue.id!r}: its text alone has {len(tokens)} tokens, wanted at most model.max_tokens="
-                f"{self.max_tokens}; raise it, or leave this dialogue out"
+                f"{folder}: expected a tokenizer with a chat template, got {tokenizer.chat_template!r}; give an "
+                "instruction-tuned checkpoint"
             )
-        labels = tokens.clone()
-        labels[: len(tokens) - len(answer)] = IGNORE
-        modality = torch.where(tokens == self.image_token, IMAGE, TEXT)
-        modality[len(tokens) - len(answer) :] = TEXT
-        return Encoded(
-            id=dialogue.id,
-            task=dialogue.task,
-            tokens_T=tokens,
-            labels_T=labels,
-            modality_T=modality,
-            image_T=_image_index(modality, counts),
-            positions_RT=_positions(modality, vision.get("image_grid_thw"), merge=self.images.merge_size),
-            vision=vision,
-            choices=tuple((*self._plain_tokens(choice), self.end) for choice in dialogue.choices),
-        )
+        super().__init__(tokenizer, AutoConfig.from_pretrained(folder, local_files_only=True), max_tokens=max_tokens)
+        bounds = {"min_pixels": min_pixels, "max_pixels": max_pixels}
+        changes = {name: value for name, value in bounds.items() if value is not None}
+        self.image_processor = Qwen2VLImageProcessorPil.from_pretrained(folder, local_files_only=True, **changes)
 
-    def _prompt_tokens(self, dialogue: Dialogue) -> list[int]:
-        messages = [
-            {
-                "role": turn.role,
-                "content": [
-                    *({"type": "image"} for _ in turn.images),
-                    {"type": "text", "text": self._harmless(turn.text)},
-                ],
-            }
-            for turn in dialogue.prompt
-        ]
-        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
+    def _encode_prompt(self, dialogue: Dialogue, *, answer_length: int) -> Prompt:
+        prompt = self._tokenize(self._prompt_text(dialogue))
+        vision, counts = self._encode_pictures(dialogue, max_added=self.max_tokens - len(prompt) - answer_length)
+        return Prompt(*self._repeat_image_tokens(prompt, counts), vision)
 
-    def _plain_tokens(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(self._harmless(text), add_special_tokens=False)["input_ids"]
-        return ids
+    def _end_token(self) -> int:
+        return int(self.tokenizer.convert_tokens_to_ids("<|im_end|>"))
 
-    def _harmless(self, text: str) -> str:
-        """The text with control tokens broken up, so that a dataset's words cannot forge a turn or an image."""
-        return text.replace("<|", "<\N{ZERO WIDTH SPACE}|") if "<|" in text else text
+    def _break_control_words(self, text: str) -> str:
+        """The text with every beginning of a control token broken up, of a known token or not."""
+        return text.replace("<|", "<\N{ZERO WIDTH SPACE}|")
 
-    def _see(self, dialogue: Dialogue, *, room: int) -> tuple[dict[str, Tensor], list[int]]:
-        pictures = [picture.open() for turn in dialogue.prompt for picture in turn.images]
+    def _encode_pictures(self, dialogue: Dialogue, *, max_added: int) -> tuple[dict[str, Tensor], list[int]]:
+        """The processor's tensors and the number of tokens of each picture.
+
+        The prompt has one token for each picture already, and at most `max_added` are added. Raises ValueError where
+        the smallest pictures do not fit.
+        """
+        pictures = self._open_pictures(dialogue)
         if not pictures:
             return {}, []
-        size = dict(self.images.size)
+        size = dict(self.image_processor.size)
         while True:
-            try:
-                made = self.images(images=pictures, return_tensors="pt", size=size)
-            except ValueError as error:  # a strip 200 times longer than wide, which the family refuses
-                raise ValueError(f"dialogue {dialogue.id!r}: {error}") from error
-            counts = (made["image_grid_thw"].prod(-1) // self.images.merge_size**2).tolist()
-            if sum(counts) - len(counts) <= room:
-                return {"pixel_values": made["pixel_values"], "image_grid_thw": made["image_grid_thw"]}, counts
-            largest = max(counts) * (self.images.patch_size * self.images.merge_size) ** 2
-            if size["longest_edge"] <= size["shortest_edge"] or room <= 0:
+            tensors = self.image_processor(images=pictures, return_tensors="pt", size=size)
+            counts = (tensors["image_grid_thw"].prod(-1) // self.image_processor.merge_size**2).tolist()
+            if sum(counts) - len(counts) <= max_added:
+                return {"pixel_values": tensors["pixel_values"], "image_grid_thw": tensors["image_grid_thw"]}, counts
+            largest = max(counts) * (self.image_processor.patch_size * self.image_processor.merge_size) ** 2
+            if size["longest_edge"] <= size["shortest_edge"] or max_added <= 0:
                 raise ValueError(
-                    f"dialogue {dialogue.id!r}: {sum(counts)} image tokens and its text do not fit model.max_tokens="
-                    f"{self.max_tokens}; raise it, or lower model.min_pixels"
+                    f"dialogue {dialogue.id!r}: expected at most model.max_tokens={self.max_tokens}, got "
+                    f"{sum(counts)} image tokens and its text; raise model.max_tokens, or lower model.min_pixels"
                 )
             # below both: a thin strip is rounded up to a whole patch, so its area may stay above any bound
             size["longest_edge"] = max(size["shortest_edge"], min(size["longest_edge"], largest) * 3 // 4)
 
-    def _expand(self, prompt: list[int], counts: list[int]) -> list[int]:
-        """The prompt with each image's one placeholder repeated as often as the image has tokens."""
-        assert prompt.count(self.image_token) == len(counts), "the chat template writes one placeholder per image"
-        numbers = iter(counts)
-        return [token for t in prompt for token in ([t] * next(numbers) if t == self.image_token else [t])]
+    def _positions(self, modality_T: Tensor, vision: Mapping[str, Tensor]) -> Tensor:
+        """(3, T): temporal, height and width position of each token (arXiv 2409.12191, section 2.1).
 
-
-def _image_index(modality_T: Tensor, counts: list[int]) -> Tensor:
-    image_T = torch.full_like(modality_T, -1)
-    if counts:
-        image_T[modality_T == IMAGE] = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
-    return image_T
-
-
-def _positions(modality_T: Tensor, grid: Tensor | None, *, merge: int) -> Tensor:
-    """(3, T): temporal, height and width position of each token (arXiv 2409.12191, section 2.1).
-
-    Text advances all three by one; an image's tokens keep the place's time and count rows and columns from there, and
-    the text after it goes on behind the larger of its sides.
-    """
-    total = modality_T.numel()
-    positions_RT = torch.empty(3, total, dtype=torch.long)
-    place, at = 0, 0
-    grids = [] if grid is None else [(int(t), int(h) // merge, int(w) // merge) for t, h, w in grid.tolist()]
-    for frames, rows, columns in grids:
-        first = at + int((modality_T[at:] == IMAGE).nonzero()[0])
-        positions_RT[:, at:first] = torch.arange(place, place + first - at)
-        place += first - at
-        axes = (torch.arange(frames), torch.arange(rows), torch.arange(columns))
-        mesh = torch.stack(torch.meshgrid(*axes, indexing="ij")).reshape(3, -1)
-        at = first + mesh.shape[1]
-        positions_RT[:, first:at] = mesh + place
-        place += max(rows, columns)
-    positions_RT[:, at:] = torch.arange(place, place + total - at)
-    return positions_RT
+        Text advances all three by one. An image's tokens keep the temporal position and count rows and columns from
+        there, and the text after it goes on after the larger of its sides.
+        """
+        merge = self.image_processor.merge_size
+        grids = vision["image_grid_thw"].tolist() if vision else []
+        positions_RT = torch.empty(3, len(modality_T), dtype=torch.long)
+        position, index = 0, 0
+        for frames, patch_rows, patch_columns in grids:
+            rows, columns = patch_rows // merge, patch_columns // merge
+            first = index + int((modality_T[index:] == IMAGE).nonzero()[0])
+            positions_RT[:, index:first] = torch.arange(position, position + first - index)
+            position += first - index
+            axes = (torch.arange(frames), torch.arange(rows), torch.arange(columns))
+            mesh = torch.stack(torch.meshgrid(*axes, indexing="ij")).reshape(3, -1)
+            index = first + mesh.shape[1]
+            positions_RT[:, first:index] = mesh + position
+            position += max(rows, columns)
+        positions_RT[:, index:] = torch.arange(position, position + len(modality_T) - index)
+        return positions_RT

@@ -1,209 +1,182 @@
-"""What does a sweep look like? A line for each trial over all that was swept, and what decided the metric, as PNG."""
+"""Draw a sweep as PNG: a line for each trial across all swept keys, and the importance of each key."""
 
 from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from circuitvlm.report.figure import COLOURS, png, wrapped
-from circuitvlm.report.sweep.results import Sweep, Trial, number
+from circuitvlm.report.drawing import COLOURS, png, shorten, wrap_name
+from circuitvlm.report.sweep.results import Sweep
+from circuitvlm.report.table import parse_number
 
-ENOUGH = 4
-"""Finished trials below which what is said of a key's importance is noise."""
+MIN_FINISHED = 4
+"""With fewer finished trials, the importance of a key is noise."""
 
-_WIDE, _LONGEST = 30.0, 22
-"""Numbers whose ends are so far apart are drawn by their logarithm; a longer word loses its middle."""
-
-_FEW, _APART = 6, 0.04
-"""A key of so few numbers, as a grid has, is drawn evenly: none far off squeezes the others. Nearer marks overlap."""
-
-_BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}
-_LOOKS = {"pruned": ("--", "0.55"), "failed": (":", COLOURS[1]), "not finished": (":", "0.75")}
+_LOGARITHMIC_RATIO = 30.0  # of the largest to the smallest number
+_MAX_WORD, _MAX_AXIS_NAME = 22, 60  # characters
+_MAX_EVEN_NUMBERS = 6  # drawn at equal distances, so that those of a grid can be distinguished
+_MAX_MARKS, _MIN_MARK_DISTANCE = 5, 0.04  # on an axis of numbers; nearer marks overlap
+_BACKGROUND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}
+_LINE_STYLES = {"pruned": ("--", "0.55"), "failed": (":", COLOURS[1]), "not finished": (":", "0.75")}
+_END_MARKS = {"failed": "x", "pruned": "o"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
-    """One upright axis: where each trial crosses it (0 to 1, NaN for none), and what stands beside it."""
+    """A vertical axis: the height at which each trial crosses it (0 to 1, NaN for none), and (height, text) marks."""
 
     name: str
-    places: np.ndarray
+    heights: np.ndarray
     marks: Sequence[tuple[float, str]]
 
 
-def parallel(sweep: Sweep) -> bytes:
-    """Parallel coordinates: an axis for each key that was swept, the last for the metric, the colour of a line by it.
+def draw_parallel(sweep: Sweep) -> bytes:
+    """Draw parallel coordinates: an axis for each swept key, the last for the metric, which also colours the lines.
 
     Pruned trials are dashed, up to the value at which they were stopped; failed ones are dotted and end before it.
     """
-    axes_ = [_of_key(sweep, key) for key in sweep.keys] + [_of_metric(sweep)]
-    figure = Figure(figsize=(max(6.5, 2.1 * len(axes_)), 4.6), layout="constrained")
+    coordinates = [*(_key_axis(sweep, key) for key in sweep.keys), _metric_axis(sweep)]
+    figure = Figure(figsize=(max(6.5, 2.1 * len(coordinates)), 4.6), layout="constrained")
     axes = figure.subplots()
-    best = [trial.value for trial in sweep.finished if trial.value is not None]
-    norm = Normalize(min(best, default=0.0), max(best, default=1.0))
-    colours = colormaps["viridis" if sweep.minimize else "viridis_r"]  # the best dark: yellow is hardly seen on white
-    for place, trial in reversed(list(enumerate(sweep.trials))):  # the best on top
-        shift = 0.012 * math.sin(2.4 * place)  # lines over the same words stay apart
-        heights = [axis.places[place] + (shift if axis is not axes_[-1] else 0) for axis in axes_]
-        line, colour = _LOOKS.get(trial.outcome.state, ("-", colours(norm(trial.value or 0.0))))
-        end = {"failed": "x", "pruned": "o"}.get(trial.outcome.state)
+    finished_values = [trial.value for trial in sweep.finished_trials if trial.value is not None]
+    norm = Normalize(min(finished_values, default=0.0), max(finished_values, default=1.0))
+    colours = colormaps["viridis" if sweep.minimize else "viridis_r"]  # dark for the best: yellow is hardly visible
+    for index, trial in reversed(list(enumerate(sweep.trials))):  # the best is drawn last, over the others
+        shift = 0.012 * math.sin(2.4 * index)  # separates lines through the same values
+        heights = [axis.heights[index] + (shift if axis is not coordinates[-1] else 0) for axis in coordinates]
+        line, colour = _LINE_STYLES.get(trial.outcome.state, ("-", colours(norm(trial.value or 0.0))))
+        end = _END_MARKS.get(trial.outcome.state)
         last = int(np.flatnonzero(np.isfinite(heights)).max(initial=0))
-        width, above = (2.2 if place == 0 and best else 1.4), (3 if end == "x" else 2)
-        axes.plot(heights, ls=line, color=colour, lw=width, marker=end, markevery=[last], zorder=above)
-    _upright(axes, axes_)
-    if best:
-        figure.colorbar(ScalarMappable(norm, colours), ax=axes, label=wrapped(sweep.metric), pad=0.02)
-    _legend(axes, sweep)
+        width, zorder = (2.2 if index == 0 and finished_values else 1.4), (3 if end == "x" else 2)
+        axes.plot(heights, ls=line, color=colour, lw=width, marker=end, markevery=[last], zorder=zorder)
+    _draw_axes(axes, coordinates)
+    if finished_values:
+        figure.colorbar(ScalarMappable(norm, colours), ax=axes, label=wrap_name(sweep.metric), pad=0.02)
+    _draw_legend(axes, sweep)
     return png(figure)
 
 
-def importance(sweep: Sweep) -> bytes | None:
-    """A bar for each key: its share in what the metric varied by, by functional ANOVA over random trees (Optuna's).
+def draw_importance(sweep: Sweep) -> bytes | None:
+    """Draw a bar for each key: its share in the variance of the metric, by functional ANOVA over random trees (Optuna).
 
-    None where too few trials finished, all came to the same, or Optuna is not installed.
+    None where too few trials finished, all have the same value, or Optuna is not installed.
     """
-    shares = _shares(sweep)
+    shares = _variance_shares(sweep)
     if not shares:
         return None
     figure = Figure(figsize=(6.5, 1.2 + 0.42 * len(shares)), layout="constrained")
     axes = figure.subplots()
-    axes.barh([_short(key) for key in reversed(shares)], list(reversed(shares.values())), color=COLOURS[0], height=0.6)
-    for place, share in enumerate(reversed(shares.values())):
-        axes.text(share + 0.01, place, f"{share:.2f}", va="center", fontsize=9)
-    axes.set_xlim(0, 1.1)
-    axes.set_xlabel(f"share in the variance of {sweep.metric}\n(functional ANOVA, {len(sweep.finished)} trials)")
+    for row, (key, share) in enumerate(reversed(shares.items())):
+        axes.barh(shorten(key, _MAX_WORD), share, color=COLOURS[0], height=0.6)
+        axes.text(share + 0.01, row, f"{share:.2f}", va="center", fontsize=9)
+    method = f"(functional ANOVA, {len(sweep.finished_trials)} trials)"
+    axes.set(xlim=(0, 1.1), xlabel=f"share in the variance of {sweep.metric}\n{method}")
     axes.spines[["top", "right"]].set_visible(False)
     return png(figure)
 
 
-def _shares(sweep: Sweep) -> dict[str, float]:
-    values = {trial.value for trial in sweep.finished}
-    keys = [key for key in sweep.keys if len({trial.values[key] for trial in sweep.finished}) > 1]
-    if len(sweep.finished) < ENOUGH or len(values) < 2 or not keys or importlib.util.find_spec("optuna") is None:
+def _variance_shares(sweep: Sweep) -> dict[str, float]:
+    trials = sweep.finished_trials
+    keys = [key for key in sweep.keys if len({trial.values[key] for trial in trials}) > 1]
+    has_variance = len({trial.value for trial in trials}) > 1
+    if len(trials) < MIN_FINISHED or not has_variance or not keys or importlib.util.find_spec("optuna") is None:
         return {}
-    import optuna  # an extra: a sweep of every combination does without
+    import optuna  # an optional dependency, which a sweep of a grid does not need
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    spans: dict[str, Any] = {key: _distribution(sweep, key, optuna.distributions) for key in keys}
+    ranges: dict[str, Any] = {key: _distribution(sweep, key, optuna.distributions) for key in keys}
     study = optuna.create_study(direction="minimize" if sweep.minimize else "maximize")
-    for trial in sweep.finished:
-        params = {key: number(trial.values[key]) if sweep.numbers(key) else trial.values[key] for key in keys}
-        study.add_trial(optuna.create_trial(params=params, distributions=spans, value=trial.value))
-    found = optuna.importance.get_param_importances(
-        study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)
-    )
-    return {key: float(share) for key, share in found.items()}
+    numeric_keys = {key for key in keys if sweep.numbers(key)}
+    for trial in trials:
+        values = {key: parse_number(trial.values[key]) if key in numeric_keys else trial.values[key] for key in keys}
+        study.add_trial(optuna.create_trial(params=values, distributions=ranges, value=trial.value))
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    return {k: float(share) for k, share in optuna.importance.get_param_importances(study, evaluator=evaluator).items()}
 
 
-def _distribution(sweep: Sweep, key: str, kinds: Any) -> Any:
-    texts = [trial.values[key] for trial in sweep.finished]
+def _distribution(sweep: Sweep, key: str, distributions: Any) -> Any:
+    texts = [trial.values[key] for trial in sweep.finished_trials]
     if not sweep.numbers(key):
-        return kinds.CategoricalDistribution(sorted(set(texts)))
-    numbers = [value for text in texts if (value := number(text)) is not None]
-    return kinds.FloatDistribution(min(numbers), max(numbers), log=_logarithmic(numbers))
+        return distributions.CategoricalDistribution(sorted(set(texts)))
+    numbers = [number for text in texts if (number := parse_number(text)) is not None]
+    return distributions.FloatDistribution(min(numbers), max(numbers), log=_is_logarithmic(numbers))
 
 
-def _logarithmic(numbers: Sequence[float]) -> bool:
-    return min(numbers) > 0 and max(numbers) / min(numbers) >= _WIDE
+def _is_logarithmic(numbers: Sequence[float]) -> bool:
+    return min(numbers) > 0 and max(numbers) / min(numbers) >= _LOGARITHMIC_RATIO
 
 
-def _of_key(sweep: Sweep, key: str) -> _Axis:
-    texts = [trial.values[key] for trial in sweep.trials]
-    if sweep.numbers(key):
-        numbers = [value for text in texts if (value := number(text)) is not None]
-        if len(set(numbers)) > _FEW:
-            return _of_numbers(key, numbers)
-        words = {value: f"{value:.3g}" for value in sorted(set(numbers))}
-        return _evenly(key, numbers, words)
-    return _evenly(key, texts, {text: _short(text) for text in sorted(set(texts))})
+def _key_axis(sweep: Sweep, key: str) -> _Axis:
+    numbers = sweep.numbers(key)
+    if numbers and len(set(numbers)) > _MAX_EVEN_NUMBERS:
+        return _number_axis(key, numbers)
+    values: Sequence[Any] = numbers or [trial.values[key] for trial in sweep.trials]
+    different_values = sorted(set(values))
+    heights = {value: (index + 0.5) / len(different_values) for index, value in enumerate(different_values)}
+    marks = [(h, f"{value:.3g}" if numbers else shorten(value, _MAX_WORD)) for value, h in heights.items()]
+    return _Axis(key, np.array([heights[value] for value in values]), marks)
 
 
-def _evenly(name: str, found: Sequence[float | str], words: Mapping[Any, str]) -> _Axis:
-    """One place for each of a few values, in the order of `words`, which says what stands there."""
-    heights = {value: (place + 0.5) / len(words) for place, value in enumerate(words)}
-    return _Axis(name, np.array([heights[value] for value in found]), [(heights[v], word) for v, word in words.items()])
+def _metric_axis(sweep: Sweep) -> _Axis:
+    states = ("finished", "pruned")
+    return _number_axis(sweep.metric, [t.value if t.outcome.state in states else None for t in sweep.trials])
 
 
-def _of_metric(sweep: Sweep) -> _Axis:
-    told = [trial.value for trial in sweep.trials if trial.value is not None]
-    return (
-        _of_numbers(sweep.metric, [trial.value if _counts(trial) else None for trial in sweep.trials])
-        if told
-        else (_Axis(sweep.metric, np.full(len(sweep.trials), np.nan), []))
-    )
+def _number_axis(name: str, values: Sequence[float | None]) -> _Axis:
+    numbers = [value for value in values if value is not None]
+    if not numbers:
+        return _Axis(name, np.full(len(values), np.nan), [])
+    log = _is_logarithmic(numbers)
+    scaled_values = np.array([np.nan if v is None else math.log(v) if log else v for v in values])
+    low, high = np.nanmin(scaled_values), np.nanmax(scaled_values)
+    heights = (scaled_values - low) / (high - low) if high > low else np.where(np.isnan(scaled_values), np.nan, 0.5)
+    ticks = np.linspace(low, high, _MAX_MARKS)
+    if len(set(numbers)) <= _MAX_MARKS:
+        ticks = np.unique(scaled_values[np.isfinite(scaled_values)])
+    marks = [((t - low) / (high - low) if high > low else 0.5, f"{math.exp(t) if log else t:.3g}") for t in ticks]
+    return _Axis(name, heights, _separate(marks))
 
 
-def _counts(trial: Trial) -> bool:
-    return trial.outcome.state in ("finished", "pruned")
-
-
-def _of_numbers(name: str, found: Sequence[float | None]) -> _Axis:
-    there = [value for value in found if value is not None]
-    if not there:
-        return _Axis(name, np.full(len(found), np.nan), [])
-    log = _logarithmic(there)
-    scaled = np.array([np.nan if v is None else math.log(v) if log else v for v in found])
-    low, high = np.nanmin(scaled), np.nanmax(scaled)
-    places = (scaled - low) / (high - low) if high > low else np.where(np.isnan(scaled), np.nan, 0.5)
-    ends = np.linspace(low, high, 5) if high > low else np.array([low])
-    if len(set(there)) <= 5:
-        ends = np.unique(scaled[np.isfinite(scaled)])
-    marks = [((e - low) / (high - low) if high > low else 0.5, f"{math.exp(e) if log else e:.3g}") for e in ends]
-    return _Axis(name, places, _readable(marks))
-
-
-def _readable(marks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
-    """Those of rising marks that do not lie over the one before."""
-    kept: list[tuple[float, str]] = []
+def _separate(marks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """The marks, in rising order, without those that overlap the one below."""
+    separate_marks: list[tuple[float, str]] = []
     for mark in marks:
-        if not kept or mark[0] - kept[-1][0] >= _APART:
-            kept.append(mark)
-    return kept
+        if not separate_marks or mark[0] - separate_marks[-1][0] >= _MIN_MARK_DISTANCE:
+            separate_marks.append(mark)
+    return separate_marks
 
 
-def _upright(axes: Any, found: Sequence[_Axis]) -> None:
-    for place, axis in enumerate(found):
-        axes.axvline(place, color="black", lw=0.8)
+def _draw_axes(axes: Axes, coordinates: Sequence[_Axis]) -> None:
+    style: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 8, "bbox": _BACKGROUND, "zorder": 5}
+    for x, axis in enumerate(coordinates):
+        axes.axvline(x, color="black", lw=0.8)
         for height, text in axis.marks:
-            axes.plot([place - 0.02, place], [height, height], color="black", lw=0.8)
-            axes.text(
-                place - 0.04,
-                height,
-                text.replace("$", r"\$"),
-                ha="right",
-                va="center",
-                fontsize=8,
-                bbox=_BEHIND,
-                zorder=5,
-            )
-    axes.set_xticks(range(len(found)), [wrapped(_short(axis.name, 60)) for axis in found], fontsize=9)
-    axes.set_xlim(-0.45, len(found) - 0.95)
-    axes.set_ylim(-0.06, 1.06)
-    axes.set_yticks([])
+            axes.plot([x - 0.02, x], [height, height], color="black", lw=0.8)
+            axes.text(x - 0.04, height, text.replace("$", r"\$"), **style)
+    names = [wrap_name(shorten(axis.name, _MAX_AXIS_NAME)) for axis in coordinates]
+    axes.set_xticks(range(len(coordinates)), names, fontsize=9)
+    axes.set(xlim=(-0.45, len(coordinates) - 0.95), ylim=(-0.06, 1.06), yticks=[])
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
 
 
-def _legend(axes: Any, sweep: Sweep) -> None:
+def _draw_legend(axes: Axes, sweep: Sweep) -> None:
     states = {trial.outcome.state for trial in sweep.trials}
     lines = [
-        Line2D([], [], ls=line, color=colour, marker={"failed": "x", "pruned": "o"}.get(state), label=state)
-        for state, (line, colour) in _LOOKS.items()
+        Line2D([], [], ls=line, color=colour, marker=_END_MARKS.get(state), label=state)
+        for state, (line, colour) in _LINE_STYLES.items()
         if state in states
     ]
     if lines:
         axes.legend(handles=lines, loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=3, frameon=False, fontsize=8)
-
-
-def _short(text: str, longest: int = _LONGEST) -> str:
-    half = longest // 2
-    return text if len(text) <= longest else f"{text[: half - 1]}…{text[-half:]}"

@@ -1,64 +1,65 @@
-"""What does a sweep's page say? Its best trial, a table of all of them, and two pictures."""
+"""Write the page of a sweep: its best trial, a table of all trials, and two pictures."""
 
 from __future__ import annotations
 
-from circuitvlm.report.page import Page
+from circuitvlm.report.page import Page, make_page
+from circuitvlm.report.study import outcome_text
 from circuitvlm.report.sweep import figure
-from circuitvlm.report.sweep.results import ORDER, Sweep, Trial
-from circuitvlm.report.table import NOTHING, plain, row
+from circuitvlm.report.sweep.results import STATES, Sweep, Trial
+from circuitvlm.report.table import NO_VALUE, escape, table
 
 MARKS = {"finished": "finished", "pruned": "**pruned**", "failed": "**failed**", "not finished": "*not finished*"}
 
 
-def page_of_sweep(sweep: Sweep, *, title: str) -> Page:
-    """The page of a sweep: how many trials ended how, the best, the table of all, why some failed, and the pictures."""
-    parts = [f"# {plain(title)}", _counts(sweep), "## Trials", _table(sweep)]
+def sweep_page(sweep: Sweep, *, title: str) -> Page:
+    """The page of a sweep: the number of trials by state, the best, the table of all, reasons, and pictures."""
+    parts = [_summary(sweep), "## Trials", _trial_table(sweep)]
     if reasons := _reasons(sweep):
-        parts += ["## Why some did not finish", reasons]
+        parts += ["## Why trials did not finish", reasons]
     pictures = {}
     if sweep.keys:
-        pictures["parallel.png"] = figure.parallel(sweep)
-        parts += ["## All trials", "![A line for each trial over all that was swept](parallel.png)"]
-    if (made := figure.importance(sweep)) is not None:
-        pictures["importance.png"] = made
-        noise = f"Of the {len(sweep.finished)} finished trials alone: from few, the shares are noise."
-        parts += ["## What decided", noise, "![The share of each key in the variance of the metric](importance.png)"]
-    return Page(title, "\n\n".join(parts) + "\n", pictures)
+        pictures["parallel.png"] = figure.draw_parallel(sweep)
+        parts += ["## All trials", "![A line for each trial across all keys of the sweep](parallel.png)"]
+    if (picture := figure.draw_importance(sweep)) is not None:
+        pictures["importance.png"] = picture
+        note = f"Computed from the {len(sweep.finished_trials)} finished trials. With few trials the shares are noise."
+        description = "The share of each key in the variance of the metric"
+        parts += ["## Importance of each key", note, f"![{description}](importance.png)"]
+    return make_page(title, parts, pictures)
 
 
-def _counts(sweep: Sweep) -> str:
+def _summary(sweep: Sweep) -> str:
     states = [trial.outcome.state for trial in sweep.trials]
-    said = ", ".join(f"{states.count(state)} {state}" for state in ORDER if state in states)
-    lines = [f"{len(states)} trials: {said}."]
-    if sweep.finished:
-        best = sweep.finished[0]
-        values = ", ".join(f"{key}={value}" for key, value in best.values.items()) or "nothing was swept"
-        lines.append(f"The best by {plain(sweep.metric)} ({best.value:.6g}): **{plain(values)}**, in `{best.folder}`.")
-    else:
-        lines.append(f"None finished that was told of {plain(sweep.metric)}.")
-    return "\n".join(lines)
+    counts = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
+    if not sweep.finished_trials:
+        return f"{len(states)} trials: {counts}.\nNo finished trial has a value of {escape(sweep.metric)}."
+    best = sweep.finished_trials[0]
+    values = ", ".join(f"{key}={value}" for key, value in best.values.items()) or "no key differs between the trials"
+    return (
+        f"{len(states)} trials: {counts}.\n"
+        f"The best by {escape(sweep.metric)} ({best.value:.6g}): **{escape(values)}**, in `{best.folder}`."
+    )
 
 
-def _table(sweep: Sweep) -> str:
-    head = [*(plain(key) for key in sweep.keys), plain(sweep.metric), "state", "folder"]
-    lines = [row(head), row(["---"] * len(head))]
+def _trial_table(sweep: Sweep) -> str:
+    rows = []
     for trial in sweep.trials:
-        values = [plain(trial.values[key]) for key in sweep.keys]
-        lines.append(row([*values, _value(trial), MARKS[trial.outcome.state], f"`{trial.folder.name}`"]))
-    return "\n".join(lines)
+        values = [escape(trial.values[key]) for key in sweep.keys]
+        rows.append([*values, _value(trial), MARKS[trial.outcome.state], f"`{trial.folder.name}`"])
+    return table([*map(escape, sweep.keys), escape(sweep.metric), "state", "folder"], rows)
 
 
 def _value(trial: Trial) -> str:
-    """The metric; of a trial that did not come to its end, at which step that was."""
+    """The metric; for a trial that did not finish, also the step of its last validation."""
     if trial.value is None:
-        return NOTHING
-    stopped = f" at step {trial.step}" if trial.step is not None and trial.outcome.state != "finished" else ""
-    return f"{trial.value:.6g}{stopped}"
+        return NO_VALUE
+    step = f" at step {trial.step}" if trial.step is not None and trial.outcome.state != "finished" else ""
+    return f"{trial.value:.6g}{step}"
 
 
 def _reasons(sweep: Sweep) -> str:
-    told = [trial for trial in sweep.trials if trial.outcome.state != "finished"]
     return "\n".join(
-        f"- `{trial.folder}`: {trial.outcome.state}{': ' * bool(trial.outcome.why)}{plain(trial.outcome.why)}"
-        for trial in told
+        f"- `{trial.folder}`: {escape(outcome_text(trial.outcome))}"
+        for trial in sweep.trials
+        if trial.outcome.state != "finished"
     )

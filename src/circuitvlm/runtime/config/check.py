@@ -1,27 +1,32 @@
-"""Is this config one that can be built, before anything is built?
+"""Check that a config can be built, before anything is built.
 
-All faults come at once, one per line, each with its dotted key. There is no switch to turn the check off.
+All faults of a config are reported together, one per line, each with its dotted key. The parts of this project are
+first checked against their source text, which needs no import; if that finds no fault, every part is imported and
+checked against its actual parameters. There is no switch that turns the check off.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any, Literal, get_args
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from circuitvlm.runtime import learning_rate
 from circuitvlm.runtime.config import allow_list, strategy_check, type_check
 from circuitvlm.runtime.config.schema import Evaluation, Run
+from circuitvlm.runtime.config.signature import Parameters, imported_parameters, source_parameters
 from circuitvlm.runtime.spelling import suggestion
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
-SECTIONS: dict[str, str] = {  # top-level key -> its room
+ParameterReader = Callable[..., Parameters | None]
+"""Called with a target and the groups that allow it; returns None where it cannot know the parameters."""
+
+SECTIONS: dict[str, str] = {  # top-level key -> its config group
     "data": "data",
     "tasks": "task",
     "model": "model",
@@ -36,34 +41,45 @@ SECTIONS: dict[str, str] = {  # top-level key -> its room
     "logger": "logger",
     "callback": "callback",
 }
-KEYED = ("data", "tasks", "logger", "callback")  # chosen in the plural: a dict of parts, each under its own name
-OPTIONAL = ("quantization", "logger", "callback")
-# room -> what the program itself gives to its parts -> where a person sets it. Said in the section too, it would be
-# said twice, and slip past the name of the run's folder, which ignores trainer.* and logger.*
-SUPPLIED: dict[str, dict[str, str]] = {
+KEYED_SECTIONS = ("data", "tasks", "logger", "callback")
+"""Sections that hold several parts, each under a name of its own."""
+
+OPTIONAL_SECTIONS = ("quantization", "logger", "callback")
+PROGRAM_ARGUMENTS: dict[str, dict[str, str]] = {
     "trainer": {
-        "max_steps": "steps",
-        "max_epochs": "epochs",
+        "max_steps": "max_steps",
+        "max_epochs": "max_epochs",
         "precision": "precision",
-        "gradient_clip_val": "clip",
-        "accumulate_grad_batches": "global_batch and micro_batch",
-        "val_check_interval": "validate_every",
+        "gradient_clip_val": "gradient_clip_val",
+        "accumulate_grad_batches": "global_batch_size and micro_batch_size",
+        "val_check_interval": "validate_every_n_steps",
         "limit_val_batches": "validate_items",
-        "log_every_n_steps": "log_every",
+        "log_every_n_steps": "log_every_n_steps",
         "default_root_dir": "folder",
         "logger": "logger",
         "callbacks": "callback",
-        **dict.fromkeys(("check_val_every_n_epoch", "num_sanity_val_steps"), "validate_every"),
-        **dict.fromkeys(("enable_checkpointing", "use_distributed_sampler"), "nothing: it is decided"),
+        **dict.fromkeys(("check_val_every_n_epoch", "num_sanity_val_steps"), "validate_every_n_steps"),
+        **dict.fromkeys(("enable_checkpointing", "use_distributed_sampler"), ""),
     },
     "logger": {"save_dir": "folder"},
 }
-# A library's **kwargs would vouch for any misspelled name, so the names that it stands for are written here
-KEYWORDS: dict[str, tuple[str, ...]] = {
+"""Config group -> argument of its parts that the program sets -> the key that a user sets instead ("" for none).
+
+A second value in the section itself would be lost, and it would not count for the name of the run's folder.
+"""
+
+LIBRARY_KEYWORDS: dict[str, tuple[str, ...]] = {
     "DDPStrategy": ("find_unused_parameters", "static_graph", "gradient_as_bucket_view", "bucket_cap_mb"),
     "WandbLogger": ("entity", "group", "job_type", "mode", "notes", "tags"),
     "TensorBoardLogger": ("max_queue", "flush_secs", "filename_suffix"),
 }
+"""Class of a library -> the arguments that it takes as **kwargs, which its signature does not name."""
+
+POSITIVE_NUMBERS = (
+    *("max_epochs", "max_minutes", "global_batch_size", "micro_batch_size", "eval_batch_size", "validate_items"),
+    *("eval_items", "max_new_tokens", "base_lr", "gradient_clip_val", "checkpoint_keep"),
+    *("validate_every_n_steps", "log_every_n_steps", "checkpoint_every_n_steps"),
+)
 
 
 class ConfigError(ValueError):
@@ -76,219 +92,208 @@ class ConfigError(ValueError):
 
 
 def check(cfg: DictConfig | Mapping[str, Any]) -> None:
-    """Raise ConfigError with every fault of a run's config; return None where there is none."""
-    faults: list[str] = []
-    plain = _plain(cfg, faults)
-    faults += _top_level(plain, Run) + _sections(_rated(plain)) + list(_rules(plain))
-    if faults:
-        raise ConfigError(faults)
+    """Raise ConfigError with the faults of a run's config; return None where there is none."""
+    plain, faults = _to_plain(cfg)
+    faults += _top_level_faults(plain, Run)
+    rule_faults = list(_rule_faults(plain))
+    for read_parameters in (source_parameters, imported_parameters):
+        all_faults = [*faults, *_section_faults(_with_learning_rate(plain), read_parameters), *rule_faults]
+        if all_faults:
+            raise ConfigError(all_faults)
 
 
 def check_evaluation(cfg: DictConfig | Mapping[str, Any]) -> None:
-    """The same for an evaluation's own few keys; the run's config that it is merged into is then checked whole."""
-    faults: list[str] = []
-    plain = _plain(cfg, faults)
-    counts = ("items", "max_samples", "predict_batch", "max_new_tokens")
-    faults += _top_level(plain, Evaluation) + list(_not_positive(plain, counts))
+    """Raise ConfigError with the faults of an evaluation's own keys; the run's config is checked after the merge."""
+    plain, faults = _to_plain(cfg)
+    faults += _top_level_faults(plain, Evaluation)
+    faults += _nonpositive_faults(plain, ("max_samples", "eval_batch_size", "max_new_tokens"))
     if plain.get("run") == "":
-        faults.append("run: wanted the folder of a run or of an adapter, came ''")
+        faults.append("run: expected the folder of a run or of an adapter, got ''")
     if faults:
         raise ConfigError(faults)
 
 
-def _plain(cfg: DictConfig | Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
-    """The config as plain containers; what cannot be resolved is told in `faults` and stands as Unresolved."""
+def _to_plain(cfg: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The config as plain containers, and the faults of its values that have an UnresolvedValue there."""
     try:
         node = cfg if isinstance(cfg, DictConfig) else OmegaConf.create(dict(cfg))
     except OmegaConfBaseException as error:
         raise ConfigError([f"config: {_first_line(error)}"]) from error
-    found = _resolved(node, "", faults)
-    assert isinstance(found, dict), f"a config is a mapping, came {type(found)}"
-    return found
+    faults: list[str] = []
+    plain: dict[str, Any] = _convert(node, "", faults)
+    return plain, faults
 
 
-def _resolved(node: DictConfig | ListConfig, key: str, faults: list[str]) -> Any:
+def _convert(node: DictConfig | ListConfig, key: str, faults: list[str]) -> Any:
     if isinstance(node, DictConfig):
-        return {str(name): _leaf(node, name, f"{key}.{name!s}".lstrip("."), faults) for name in node}
-    return [_leaf(node, index, f"{key}[{index}]", faults) for index in range(len(node))]
+        return {str(name): _convert_value(node, name, f"{key}.{name!s}".lstrip("."), faults) for name in node}
+    return [_convert_value(node, index, f"{key}[{index}]", faults) for index in range(len(node))]
 
 
-def _leaf(node: DictConfig | ListConfig, name: Any, key: str, faults: list[str]) -> Any:
+def _convert_value(node: DictConfig | ListConfig, name: Any, key: str, faults: list[str]) -> Any:
     if OmegaConf.is_missing(node, name):
-        faults.append(f"{key}: is not given ('???')")
-        return type_check.Unresolved()
+        faults.append(f"{key}: expected a value, got none ('???')")
+        return type_check.UnresolvedValue()
     try:
         value = node[name]
     except OmegaConfBaseException as error:
         faults.append(f"{key}: {_first_line(error)}")
-        return type_check.Unresolved()
-    if isinstance(value, (DictConfig, ListConfig)) and not OmegaConf.is_missing(node, name):
-        return _resolved(value, key, faults)
-    return value
+        return type_check.UnresolvedValue()
+    return _convert(value, key, faults) if isinstance(value, (DictConfig, ListConfig)) else value
 
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _top_level(plain: Mapping[str, Any], schema: type) -> list[str]:
-    """Known keys only (`+key=` slips past the dataclass), each of the dataclass's type."""
+def _top_level_faults(plain: Mapping[str, Any], schema: type) -> list[str]:
+    """Unknown keys (`+key=` adds one in spite of the dataclass), missing keys, and values of another type."""
     hints = typing.get_type_hints(schema)
-    names = [field.name for field in fields(schema)]
-    faults = [f"{key}: no such key.{suggestion(str(key), names)}" for key in plain if key not in names]
-    faults += [f"{name}: is not given" for name in names if name not in plain and name not in _defaulted(schema)]
-    for name in names:
+    is_required = {field.name: field.default == MISSING for field in fields(schema)}
+    faults = [f"{key}: no such key.{suggestion(str(key), is_required)}" for key in plain if key not in is_required]
+    for name in is_required:
         if name in plain:
-            faults += type_check.misfits(plain[name], hints[name], key=name)
+            faults += type_check.mismatches(plain[name], hints[name], key=name)
+        elif is_required[name]:
+            faults.append(f"{name}: expected a value, got none")
     return faults
 
 
-def _defaulted(schema: type) -> set[str]:
-    """Fields that may be left out: those that the dataclass itself gives a value."""
-    return {field.name for field in fields(schema) if field.default != "???"}
-
-
-def _rated(plain: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The config with the rate that `blr` gives in the place of none, as the optimizer is given it."""
-    optimizer, blr, batch = (plain.get(key) for key in ("optimizer", "blr", "global_batch"))
+def _with_learning_rate(plain: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The config with the rate that `base_lr` gives, where the optimizer has none: what the optimizer is built with."""
+    optimizer, base_lr, batch_size = (plain.get(key) for key in ("optimizer", "base_lr", "global_batch_size"))
     if not isinstance(optimizer, Mapping) or optimizer.get("lr", 0) is not None:
         return plain
-    if not isinstance(blr, (int, float)) or not isinstance(batch, int):
+    if not isinstance(base_lr, (int, float)) or not isinstance(batch_size, int):
         return plain
-    return {**plain, "optimizer": learning_rate.scaled(optimizer, blr=blr, global_batch=batch)}
+    section = learning_rate.apply_base_lr(optimizer, base_lr=base_lr, global_batch_size=batch_size)
+    return {**plain, "optimizer": section}
 
 
-def _sections(plain: Mapping[str, Any]) -> list[str]:
+def _section_faults(plain: Mapping[str, Any], read_parameters: ParameterReader) -> list[str]:
     faults: list[str] = []
-    for key, room in SECTIONS.items():
+    for key, group in SECTIONS.items():
         section = plain.get(key)
         if not section:
-            if key not in OPTIONAL:
-                faults.append(f"{key}: nothing is chosen, wanted {_wish(key, room)}")
-        elif isinstance(section, Mapping) and key in KEYED:
-            faults += _keyed(section, room, key)
+            if key not in OPTIONAL_SECTIONS:
+                faults.append(f"{key}: expected a part of the group {group}, got nothing")
+        elif isinstance(section, Mapping) and key in KEYED_SECTIONS:
+            faults += _keyed_section_faults(section, group, key, read_parameters)
         elif isinstance(section, Mapping):
-            faults += check_part(section, room, key=key)
+            faults += check_part(section, group, key=key, read_parameters=read_parameters)
     return faults
 
 
-def _wish(key: str, room: str) -> str:
-    return f"at least one {room}" if key in KEYED else f"a part of the room {room!r}"
-
-
-def _keyed(section: Mapping[str, Any], room: str, key: str) -> list[str]:
+def _keyed_section_faults(
+    section: Mapping[str, Any], group: str, key: str, read_parameters: ParameterReader
+) -> list[str]:
     if allow_list.TARGET in section:
-        return [f"{key}: holds parts under names of their own ({key}.<name>.{allow_list.TARGET}), came one without"]
+        return [f"{key}: expected parts under names ({key}.<name>.{allow_list.TARGET}), got one part without a name"]
     faults: list[str] = []
     for name, part in section.items():
-        if part is None:  # `callback.early_stopping=null` takes a part out again
-            continue
         if isinstance(part, Mapping):
-            faults += check_part(part, room, key=f"{key}.{name}")
-        elif not isinstance(part, type_check.Unresolved):
-            faults.append(f"{key}.{name}: wanted a part with {allow_list.TARGET}, came {part!r}")
+            faults += check_part(part, group, key=f"{key}.{name}", read_parameters=read_parameters)
+        elif part is not None and not isinstance(part, type_check.UnresolvedValue):  # null removes a part
+            faults.append(f"{key}.{name}: expected a part with {allow_list.TARGET}, got {part!r}")
     return faults
 
 
-def check_part(part: Mapping[str, Any], *rooms: str, key: str) -> list[str]:
-    """All faults of one `_target_` section and of the parts nested in it; usable for a single YAML file too."""
+def check_part(
+    part: Mapping[str, Any], *groups: str, key: str, read_parameters: ParameterReader = imported_parameters
+) -> list[str]:
+    """All faults of one section with a `_target_` and of the parts nested in it; usable for a single YAML file too."""
     if allow_list.TARGET not in part:
-        return [f"{key}: has no {allow_list.TARGET}"]
-    if isinstance(part[allow_list.TARGET], type_check.Unresolved):
+        return [f"{key}: expected a part with {allow_list.TARGET}, got {dict(part)!r}"]
+    target = part[allow_list.TARGET]
+    if isinstance(target, type_check.UnresolvedValue):
         return []
     faults = [f"{key}.{reason}" for reason in allow_list.special_key_faults(part)]
     arguments = {name: value for name, value in part.items() if not re.fullmatch(r"_.*_", str(name))}
     try:
-        target = allow_list.resolve(part[allow_list.TARGET], *rooms)
+        parameters = read_parameters(target, *groups)
     except allow_list.TargetError as error:
         faults.append(f"{key}.{allow_list.TARGET}: {error}")
     else:
-        supplied = SUPPLIED.get(allow_list.room_of(str(part[allow_list.TARGET])) or "", {})
-        faults += _binding(target, arguments, supplied, partial=part.get(allow_list.PARTIAL) is True, key=key)
-    below = allow_list.BELOW.get(allow_list.room_of(str(part[allow_list.TARGET])) or "", ())
+        faults += [f"{key}.{fault}" for fault in _argument_faults(part, arguments, parameters)]
+    nested_groups = allow_list.NESTED_GROUPS.get(allow_list.group_of(str(target)) or "", ())
     for name, value in arguments.items():
-        faults += _nested(value, below, key=f"{key}.{name}")
+        faults += _nested_faults(value, nested_groups, f"{key}.{name}", read_parameters)
     return faults
 
 
-def _nested(value: Any, rooms: tuple[str, ...], *, key: str) -> list[str]:
+def _nested_faults(value: Any, groups: tuple[str, ...], key: str, read_parameters: ParameterReader) -> list[str]:
     if isinstance(value, Mapping):
         if allow_list.TARGET in value:
-            return check_part(value, *rooms, key=key)
+            return check_part(value, *groups, key=key, read_parameters=read_parameters)
         faults = [f"{key}.{reason}" for reason in allow_list.special_key_faults(value)]
-        return faults + [fault for name, v in value.items() for fault in _nested(v, rooms, key=f"{key}.{name}")]
-    if isinstance(value, list):
-        return [fault for i, v in enumerate(value) for fault in _nested(v, rooms, key=f"{key}[{i}]")]
-    return []
-
-
-def _binding(
-    target: Callable[..., Any],
-    arguments: Mapping[str, Any],
-    supplied: Mapping[str, str],
-    *,
-    partial: bool,
-    key: str,
-) -> list[str]:
-    """Unknown, missing, twice given and ill-typed arguments."""
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = {n: p for n, p in inspect.signature(target).parameters.items() if p.kind in kinds}
-    spelled = getattr(target, "__name__", str(target))
-    known = (*parameters, *KEYWORDS.get(spelled, ()))
-    faults = []
-    for name in arguments:
-        if name in supplied:
-            faults.append(f"{key}.{name}: the program gives {spelled} this argument; set {supplied[name]}")
-        elif name not in known:
-            faults.append(f"{key}.{name}: {spelled} has no such argument.{suggestion(name, known)}")
-    for name, parameter in parameters.items():
-        later = (partial and parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD) or name in supplied
-        if name not in arguments and parameter.default is inspect.Parameter.empty and not later:
-            hint = (
-                f" (or {allow_list.PARTIAL}: true, to call it later)"
-                if inspect.isfunction(target) and not partial
-                else ""
-            )
-            faults.append(f"{key}.{name}: {spelled} needs this argument{hint}")
-    hints = type_check.hints_of(target)
-    for name in [name for name in arguments if name in parameters and name in hints]:
-        faults += type_check.misfits(arguments[name], hints[name], key=f"{key}.{name}")
+        inner_values = {f"{key}.{name}": inner for name, inner in value.items()}
+    else:
+        faults = []
+        inner_values = {f"{key}[{i}]": inner for i, inner in enumerate(value if isinstance(value, list) else ())}
+    for inner_key, inner in inner_values.items():
+        faults += _nested_faults(inner, groups, inner_key, read_parameters)
     return faults
 
 
-def _rules(plain: Mapping[str, Any]) -> Iterator[str]:
-    """What holds between the values of the top level."""
-    given = [key for key in ("steps", "epochs") if plain.get(key) is not None]
-    if len(given) != 1:
-        yield f"steps, epochs: wanted exactly one of the two, came {' and '.join(given) or 'neither'}"
+def _argument_faults(
+    part: Mapping[str, Any], arguments: Mapping[str, Any], parameters: Parameters | None
+) -> Iterator[str]:
+    """Arguments that the program sets, and where the parameters are known: unknown, missing and ill-typed ones."""
+    target = str(part[allow_list.TARGET])
+    program_arguments = PROGRAM_ARGUMENTS.get(allow_list.group_of(target) or "", {})
+    part_name = target.rpartition(".")[2]
+    for name in program_arguments:
+        if name in arguments:
+            instead = f"set {program_arguments[name]} instead" if program_arguments[name] else "remove it"
+            yield f"{name}: the program sets this argument of {part_name}; {instead}, got {arguments[name]!r}"
+    if parameters is None:
+        return
+    argument_names = (*parameters, *LIBRARY_KEYWORDS.get(part_name, ()))
+    for name, value in arguments.items():
+        if name in parameters:
+            yield from type_check.mismatches(value, parameters[name].annotation, key=name)
+        elif name not in argument_names and name not in program_arguments:
+            yield f"{name}: {part_name} has no such argument.{suggestion(name, argument_names)}"
+    for name, parameter in parameters.items():
+        if name in arguments or name in program_arguments or parameter.default is not parameter.empty:
+            continue
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            yield f"{name}: {part_name} needs this argument"
+        elif part.get(allow_list.PARTIAL) is not True:
+            yield f"{name}: {part_name} needs this argument (or {allow_list.PARTIAL}: true, to call it later)"
+
+
+def _rule_faults(plain: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with and between the values of the top level."""
+    lengths = [f"{key}={plain[key]}" for key in ("max_steps", "max_epochs") if plain.get(key) is not None]
+    if len(lengths) != 1:
+        yield f"max_steps, max_epochs: expected exactly one of the two, got {' and '.join(lengths) or 'neither'}"
     yield from learning_rate.faults(plain)
     yield from strategy_check.faults(plain)
-    counts = ("epochs", "minutes", "global_batch", "micro_batch", "predict_batch", "validate_every", "validate_items")
-    others = ("evaluate_items", "max_new_tokens", "blr", "clip", "log_every", "checkpoint_every", "checkpoint_keep")
-    yield from _not_positive(plain, (*counts, *others))
-    for key in ("steps", "workers", "seed", "bad_images"):
+    yield from _nonpositive_faults(plain, POSITIVE_NUMBERS)
+    for key in ("max_steps", "num_workers", "seed", "max_unreadable_images"):
         if _is_number(plain.get(key)) and plain[key] < 0:
-            yield f"{key}: wanted 0 or more, came {plain[key]}"
-    whole, part = plain.get("global_batch"), plain.get("micro_batch")
+            yield f"{key}: expected 0 or more, got {plain[key]}"
+    whole, part = plain.get("global_batch_size"), plain.get("micro_batch_size")
     if isinstance(whole, int) and isinstance(part, int) and part > 0 and whole % part:
-        yield f"global_batch: {whole} is not divisible by micro_batch {part}"
+        yield f"global_batch_size: expected a multiple of micro_batch_size {part}, got {whole}"
     precision = plain.get("precision")
     if isinstance(precision, str) and precision not in get_args(Precision):
-        wanted = ", ".join(get_args(Precision))
-        yield f"precision: wanted one of {wanted}, came {precision!r}.{suggestion(precision, get_args(Precision))}"
-    name = plain.get("name")
-    controls = plain.get("controls")
-    folders = {"name": name} | {f"controls.{key}": key for key in (controls if isinstance(controls, Mapping) else ())}
-    for key, word in folders.items():
-        if isinstance(word, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", word):
-            yield f"{key}: it names a folder, wanted letters, digits, '.', '_' and '-', came {word!r}"
+        names = get_args(Precision)
+        yield f"precision: expected one of {', '.join(names)}, got {precision!r}.{suggestion(precision, names)}"
+    baselines = plain.get("baselines")
+    folders = {"name": plain.get("name")}
+    folders |= {f"baselines.{name}": name for name in (baselines if isinstance(baselines, Mapping) else ())}
+    for key, name in folders.items():
+        if isinstance(name, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            yield f"{key}: expected the name of a folder, of letters, digits, '.', '_' and '-', got {name!r}"
 
 
-def _not_positive(plain: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[str]:
+def _nonpositive_faults(plain: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[str]:
     for key in keys:
         value: Any = plain.get(key)
         if _is_number(value) and not value > 0:
-            yield f"{key}: wanted more than 0, came {value}"
+            yield f"{key}: expected more than 0, got {value}"
 
 
 def _is_number(value: Any) -> bool:

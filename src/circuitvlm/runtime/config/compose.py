@@ -1,4 +1,4 @@
-"""How does a list of overrides become one config, in an application, a notebook and a test alike?"""
+"""Compose a config from a list of overrides, in an application, a notebook and a test alike."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ from circuitvlm.runtime.config.schema import register
 
 
 def compose(overrides: Sequence[str] = (), *, config_name: str = "train", config_dir: Path) -> DictConfig:
-    """The composed config; works inside hydra.main too, whose own state is laid aside and put back."""
+    """The composed config; works inside `hydra.main` too, whose global state is restored afterwards.
+
+    Raises ValueError for a folder that does not exist, and Hydra's own errors for wrong overrides.
+    """
     register()
     if not config_dir.is_dir():
-        raise ValueError(f"config_dir: {config_dir} is no folder; wanted the folder conf/ of the project")
+        raise ValueError(f"config_dir: expected the project's folder conf/, got {config_dir}, which is no folder")
     state = GlobalHydra.instance()
-    outer = state.hydra
+    outer_hydra = state.hydra
     state.clear()
     try:
         with hydra.initialize_config_dir(config_dir=str(config_dir.resolve()), version_base="1.3"):
-            composed: DictConfig = hydra.compose(config_name=config_name, overrides=list(overrides))
-            return composed
+            return hydra.compose(config_name=config_name, overrides=list(overrides))
     finally:
-        GlobalHydra.instance().hydra = outer
+        GlobalHydra.instance().hydra = outer_hydra
 
 
 def compose_base(config_dir: Path, experiment: str | None) -> DictConfig:
-    """The experiment as it is written, without what the user changed: folder names are told against it."""
+    """The experiment as its file states it, without other overrides; a run's folder is named after the difference."""
     return compose([] if experiment is None else [f"experiment={experiment}"], config_dir=config_dir)
 
 
 def experiment_of(overrides: Sequence[str]) -> str | None:
     """The experiment that a command line chooses, or None."""
-    chosen = None
+    experiment = None
     for override in overrides:
         key, _, value = override.partition("=")
         if key.lstrip("+") == "experiment":
-            chosen = None if value in ("", "null") else value
-    return chosen
+            experiment = None if value in ("", "null") else value
+    return experiment

@@ -1,4 +1,4 @@
-"""Can a run be spread over processes as its trainer says? What cannot be is told before anything is built."""
+"""Check that the trainer's strategy can train a run's model, before anything is built."""
 
 from __future__ import annotations
 
@@ -7,44 +7,49 @@ from typing import Any
 
 from circuitvlm.runtime.config.allow_list import TARGET
 
-DEEPSPEED = "circuitvlm.training.strategy.DeepSpeed"
-FSDP2 = ("circuitvlm.training.strategy.Fsdp2", "lightning.pytorch.strategies.ModelParallelStrategy")
-ELEMENTWISE = ("torch.optim.AdamW", "torch.optim.Adam", "torch.optim.SGD")
-"""Optimizers that move each number by itself: DeepSpeed shows them nothing but flat parts of the weights."""
+DEEPSPEED_TARGET = "circuitvlm.training.strategy.DeepSpeed"
+FSDP2_TARGETS = ("circuitvlm.training.strategy.Fsdp2", "lightning.pytorch.strategies.ModelParallelStrategy")
+ELEMENTWISE_OPTIMIZERS = ("torch.optim.AdamW", "torch.optim.Adam", "torch.optim.SGD")
+"""Optimizers that update each number on its own. DeepSpeed gives an optimizer only flat parts of the weights."""
 
 
-def splits(plain: Mapping[str, Any]) -> bool:
-    """Whether a device holds but a part of every weight, frozen ones too."""
+def shards_weights(plain: Mapping[str, Any]) -> bool:
+    """Whether each device holds only a part of every weight, frozen weights included."""
     strategy = _section(_section(plain, "trainer"), "strategy")
-    return strategy.get(TARGET) in FSDP2 or (strategy.get(TARGET) == DEEPSPEED and strategy.get("stage") == 3)
+    target = strategy.get(TARGET)
+    return target in FSDP2_TARGETS or (target == DEEPSPEED_TARGET and strategy.get("stage") == 3)
 
 
 def faults(plain: Mapping[str, Any]) -> Iterator[str]:
-    """What of a run's config its strategy cannot do."""
+    """What the strategy of a run's config cannot do."""
     strategy = _section(_section(plain, "trainer"), "strategy")
-    kind, stage = strategy.get(TARGET), strategy.get("stage")
-    if kind not in (DEEPSPEED, *FSDP2):
+    target, stage = strategy.get(TARGET), strategy.get("stage")
+    if target not in (DEEPSPEED_TARGET, *FSDP2_TARGETS):
         return
-    name = f"DeepSpeed's ZeRO-{stage}" if kind == DEEPSPEED else "FSDP2"
+    name = f"DeepSpeed's ZeRO-{stage}" if target == DEEPSPEED_TARGET else "FSDP2"
     if plain.get("precision") == "16-mixed":
-        yield f"precision: {name} wanted 32-true or bf16-mixed, came 16-mixed"
-    if plain.get("quantization") and splits(plain):
+        yield f"precision: expected 32-true or bf16-mixed with {name}, got 16-mixed"
+    if plain.get("quantization") and shards_weights(plain):
         yield (
-            f"quantization: {name} splits every weight, and a quantized one cannot be split. Say quantization=none, or "
-            "trainer=deepspeed_zero2 or trainer=ddp, where each device holds the quantized weights whole"
+            f"quantization: expected none with {name}, which shards every weight and cannot shard a quantized one, got "
+            f"{_section(plain, 'quantization').get(TARGET)!r}; set quantization=none, or keep whole quantized weights "
+            "on each device by trainer=deepspeed_zero2 or trainer=ddp"
         )
-    if kind != DEEPSPEED:
+    if target != DEEPSPEED_TARGET:
         return
     optimizer = _section(plain, "optimizer").get(TARGET)
-    if isinstance(optimizer, str) and optimizer not in ELEMENTWISE:
+    if isinstance(optimizer, str) and optimizer not in ELEMENTWISE_OPTIMIZERS:
         yield (
-            f"optimizer: {optimizer.rpartition('.')[2]} needs whole matrices, of which {name} gives it flat parts; say "
-            "optimizer=adamw, or trainer=ddp"
+            f"optimizer: expected one without a need for whole matrices, since {name} gives it flat parts of the "
+            f"weights, got {optimizer.rpartition('.')[2]}; set optimizer=adamw or trainer=ddp"
         )
     if strategy.get("offload_parameters") is True and stage != 3:
-        yield f"trainer.strategy.offload_parameters: stage {stage} splits no weights; say stage=3, or false"
+        yield (
+            f"trainer.strategy.offload_parameters: expected false, since stage {stage} does not shard the weights, got "
+            "true; set stage=3 or offload_parameters=false"
+        )
 
 
 def _section(plain: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = plain.get(key)
-    return found if isinstance(found, Mapping) else {}
+    section = plain.get(key)
+    return section if isinstance(section, Mapping) else {}

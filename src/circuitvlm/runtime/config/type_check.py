@@ -1,6 +1,6 @@
-"""Does a value from YAML fit the annotation of the argument that it is given to?
+"""Compare a value from YAML with the annotation of the argument that receives it.
 
-A stranger's annotation (a dtype, a Protocol) passes: the check refuses what is surely wrong, not what it cannot judge.
+A type that YAML cannot spell (a dtype, a Protocol) accepts every value: the check refuses only what is surely wrong.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import collections.abc
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Union, get_args, get_origin
 
 _SCALARS = (bool, int, float, str)
@@ -25,51 +25,31 @@ _SEQUENCES = (
 _MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 
 
-class Unresolved:
-    """Stands where a value could not be read (a fault already told); it fits everywhere, so nothing is told twice."""
+class UnresolvedValue:
+    """Replaces a value that could not be read. It fits every type, so that its fault is not reported twice."""
 
 
-def hints_of(target: Callable[..., Any]) -> dict[str, Any]:
-    """Annotation by argument, evaluated; one that cannot be (imported for type checkers only) is left out."""
-    function: Any = target.__init__ if inspect.isclass(target) else target
-    try:
-        return typing.get_type_hints(function)
-    except (NameError, TypeError, AttributeError):
-        return _one_by_one(function)
-
-
-def _one_by_one(function: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    names = getattr(inspect.unwrap(function), "__globals__", {})
-    for key, raw in getattr(function, "__annotations__", {}).items():
-        alone = types.SimpleNamespace(__annotations__={key: raw})
-        try:
-            found |= typing.get_type_hints(alone, globalns=names)
-        except (NameError, TypeError, AttributeError):
-            continue
-    return found
-
-
-def misfits(value: Any, hint: Any, *, key: str) -> list[str]:
-    """One line for each place in the value that does not fit, each with its dotted key."""
-    hint = _bare(hint)
+def mismatches(value: Any, hint: Any, *, key: str) -> list[str]:
+    """One line for each place in the value that does not fit the type, each with its dotted key."""
+    hint = _unwrap(hint)
     origin = get_origin(hint) or hint
-    if isinstance(value, Unresolved) or hint in (Any, object, inspect.Parameter.empty):
+    if isinstance(value, UnresolvedValue) or hint in (Any, object, inspect.Parameter.empty):
         return []
     if origin in (Union, types.UnionType):
-        return _union(value, get_args(hint), key=key)
+        return _union_mismatches(value, get_args(hint), key=key)
     if origin is Literal:
-        return [] if _is_choice(value, get_args(hint)) else [f"{key}: wanted one of {_choices(hint)}, came {value!r}"]
+        return [] if _is_choice(value, get_args(hint)) else [f"{key}: expected {type_text(hint)}, got {value!r}"]
     if isinstance(value, Mapping) and "_target_" in value:
-        return [f"{key}: wanted {spell(hint)}, came a part to build"] if hint in (*_SCALARS, None, type(None)) else []
+        is_plain = hint in (*_SCALARS, None, type(None))
+        return [f"{key}: expected {type_text(hint)}, got a part, {value['_target_']!r}"] if is_plain else []
     if origin in _SEQUENCES:
-        return _elements(value, hint, key=key)
+        return _sequence_mismatches(value, hint, key=key)
     if origin in _MAPPINGS:
-        return _entries(value, hint, key=key)
-    return _scalar(value, hint, key=key)
+        return _mapping_mismatches(value, hint, key=key)
+    return _scalar_mismatches(value, hint, key=key)
 
 
-def _bare(hint: Any) -> Any:
+def _unwrap(hint: Any) -> Any:
     """The type under NewType, Annotated, Final and aliases."""
     while True:
         if hasattr(hint, "__supertype__"):
@@ -80,87 +60,85 @@ def _bare(hint: Any) -> Any:
             return hint
 
 
-def _scalar(value: Any, hint: Any, *, key: str) -> list[str]:
+def _scalar_mismatches(value: Any, hint: Any, *, key: str) -> list[str]:
     if hint in (None, type(None)):
-        return [] if value is None else [f"{key}: wanted null, came {value!r}"]
+        return [] if value is None else [f"{key}: expected null, got {value!r}"]
     if hint not in _SCALARS or _is_scalar(value, hint):
         return []
-    return [f"{key}: wanted {spell(hint)}, came {_came(value)}{_trap(value, hint)}"]
+    return [f"{key}: expected {type_text(hint)}, got {_value_text(value)}{_yaml_advice(value, hint)}"]
 
 
 def _is_scalar(value: Any, hint: Any) -> bool:
-    if isinstance(value, bool) or hint is bool:  # a bool is an int to Python, never to a researcher
+    if isinstance(value, bool) or hint is bool:  # a bool is an int in Python, but never what a user means by one
         return isinstance(value, bool) and hint is bool
     return isinstance(value, (int, float)) if hint is float else isinstance(value, hint)
 
 
-def _trap(value: Any, hint: Any) -> str:
-    """YAML's own traps, named where one was stepped into."""
+def _yaml_advice(value: Any, hint: Any) -> str:
+    """How to write the value, where YAML has read it as another type than its writer meant."""
     if hint in (int, float) and isinstance(value, str):
         try:
             number = float(value)
         except ValueError:
             return ""
-        return f"; to YAML that is text: write {number!r} without quotes" if hint is float or number % 1 == 0 else ""
+        return f"; YAML reads that as text: write {number!r} without quotes" if hint is float or number % 1 == 0 else ""
     if hint is str and isinstance(value, (bool, int, float)):
         return "; YAML reads bare yes, no, on, off and digits as bool or number: put it in quotes"
     return ""
 
 
-def _union(value: Any, members: Sequence[Any], *, key: str) -> list[str]:
-    members = [_bare(member) for member in members]
+def _union_mismatches(value: Any, members: Sequence[Any], *, key: str) -> list[str]:
+    members = [_unwrap(member) for member in members]
     if value is None and any(member in (None, type(None), Any, object) for member in members):
         return []
-    # `float | Tensor` must still refuse "1e-3": beside a scalar, a stranger's type does not vouch for a scalar
+    # `float | Tensor` must still refuse "1e-3": beside a scalar type, a type of a library accepts no scalar value
     if isinstance(value, _SCALARS) and any(member in _SCALARS or get_origin(member) is Literal for member in members):
         members = [member for member in members if member in (*_SCALARS, Any, object) or get_origin(member) is Literal]
-    tried = [misfits(value, member, key=key) for member in members if member is not type(None)]
-    if not tried or any(not faults for faults in tried):
-        return [] if tried else [f"{key}: wanted null, came {_came(value)}"]
-    if len(tried) == 1:
-        return tried[0]
-    trap = next((trap for member in members if (trap := _trap(value, member))), "")
-    return [f"{key}: wanted {' or '.join(spell(member) for member in members)}, came {_came(value)}{trap}"]
+    attempts = [mismatches(value, member, key=key) for member in members if member is not type(None)]
+    if not attempts:
+        return [f"{key}: expected null, got {_value_text(value)}"]
+    if len(attempts) == 1 or [] in attempts:
+        return min(attempts, key=len)
+    advice = next((advice for member in members if (advice := _yaml_advice(value, member))), "")
+    return [f"{key}: expected {' or '.join(map(type_text, members))}, got {_value_text(value)}{advice}"]
 
 
-def _elements(value: Any, hint: Any, *, key: str) -> list[str]:
+def _sequence_mismatches(value: Any, hint: Any, *, key: str) -> list[str]:
     if not isinstance(value, (list, tuple)):
-        return [f"{key}: wanted {spell(hint)}, came {_came(value)}"]
-    arguments = get_args(hint)
-    if get_origin(hint) is tuple and Ellipsis not in arguments:
-        if arguments and len(arguments) != len(value):
-            return [f"{key}: wanted {len(arguments)} elements, came {len(value)}: {value!r}"]
+        return [f"{key}: expected {type_text(hint)}, got {_value_text(value)}"]
+    element_types = get_args(hint)
+    if get_origin(hint) is tuple and Ellipsis not in element_types:
+        if element_types and len(element_types) != len(value):
+            return [f"{key}: expected {len(element_types)} elements, got {len(value)}: {value!r}"]
     else:
-        arguments = (arguments[0] if arguments else Any,) * len(value)
-    pairs = zip(value, arguments, strict=False)
-    return [fault for i, (inner, wanted) in enumerate(pairs) for fault in misfits(inner, wanted, key=f"{key}[{i}]")]
+        element_types = (element_types[0] if element_types else Any,) * len(value)
+    pairs = enumerate(zip(value, element_types, strict=False))
+    return [fault for i, (inner, inner_type) in pairs for fault in mismatches(inner, inner_type, key=f"{key}[{i}]")]
 
 
-def _entries(value: Any, hint: Any, *, key: str) -> list[str]:
+def _mapping_mismatches(value: Any, hint: Any, *, key: str) -> list[str]:
     if not isinstance(value, Mapping):
-        return [f"{key}: wanted {spell(hint)}, came {_came(value)}"]
+        return [f"{key}: expected {type_text(hint)}, got {_value_text(value)}"]
     arguments = get_args(hint)
-    wanted_key, wanted = arguments if len(arguments) == 2 else (Any, Any)
-    faults = [fault for name in value for fault in misfits(name, wanted_key, key=f"{key}.{name} (the key)")]
-    return faults + [fault for name, inner in value.items() for fault in misfits(inner, wanted, key=f"{key}.{name}")]
+    key_type, value_type = arguments if len(arguments) == 2 else (Any, Any)
+    faults = [fault for name in value for fault in mismatches(name, key_type, key=f"{key}.{name} (the key)")]
+    for name, inner in value.items():
+        faults += mismatches(inner, value_type, key=f"{key}.{name}")
+    return faults
 
 
 def _is_choice(value: Any, choices: Sequence[Any]) -> bool:
     return any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in choices)
 
 
-def _choices(hint: Any) -> str:
-    return ", ".join(repr(choice) for choice in get_args(hint))
-
-
-def _came(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return f"{value!r} ({'null' if value is None else type(value).__name__})"
 
 
-def spell(hint: Any) -> str:
-    """The annotation as a reader of YAML would say it."""
+def type_text(hint: Any) -> str:
+    """The annotation in the words of YAML."""
     if hint in (None, type(None)):
         return "null"
     if get_origin(hint) is Literal:
-        return f"one of {_choices(hint)}"
+        return f"one of {', '.join(repr(choice) for choice in get_args(hint))}"
     return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint).replace("typing.", "")

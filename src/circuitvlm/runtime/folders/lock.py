@@ -1,4 +1,4 @@
-"""Who may write into a folder? One process at a time: it holds a lock that the kernel takes back at any death."""
+"""Lock a folder for one process at a time, by a file lock that the kernel releases when the process ends."""
 
 from __future__ import annotations
 
@@ -25,65 +25,69 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-LOCK = ".lock"
-_MOMENT = 0.2
+LOCK_FILE = ".lock"
+_WRITE_SECONDS = 0.2
 """Seconds after which a process that has just locked a folder has surely written its name into the file."""
-_HELD: set[int] = set()
+
+_descriptors: set[int] = set()
+"""The open lock files of this process."""
+
 log = logging.getLogger(__name__)
 
 
-class HeldError(ValueError):
-    """A folder that another process is writing into; the message says which."""
+class FolderLockedError(ValueError):
+    """A folder that another process writes into; the message names that process."""
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold the folder, which is made where it is not there, for this process alone until the block ends.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Lock the folder, which is created if it does not exist, for this process until the block ends.
 
-    Raises HeldError where another process holds it. A lock file that somebody left behind holds nothing: what counts is
-    the kernel's lock on it (flock), which ends with its process. Where there are no such locks, that is warned of once,
-    and nothing is held.
+    Raises FolderLockedError where another process has locked it. A lock file that an ended process has left locks
+    nothing, since the kernel's lock on it (flock) has ended with that process. On a file system without such locks
+    this warns once, and locks nothing.
     """
-    path = folder.resolve() / LOCK  # resolved: a link may point to a folder that is gone
-    descriptor = _locked(path)
+    path = folder.resolve() / LOCK_FILE  # resolved: a link may point to a folder that was deleted
+    descriptor = _open_locked(path)
     if descriptor is None:
         yield
         return
-    _HELD.add(descriptor)
+    _descriptors.add(descriptor)
     try:
         yield
     finally:
-        if descriptor in _HELD:  # a forked child has let go of it
-            _HELD.remove(descriptor)
-            if _lies_at(path, descriptor):  # the folder may have been moved away, and another begun in its place
+        if descriptor in _descriptors:  # a forked child has closed its copy
+            _descriptors.remove(descriptor)
+            if _is_same_file(path, descriptor):  # the folder may have been moved, and another created in its place
                 path.unlink()
             os.close(descriptor)
 
 
-def _locked(path: Path) -> int | None:
-    """The descriptor of the locked file, with this process's name in it; None where files cannot be locked."""
+def _open_locked(path: Path) -> int | None:
+    """The descriptor of the locked file, which names this process; None where files cannot be locked."""
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        refused = _refusal(descriptor)
-        if refused is None and _lies_at(path, descriptor):
+        error = _lock_error(descriptor)
+        if error is None and _is_same_file(path, descriptor):
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"process {os.getpid()} on {platform.node()}".encode())
             return descriptor
         os.close(descriptor)
-        if isinstance(refused, BlockingIOError):
-            raise HeldError(
-                f"{path.parent} is being written by {_holder(path)}: wait for it or end it, or say another folder"
+        if isinstance(error, BlockingIOError):
+            raise FolderLockedError(
+                f"{path.parent}: expected a folder that no other process writes into, got one of "
+                f"{_owner(path)}; wait for that process, end it, or set another folder"
             )
-        if refused is not None:
+        if error is not None:
             path.unlink(missing_ok=True)
-            _warn(str(refused))
+            _warn(str(error))
             return None
-        # else its holder let it go, and the file with it, between our opening and locking it: it is opened anew
+        # else the owner has deleted the file after it was opened here: it is opened again
 
 
-def _refusal(descriptor: int) -> OSError | None:
-    """Why the file cannot be locked: BlockingIOError where somebody else holds it."""
+def _lock_error(descriptor: int) -> OSError | None:
+    """Why the file cannot be locked: BlockingIOError where another process has locked it."""
     try:
         _flock(descriptor)
     except OSError as error:
@@ -91,32 +95,32 @@ def _refusal(descriptor: int) -> OSError | None:
     return None
 
 
-def _lies_at(path: Path, descriptor: int) -> bool:
+def _is_same_file(path: Path, descriptor: int) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
 
 
-def _holder(path: Path) -> str:
-    time.sleep(_MOMENT)
+def _owner(path: Path) -> str:
+    time.sleep(_WRITE_SECONDS)
     try:
-        return path.read_text(encoding="utf-8", errors="replace")[:200] or "another process"
+        return path.read_text(encoding="utf-8", errors="replace")[:200] or "an unnamed process"
     except FileNotFoundError:
-        return "another process, which has just ended"
+        return "a process that has just ended"
 
 
-@cache  # once
+@cache  # warn once
 def _warn(reason: str) -> None:
     log.warning("folders cannot be locked here (%s): start no two processes of one run at the same time", reason)
 
 
-def _let_go() -> None:
-    """A forked child (a loader's worker) would hold the lock for as long as it outlives its parent."""
-    for descriptor in _HELD:
+def _close_all() -> None:
+    """Close the lock files in a forked process (a loader's worker), which would keep the locks after its parent."""
+    for descriptor in _descriptors:
         os.close(descriptor)
-    _HELD.clear()
+    _descriptors.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+    os.register_at_fork(after_in_child=_close_all)

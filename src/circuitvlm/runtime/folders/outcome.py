@@ -1,4 +1,4 @@
-"""What became of a run: did it finish, did it fail, was it stopped as hopeless, and what did its validations say?"""
+"""Read how a run ended (finished, failed or pruned), and what its validations measured."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Literal
 
 from circuitvlm.runtime.folders import run_folder as folders
 
-PRUNED, VALIDATED, STEP = "pruned.txt", "validated.json", "step"
-"""Files in a run's folder, and the key of a validation's optimizer step."""
+PRUNED_FILE, VALIDATIONS_FILE, STEP = "pruned.txt", "validated.json", "step"
+"""Files in a run's folder, and the key of the optimizer step in a validation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The state of a run, and why it is not finished; empty where the folder does not say."""
+    """The state of a run, and the reason why it is not finished; an empty text where the folder tells no reason."""
 
     state: Literal["finished", "pruned", "failed", "not finished"]
-    why: str = ""
+    reason: str = ""
 
 
-def outcome(folder: Path) -> Outcome:
-    """As the files in a run's folder have it."""
-    if folders.state(folder) == "finished":
+def read_outcome(folder: Path) -> Outcome:
+    """The outcome that the files in a run's folder tell."""
+    if folders.read_state(folder) == "finished":
         return Outcome("finished")
-    if (folder / PRUNED).is_file():
-        return Outcome("pruned", _last_line(folder / PRUNED))
-    if (folder / folders.FAILED).is_file():
-        return Outcome("failed", _last_line(folder / folders.FAILED))
+    if (folder / PRUNED_FILE).is_file():
+        return Outcome("pruned", _last_line(folder / PRUNED_FILE))
+    if (folder / folders.FAILED_FILE).is_file():
+        return Outcome("failed", _last_line(folder / folders.FAILED_FILE))
     return Outcome("not finished")
 
 
-def forget(folder: Path) -> None:
-    """A run goes on: why an earlier try of it ended is so no longer."""
-    for word in (PRUNED, folders.FAILED):
-        (folder / word).unlink(missing_ok=True)
+def clear_outcome(folder: Path) -> None:
+    """Delete the files that tell why an earlier attempt ended, for a run that is resumed."""
+    for name in (PRUNED_FILE, folders.FAILED_FILE):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _last_line(path: Path) -> str:
@@ -43,14 +43,14 @@ def _last_line(path: Path) -> str:
     return lines[-1] if lines else ""
 
 
-def read_validated(folder: Path) -> list[dict[str, float]]:
-    """The optimizer step and the metrics of each validation of a run, in order; empty where none was noted."""
-    path = folder / VALIDATED
+def read_validations(folder: Path) -> list[dict[str, float]]:
+    """The optimizer step and the metrics of each validation of a run, in order; empty where none is recorded."""
+    path = folder / VALIDATIONS_FILE
     rows: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     return rows
 
 
-def note_validated(folder: Path, step: int, metrics: dict[str, float]) -> None:
-    """Add a validation to a run's; what was noted of this step or a later one before it went on is replaced."""
-    before = [row for row in read_validated(folder) if row[STEP] < step]
-    folders.write_atomic(folder / VALIDATED, json.dumps([*before, {STEP: step, **metrics}], indent=1) + "\n")
+def record_validation(folder: Path, step: int, metrics: dict[str, float]) -> None:
+    """Add a validation to a run's; those of this step and of later ones, from before a resume, are replaced."""
+    earlier = [row for row in read_validations(folder) if row[STEP] < step]
+    folders.write_atomic(folder / VALIDATIONS_FILE, json.dumps([*earlier, {STEP: step, **metrics}], indent=1) + "\n")

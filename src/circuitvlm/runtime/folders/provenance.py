@@ -1,4 +1,4 @@
-"""From which code, libraries, data and machine did a run come?"""
+"""Record the code, the libraries, the data and the machine that a run used."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,28 +25,28 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def note(folder: Path, *, data: Mapping[str, Any]) -> None:
-    """Write down this start of a run, with the fingerprints of its data; those of before stand under `earlier`."""
+def write(folder: Path, *, data: Mapping[str, Any]) -> None:
+    """Record this start of a run, with the fingerprints of its data; earlier starts are kept under `earlier`."""
     path = folder / FILE
     earlier: list[Any] = []
     if path.is_file():
         last = json.loads(path.read_text(encoding="utf-8"))
         earlier = [*last.pop("earlier", []), last]
-    found = {**record(), "data": dict(data), "earlier": earlier}
-    write_atomic(path, json.dumps(found, indent=2, default=str) + "\n")
+    start = {**record(), "data": dict(data), "earlier": earlier}
+    write_atomic(path, json.dumps(start, indent=2, default=str) + "\n")
 
 
 def copy(run: Path, folder: Path) -> None:
-    """Give an adapter's folder the provenance of its run."""
+    """Copy the provenance of a run into an adapter's folder."""
     if (run / FILE).is_file():
         write_atomic(folder / FILE, (run / FILE).read_text(encoding="utf-8"))
 
 
 def record(*, root: Path | None = None) -> dict[str, Any]:
-    """What is needed to run it again: plain values only; outside of git the commit is None."""
+    """What is needed to repeat the run, in plain values; outside of a git repository the commit is None."""
     return {
-        **git(root or Path(__file__).resolve().parents[2]),
-        "versions": versions(),
+        **git_state(root or Path(__file__).resolve().parents[2]),
+        "versions": package_versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.node(),
@@ -55,10 +56,10 @@ def record(*, root: Path | None = None) -> dict[str, Any]:
     }
 
 
-def git(root: Path) -> dict[str, str | None]:
-    """Commit, and the hash of what differs from it: None where nothing does or git does not know the folder."""
+def git_state(root: Path) -> dict[str, str | None]:
+    """The commit, and a hash of the uncommitted changes; None without changes, and outside of a repository."""
     unknown: dict[str, str | None] = {"commit": None, "dirty": None}
-    if not _git(root, "ls-files", "--", "."):  # no repository, or one that merely lies around our installation
+    if not _git(root, "ls-files", "--", "."):  # no repository, or one that does not track the installation
         return unknown
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None:
@@ -68,21 +69,19 @@ def git(root: Path) -> dict[str, str | None]:
     return {"commit": commit.decode().strip(), "dirty": hashlib.sha256(changes).hexdigest()[:12] if changes else None}
 
 
-def _git(root: Path, *words: str) -> bytes | None:
-    """What git says, or None where it fails or does not exist."""
-    command = ["git", "-C", str(root), *words]
+def _git(root: Path, *arguments: str) -> bytes | None:
+    """The output of a git command, or None where it fails or git is not installed."""
+    command = ["git", "-C", str(root), *arguments]
     try:
         return subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
     except (OSError, subprocess.SubprocessError):
         return None
 
 
-def versions() -> dict[str, str | None]:
-    """Version by package; None for one that is not installed."""
-    found: dict[str, str | None] = {}
+def package_versions() -> dict[str, str | None]:
+    """Version by package; None for a package that is not installed."""
+    versions: dict[str, str | None] = dict.fromkeys(PACKAGES)
     for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = None
-    return found
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions

@@ -1,240 +1,228 @@
-"""Who else may ask, at a shell? The command `circuitvlm`: draw, solve, compare, generate, format, deck; what needs a
-model, ask (ask.py), chat, export and merge (model.py); transfer, audit and dataset (data.py);
-report (report.py); and doctor, which looks at a run before it is started (doctor.py).
+"""Define the command `circuitvlm` and its circuit tools: draw, solve, compare, generate, format and deck.
 
-Exit codes: 0 done (and "yes"), 1 the answer is "no" (compare, transfer --check, audit, doctor) or cannot be read (ask),
-2 bad input. Drawing and asking import what they need when they are called: a shell waits for neither matplotlib nor
-torch to show a help text.
+The other commands are in ask.py, chat.py, model.py, data.py, report.py and doctor.py. Exit codes: 0 for success and for
+"yes", 1 for "no" (compare, transfer --check, audit, doctor) or an answer that cannot be read (ask), 2 for bad input.
+Slow libraries such as matplotlib and torch are imported when a command runs, so that help texts appear at once.
 """
 
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from circuitvlm.circuit import generate, netlist
-from circuitvlm.circuit.graph import Circuit
 from circuitvlm.circuit.judge import equivalence
 from circuitvlm.circuit.solve import numeric
-from circuitvlm.runtime.progress import bar
-from circuitvlm.serving import show
-from circuitvlm.serving.cli import ask, doctor, model, report
-from circuitvlm.serving.cli import data as data_command
-from circuitvlm.serving.cli.shell import Frequency, told
+from circuitvlm.serving import display
+from circuitvlm.serving.cli import data
+from circuitvlm.serving.cli.ask import ask
+from circuitvlm.serving.cli.chat import chat
+from circuitvlm.serving.cli.common import DASH, Frequency, Json, NetlistFile, Seed, exit_on_error, read_circuit
+from circuitvlm.serving.cli.doctor import doctor
+from circuitvlm.serving.cli.model import export
+from circuitvlm.serving.cli.report import report
 
 app = typer.Typer(
-    help="Circuits at the shell: netlists in; drawings, numbers and verdicts out.",
+    help="Draw and solve circuits, ask trained models about images, and check runs and data sets.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-STDIN = Path("-")
-
-
-class Picture(StrEnum):
-    """What a drawing is written as."""
-
-    PNG = "png"
-    SVG = "svg"
-
-
-Source = Annotated[Path, typer.Argument(metavar="NETLIST", help="A netlist file; - or nothing is standard input.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
-Style = Annotated[str, typer.Option(metavar="NAME", help="A drawing style; a wrong name lists those there are.")]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result everywhere.")]
-Pixels = Annotated[int | None, typer.Option(min=56, max=4096, help="In pixels; by default what suits the circuit.")]
+ImageFormat = Literal["png", "svg"]
+Style = Annotated[str, typer.Option(metavar="NAME", help="The drawing style. A wrong name lists the styles.")]
+Pixels = Annotated[
+    int | None, typer.Option(min=56, max=4096, help="Size in pixels. By default as large as the circuit needs.")
+]
 
 
 @app.command("draw")
 def draw_command(
-    source: Source = STDIN,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="A .png or .svg file; - is standard output.")] = STDIN,
-    kind: Annotated[Picture | None, typer.Option("--format", help="By default what FILE ends in, else png.")] = None,
+    source: NetlistFile = DASH,
+    out_file: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="A .png or .svg file, or - for standard output.")
+    ] = DASH,
+    image_format: Annotated[
+        ImageFormat | None,
+        typer.Option("--format", help="The file format. By default that of FILE, or png for standard output."),
+    ] = None,
     style: Style = "american",
     width: Pixels = None,
     height: Pixels = None,
     seed: Seed = 0,
 ) -> None:
-    """Draw a netlist.
+    """Draw a netlist as a PNG or SVG file.
 
     \b
+    Examples:
     circuitvlm draw divider.cir --out divider.png --style iec
     circuitvlm generate --seed 3 | circuitvlm draw --out random.svg
     """
-    with told():
-        chosen = kind or _kind_of(out)
-        if out == STDIN and chosen is Picture.PNG and sys.stdout.isatty():
-            raise ValueError("a PNG is not for a terminal; give --out FILE, --format svg, or a pipe")
-        circuit = _read(source)
+    with exit_on_error():
+        image_format = image_format or _format_of(out_file)
+        if out_file == DASH and image_format == "png" and sys.stdout.isatty():
+            raise ValueError("--out: expected a file or a pipe for a PNG, got a terminal; give --out or --format svg")
+        circuit = read_circuit(source)
         from circuitvlm.circuit import draw
 
-        draw_it = draw.image if chosen is Picture.PNG else draw.svg
-        made = draw_it(circuit, style=style, width=width, height=height, seed=seed)
-        data = made if isinstance(made, bytes) else f"{made}\n".encode()
-        if out == STDIN:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+        draw_function = draw.image if image_format == "png" else draw.svg
+        drawing = draw_function(circuit, style=style, width=width, height=height, seed=seed)
+        content = drawing if isinstance(drawing, bytes) else f"{drawing}\n".encode()
+        if out_file == DASH:
+            typer.echo(content, nl=False)
         else:
-            out.write_bytes(data)
+            out_file.write_bytes(content)
 
 
 @app.command()
-def solve(source: Source = STDIN, frequency: Frequency = 0.0, json: Json = False) -> None:
-    """Print the node voltages, and the devices' voltages, currents and powers.
+def solve(source: NetlistFile = DASH, frequency: Frequency = 0.0, json: Json = False) -> None:
+    """Print the voltages, currents and powers of a circuit.
 
-    Exact linear analysis: the operating point at 0 Hz (C open, L short), amplitudes and phases at any other frequency.
-    A current flows from a device's first pin to its second; a device that delivers power has a negative one.
+    The analysis is linear and exact. At 0 Hz it is the operating point, with each C open and each L shorted.
+    At any other frequency the results are amplitudes and phases.
+    A current flows from the first pin of a device to its second. The power of a device that delivers power is negative.
 
     \b
+    Examples:
     circuitvlm solve divider.cir
     circuitvlm solve filter.cir --frequency 1k --json
     """
-    with told():
-        circuit = _read(source)
-        solved = numeric.solve(circuit, frequency)
-        (show.solution_json if json else show.solution)(circuit, solved, frequency=frequency)
+    with exit_on_error():
+        circuit = read_circuit(source)
+        solution = numeric.solve(circuit, frequency)
+        if json:
+            display.print_json(display.solution_dict(circuit, solution, frequency=frequency))
+        else:
+            display.print_solution(circuit, solution, frequency=frequency)
 
 
 @app.command()
 def compare(
-    predicted: Annotated[Path, typer.Argument(metavar="PREDICTED", help="A netlist file, or - for standard input.")],
-    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="The true netlist's file, or -.")],
+    predicted_file: Annotated[
+        Path, typer.Argument(metavar="PREDICTED", help="The predicted netlist's file, or - for standard input.")
+    ],
+    true_file: Annotated[
+        Path, typer.Argument(metavar="TRUTH", help="The true netlist's file, or - for standard input.")
+    ],
     json: Json = False,
 ) -> None:
-    """Is this circuit the same as that one? Exit code 0: yes, with its values. 1: no. 2: one cannot be read.
+    """Compare a predicted netlist with the true one.
 
-    Nodes may be numbered in any way, devices stand in any order, and R, C and L may be turned round.
+    Node numbers, the order of devices and the orientation of R, C and L do not matter.
+    Exit code 0: topology and values are the same. 1: they differ. 2: a netlist cannot be read.
 
     \b
+    Examples:
     circuitvlm compare answer.cir truth.cir
     circuitvlm compare - truth.cir --json < answer.cir
     """
-    with told():
-        if predicted == STDIN and truth == STDIN:
-            raise ValueError("PREDICTED and TRUTH are both standard input; give a file for one of them")
-        result = equivalence.compare(_read(predicted), _read(truth))
+    with exit_on_error():
+        if predicted_file == DASH and true_file == DASH:
+            raise ValueError(f"PREDICTED and TRUTH: expected a file for one of them, got {DASH} for both")
+        comparison = equivalence.compare(read_circuit(predicted_file), read_circuit(true_file))
         if json:
-            show.as_json({name: getattr(result, name) for name in type(result).__dataclass_fields__})
+            display.print_json(asdict(comparison))
         else:
-            show.comparison(result)
-    raise typer.Exit(0 if result.topology and result.values else 1)
+            display.print_comparison(comparison)
+    raise typer.Exit(0 if comparison.topology and comparison.values else 1)
 
 
 @app.command("generate")
 def generate_command(
-    count: Annotated[int, typer.Option(min=1, help="How many circuits.")] = 1,
+    count: Annotated[int, typer.Option(min=1, help="The number of circuits.")] = 1,
     seed: Seed = 0,
     components: Annotated[
-        tuple[int, int], typer.Option(metavar="LOW HIGH", help="Least and largest number of devices, 1 to 12.")
+        tuple[int, int],
+        typer.Option(metavar="LOW HIGH", help="The smallest and the largest number of devices: 2 to 12, or 1 1."),
     ] = (3, 6),
-    out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="A new or empty folder; else one netlist is printed.")
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="A new or empty folder. Without it one netlist is printed."),
     ] = None,
     style: Style = "american",
-    draw: Annotated[bool, typer.Option("--draw/--no-draw", help="Also write the drawings.")] = True,
+    draw: Annotated[bool, typer.Option("--draw/--no-draw", help="Whether to write drawings too.")] = True,
 ) -> None:
-    """Make random circuits that have a solution: netlists (000000.cir) and drawings (000000.png) in a folder.
+    """Generate random circuits that have a solution.
+
+    Without --out one netlist is printed. With --out the folder gets netlists (000000.cir) and drawings (000000.png).
 
     \b
+    Examples:
     circuitvlm generate --seed 7 --components 4 4
     circuitvlm generate --count 500 --seed 1 --out circuits --style textbook
     """
-    with told():
-        if out is None:
-            if count != 1:
-                raise ValueError(f"--count {count} needs --out FOLDER; without a folder one netlist is printed")
+    with exit_on_error():
+        if folder is not None:
+            from circuitvlm.serving.export.dataset import write_circuits
+
+            write_circuits(folder, count=count, seed=seed, components=components, style=style if draw else None)
+        elif count == 1:
             typer.echo(netlist.format(generate.item(seed, 0, components=components).circuit))
-            return
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise ValueError(f"{out} is there and not an empty folder; give a new one")
-        _generate_folder(out, count=count, seed=seed, components=components, style=style if draw else None)
+        else:
+            raise ValueError(f"--count: expected 1, or a folder (--out FOLDER), got {count} without a folder")
 
 
 @app.command("format")
 def format_command(
-    source: Source = STDIN,
+    source: NetlistFile = DASH,
     keep_names: Annotated[
-        bool, typer.Option("--keep-names", help="Keep the nodes' names instead of numbering them.")
+        bool, typer.Option("--keep-names", help="Keep the names of the nodes instead of numbering them.")
     ] = False,
 ) -> None:
-    """Print a netlist in canonical form: one device per line, nodes numbered as they appear, values as 4.7k.
+    """Print a netlist in canonical form.
+
+    It has one device per line, nodes numbered in the order in which they appear, and values such as 4.7k.
 
     \b
+    Examples:
     circuitvlm format answer.txt
     echo 'v1 in 0 dc 10 r1 in 0 1000' | circuitvlm format
     """
-    with told():
-        typer.echo(netlist.format(_read(source), renumber=not keep_names))
+    with exit_on_error():
+        typer.echo(netlist.format(read_circuit(source), renumber=not keep_names))
 
 
 @app.command()
-def deck(source: Source = STDIN, frequency: Frequency = 0.0) -> None:
-    """Print a complete SPICE deck that asks for every node's voltage: an operating point, or AC at one frequency.
+def deck(source: NetlistFile = DASH, frequency: Frequency = 0.0) -> None:
+    """Print a complete SPICE deck that computes the voltage of every node.
 
-    The deck is written anew from the circuit: nothing of the input's text, no card and no command, comes into it.
+    The analysis is the operating point, or AC at one frequency.
+    The deck is written from the parsed circuit. No text, card or command of the input is copied.
 
     \b
+    Example:
     circuitvlm deck divider.cir > divider.deck && ngspice -b divider.deck
     """
-    with told():
+    with exit_on_error():
         analysis = f"ac {frequency!r}" if frequency else "op"
-        typer.echo(netlist.deck(_read(source), analysis), nl=False)
+        typer.echo(netlist.deck(read_circuit(source), analysis), nl=False)
 
 
-app.command("ask")(ask.ask)
-app.command("chat")(model.chat)
-app.command("export")(model.export)
-app.command("merge")(model.export)
-app.command("transfer")(data_command.transfer)
-app.command("audit")(data_command.audit)
-app.command("dataset")(data_command.dataset)
-app.command("report")(report.report)
-app.command("doctor")(doctor.doctor)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "ask": ask,
+    "chat": chat,
+    "export": export,
+    "merge": export,
+    "transfer": data.transfer,
+    "audit": data.audit,
+    "dataset": data.dataset,
+    "report": report,
+    "doctor": doctor,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(command)
 
 
-def _read(source: Path) -> Circuit:
-    """The circuit of a file or of standard input; errors name the file."""
-    if source == STDIN:
-        if sys.stdin.isatty():
-            typer.echo("reading a netlist from the terminal; Ctrl-D ends it", err=True)
-        data, name = sys.stdin.buffer.read(), "standard input"
-    else:
-        data, name = source.read_bytes(), str(source)
-    try:
-        return netlist.parse(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{name}: not UTF-8 text (byte {error.start})") from error
-    except netlist.NetlistError as error:
-        raise ValueError(f"{name}: {error}") from error
-
-
-def _kind_of(out: Path) -> Picture:
-    if out == STDIN:
-        return Picture.PNG
-    ending = out.suffix.lower().removeprefix(".")
-    if ending not in list(Picture):
-        raise ValueError(f"{out}: wanted a name that ends in .png or .svg, or --format")
-    return Picture(ending)
-
-
-def _generate_folder(out: Path, *, count: int, seed: int, components: tuple[int, int], style: str | None) -> None:
-    """Number k is k of the series `seed`, whatever `count` is. With a style, the drawings too."""
-    from circuitvlm.circuit import draw
-
-    if style is not None:
-        draw.style_named(style)
-    generate.item(seed, 0, components=components)  # wrong components are told before a folder is made
-    out.mkdir(parents=True, exist_ok=True)
-    for index in bar(range(count), label=f"generating {count} circuits"):
-        made = generate.item(seed, index, components=components)
-        (out / f"{index:06d}.cir").write_text(netlist.format(made.circuit) + "\n", encoding="utf-8")
-        if style is not None:
-            (out / f"{index:06d}.png").write_bytes(draw.image(made.circuit, made.placement, style=style, seed=index))
+def _format_of(file: Path) -> ImageFormat:
+    suffix = ".png" if file == DASH else file.suffix.lower()
+    if suffix not in (".png", ".svg"):
+        raise ValueError(f"--out: expected a name that ends in .png or .svg, or --format, got {file}")
+    return "png" if suffix == ".png" else "svg"
 
 
 if __name__ == "__main__":

@@ -1,14 +1,11 @@
-"""What does a model say to an image? The command `ask`: of a circuit all that follows from it, of a receipt its JSON.
+"""Define the command ask: a model's answer about images, solved where it is a circuit.
 
-torch and transformers are imported when it runs, not before: its help text comes at once.
+torch and transformers are imported when the command runs, so that its help text appears at once.
 """
 
 from __future__ import annotations
 
-import json as json_text
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -18,24 +15,16 @@ import typer
 from circuitvlm.circuit import netlist
 from circuitvlm.core.record import Picture
 from circuitvlm.runtime.progress import bar
-from circuitvlm.serving import answer as answers
-from circuitvlm.serving import task_answer
+from circuitvlm.serving import circuit_answer, task_answer
+from circuitvlm.serving.circuit_answer import CircuitAnswer, CircuitRequest
 from circuitvlm.serving.cli import model as model_command
-from circuitvlm.serving.cli.model import Adapter, FourBit, MaxNewTokens, Model, Private
-from circuitvlm.serving.cli.shell import Frequency, numbered, told
+from circuitvlm.serving.cli.common import Frequency, exit_on_error, numbered_path, print_error
+from circuitvlm.serving.cli.model import Adapter, AllowPrivate, FourBit, MaxNewTokens, Model
 from circuitvlm.serving.fetch_image import fetch_image
+from circuitvlm.serving.text import sanitize
 
 if TYPE_CHECKING:
-    from circuitvlm.serving.respond import Respondent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """How the answers about circuits are shown, and which files are written beside them."""
-
-    json: bool
-    deck: Path | None
-    redraw: Path | None
+    from circuitvlm.serving.predictor import Predictor
 
 
 def ask(
@@ -46,47 +35,58 @@ def ask(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What is asked: a task of the run, as it was trained; of a checkpoint netlist, extract, "
-            "extract_tokens or digit; or question: --question by itself. A wrong name lists those there are.",
+            help="A task of the run, or for a checkpoint: netlist, extract, extract_tokens or digit. "
+            "The task question asks --question alone. A wrong name lists the tasks.",
         ),
     ] = None,
-    question: Annotated[str | None, typer.Option(metavar="TEXT", help="Ask the model this, in words.")] = None,
+    question: Annotated[str | None, typer.Option(metavar="TEXT", help="A question in free text.")] = None,
     option: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="One of the answers to choose from; said for each.")
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="One of the answers to choose from. Repeat the option for each answer."),
     ] = None,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Of extract: close JSON that was cut off, and say so.")
+        bool,
+        typer.Option("--repair", help="With extract: complete JSON that was cut off, and report it on standard error."),
     ] = False,
     model: Model = None,
     adapter: Adapter = None,
     frequency: Frequency = 0.0,
     source: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A source, as V1: with --output, the transfer function.")
+        str | None,
+        typer.Option(metavar="NAME", help="The source of a transfer function, such as V1."),
     ] = None,
-    output: Annotated[str | None, typer.Option(metavar="WHERE", help="C1, or a node, or v(2,3).")] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE", help="The output of the transfer function: a device such as C1, a node, or v(2,3)."
+        ),
+    ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line for each image: the reply and what was made of it.")
+        bool, typer.Option("--json", help="Print one JSON object a line for each image: the reply and the results.")
     ] = False,
     deck: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a SPICE deck of the circuit, made anew.")
+        Path | None, typer.Option(metavar="FILE", help="Write a SPICE deck of the circuit that the model read.")
     ] = None,
     redraw: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a PNG: the image, and beside it what was understood.")
+        Path | None, typer.Option(metavar="FILE", help="Write a PNG with the image and the circuit side by side.")
     ] = None,
     max_new_tokens: MaxNewTokens = None,
     four_bit: FourBit = False,
-    allow_private: Private = False,
+    allow_private: AllowPrivate = False,
 ) -> None:
-    """Ask a model for what is in an image: the circuit, and solve what it read, or the fields of a receipt as JSON.
+    """Ask a model about images. A circuit is solved, and the fields of a receipt are printed as JSON.
 
-    A model is asked what it was trained for, unless --task says otherwise. Of a circuit it is asked the netlist, in
-    the words that it was trained with; voltages, currents and the transfer function are computed exactly from that
-    netlist, and the answer to --question stands beside these. Of a receipt (extract) nothing but the JSON goes to
-    standard output, in one line; of several images null for each that gave none. Of all else it is the reply.
-    For several images, the files of --deck and --redraw are numbered: out-1.png, out-2.png.
-    Exit code 0: done. 1: an answer cannot be read or solved; standard error says what came. 2: bad input.
+    Without --task the model runs the task that it was trained for.
+    For a circuit it writes the netlist. Voltages, currents and the transfer function are then computed exactly from it.
+    The answer to --question is printed with these results. It is not verified.
+    For a receipt (task extract) only JSON is printed, on one line.
+    With several images, null is printed for a receipt whose reply has no JSON.
+    For every other task the reply is printed.
+    For several images the files of --deck and --redraw are numbered: out-1.png, out-2.png.
+    Exit code 0: success. 1: an answer cannot be read or solved; standard error has the reason. 2: bad input.
 
     \b
+    Examples:
     circuitvlm ask circuit.png
     circuitvlm ask circuit.png --adapter runs/tiny_circuits/plain-44136fa3 --redraw understood.png
     circuitvlm ask a.png b.png --json --frequency 1k --source V1 --output C1
@@ -95,113 +95,102 @@ def ask(
     circuitvlm ask https://example.org/circuit.png --model Qwen/Qwen2-VL-2B-Instruct --question 'What is V(2)?'
     circuitvlm ask --model runs/lavin_7b/plain-44136fa3 --question 'Which is a metal?' --option zinc --option wood
     """
-    with told(), ExitStack() as stack:
+    with exit_on_error(), TemporaryDirectory() as folder:
         if (source is None) != (output is None):
-            raise ValueError("--source and --output go together: the transfer function is from one to the other")
+            raise ValueError(f"--source and --output: expected both or neither, got {source!r} and {output!r}")
         if not 0 <= frequency < float("inf"):
-            raise ValueError(f"--frequency {frequency:g}; wanted 0 or more hertz")
+            raise ValueError(f"--frequency: expected 0 or a positive number of hertz, got {frequency:g}")
         if not images and question is None:
-            raise ValueError("nothing to ask about: wanted an image, or --question TEXT, or both")
-        wanted = answers.Wanted(frequency=frequency, source=source, output=output, question=question)
-        shown = Shown(json=json, deck=deck, redraw=redraw)
-        _refuse_lost(deck, redraw)
-        folder = Path(stack.enter_context(TemporaryDirectory()))
+            raise ValueError("ask: expected an image, --question TEXT, or both, got neither")
+        for file in (deck, redraw):
+            if file is not None and not file.parent.is_dir():
+                raise ValueError(f"{file}: expected a file in an existing folder, got the folder {file.parent}")
+        options = option or ()
         names = images or []
-        pictures = [fetch_image(image, folder=folder, allow_private=allow_private) for image in names]
-        respondent = model_command.respondent(model, adapter, max_new_tokens=max_new_tokens, four_bit=four_bit)
+        pictures = [fetch_image(name, folder=Path(folder), allow_private=allow_private) for name in names]
+        predictor = model_command.load_predictor(model, adapter, max_new_tokens=max_new_tokens, four_bit=four_bit)
         if repair:
-            respondent.repair()
-        if names and respondent.asks_circuit(task, question=question, options=option or ()):
-            failed = _circuits(respondent, names, pictures, wanted, shown=shown)
+            predictor.enable_repair()
+        if names and predictor.asks_netlist(task, question=question, options=options):
+            request = CircuitRequest(frequency=frequency, source=source, output=output, question=question)
+            has_errors = _ask_circuits(predictor, names, pictures, request, json=json, deck=deck, redraw=redraw)
         else:
-            _refuse_circuits(frequency, source, deck, redraw)
-            asked = respondent.chosen(task, question=question, options=option or ())
-            failed = _replies(respondent, asked, names, pictures, question=question, options=option or (), json=json)
-    raise typer.Exit(1 if failed else 0)
+            circuit_options = {"--frequency": frequency, "--source": source, "--deck": deck, "--redraw": redraw}
+            if ineffective_options := [name for name, value in circuit_options.items() if value]:
+                raise ValueError(f"{', '.join(ineffective_options)}: expected the netlist task; give --task netlist")
+            task_name = predictor.select_task(task, question=question, options=options)
+            has_errors = _ask_task(predictor, task_name, names, pictures, question=question, options=options, json=json)
+    raise typer.Exit(1 if has_errors else 0)
 
 
-def _circuits(
-    respondent: Respondent, images: Sequence[str], pictures: Sequence[Picture], wanted: answers.Wanted, *, shown: Shown
+def _ask_circuits(
+    predictor: Predictor,
+    names: Sequence[str],
+    pictures: Sequence[Picture],
+    request: CircuitRequest,
+    *,
+    json: bool,
+    deck: Path | None,
+    redraw: Path | None,
 ) -> bool:
-    """Tells the answer about each image; whether one of them is not what was wanted."""
-    failed = False
-    for number, (image, picture) in enumerate(zip(images, bar(pictures, label="asking"), strict=True), start=1):
-        found = answers.answer(respondent, picture, wanted, image=image)
-        errors = [*found.errors, *_files(found, picture, shown=shown, number=number if len(images) > 1 else None)]
-        failed = failed or bool(errors)
-        if shown.json:
-            typer.echo(json_text.dumps({**answers.body(found), "errors": errors}))
+    """Print the answer about each image, and write its files. Returns whether an answer has errors."""
+    has_errors = False
+    for number, (name, picture) in enumerate(zip(names, bar(pictures, label="asking"), strict=True), start=1):
+        answer = circuit_answer.answer_request(predictor, picture, request, image=name)
+        file_number = number if len(names) > 1 else None
+        files = [file and numbered_path(file, file_number) for file in (deck, redraw)]
+        errors = [*answer.errors, *_write_files(answer, picture, *files)]
+        has_errors = has_errors or bool(errors)
+        if json:
+            typer.echo(task_answer.json_line({**circuit_answer.as_dict(answer), "errors": errors}))
         else:
-            if len(images) > 1:
-                typer.echo(f"{'' if number == 1 else chr(10)}== {answers.harmless(image)}")
-            answers.tell(found)
-        _tell_errors(image, errors)
-    return failed
+            if file_number is not None:
+                typer.echo(f"{'' if number == 1 else chr(10)}== {sanitize(name)}")
+            circuit_answer.print_answer(answer)
+        for error in errors:
+            print_error(f"{name}: {error}")
+    return has_errors
 
 
-def _replies(
-    respondent: Respondent,
-    task: str,
-    images: Sequence[str],
+def _ask_task(
+    predictor: Predictor,
+    task_name: str,
+    names: Sequence[str],
     pictures: Sequence[Picture],
     *,
     question: str | None,
     options: Sequence[str],
     json: bool,
 ) -> bool:
-    """Tells the reply to a task for each image, or the one to none; whether one of them cannot be read."""
-    about: list[tuple[str | None, Picture | None]] = [*zip(images, pictures, strict=True)] or [(None, None)]
-    failed = False
-    for image, picture in bar(about, label="asking"):
-        found = task_answer.task_answer(respondent, task, picture, image=image, question=question, options=options)
-        failed = failed or bool(found.errors)
+    """Print the reply about each image, or the one without an image. Returns whether a reply cannot be read."""
+    inputs: list[tuple[str | None, Picture | None]] = [*zip(names, pictures, strict=True)] or [(None, None)]
+    has_errors = False
+    for name, picture in bar(inputs, label="asking"):
+        answer = task_answer.answer_task(predictor, task_name, picture, image=name, question=question, options=options)
+        has_errors = has_errors or bool(answer.errors)
         if json:
-            typer.echo(task_answer.one_line(task_answer.body(found)))
+            typer.echo(task_answer.json_line(task_answer.as_dict(answer)))
         else:
-            task_answer.tell(found, several=len(about) > 1)
-        _tell_errors(image or "the question", found.errors)
-        if getattr(found.read, "mended", "") == "repaired":
-            typer.echo(
-                f"circuitvlm: {answers.harmless(image or '')}: the JSON was cut off, and has been closed", err=True
-            )
-    return failed
+            task_answer.print_answer(answer, is_one_of_several=len(inputs) > 1)
+        for error in answer.errors:
+            print_error(f"{name or 'the question'}: {error}")
+        if getattr(answer.parsed_value, "mended", "") == "repaired":
+            print_error(f"{name or 'the question'}: the JSON was cut off and has been completed")
+    return has_errors
 
 
-def _tell_errors(image: str, errors: Sequence[str]) -> None:
-    for error in errors:
-        typer.echo(f"circuitvlm: {answers.harmless(image)}: {answers.harmless(error)}", err=True)
-
-
-def _refuse_circuits(frequency: float, source: str | None, deck: Path | None, redraw: Path | None) -> None:
-    """What is said of a circuit is not left out silently where none is asked for."""
-    said = {"--frequency": frequency, "--source": source, "--deck": deck, "--redraw": redraw}
-    if odd := [name for name, value in said.items() if value]:
-        raise ValueError(f"{', '.join(odd)}: of circuits only, and no netlist is asked for; --task netlist asks for it")
-
-
-def _refuse_lost(*files: Path | None) -> None:
-    """A folder that is not there is told before the model is loaded."""
-    for file in files:
-        if file is not None and not file.parent.is_dir():
-            raise ValueError(f"{file}: there is no folder {file.parent}")
-
-
-def _files(found: answers.Answer, picture: Picture, *, shown: Shown, number: int | None) -> list[str]:
-    """Writes the files that are wanted; what keeps a circuit from being written or drawn is returned."""
+def _write_files(answer: CircuitAnswer, picture: Picture, deck: Path | None, redraw: Path | None) -> list[str]:
+    """Write the files about a circuit. Returns the errors of a circuit that cannot be written or drawn."""
     errors = []
-    deck, redraw = (None if file is None else numbered(file, number) for file in (shown.deck, shown.redraw))
-    if deck is not None and found.circuit is not None:
+    if deck is not None and answer.circuit is not None:
         try:
-            text = netlist.deck(found.circuit, f"ac {found.frequency!r}" if found.frequency else "op")
+            text = netlist.deck(answer.circuit, f"ac {answer.frequency!r}" if answer.frequency else "op")
             deck.write_text(text, encoding="utf-8")
         except ValueError as error:
             errors.append(f"deck: {error}")
     if redraw is not None:
-        from circuitvlm.serving.side_by_side import side_by_side  # matplotlib's fonts
-
-        why = "" if found.circuit is not None else f"no netlist: {answers.why_unreadable(found.text)}"
         try:
-            redraw.write_bytes(side_by_side(picture.open(), found.circuit, why=why))
+            redraw.write_bytes(circuit_answer.redraw(picture, answer.circuit, answer.text))
         except ValueError as error:
             errors.append(f"drawing: {error}")
     return errors

@@ -1,9 +1,11 @@
-"""How do the replies of several models stand side by side while they come?"""
+"""Print the replies of several models while they are generated; on a terminal, in columns."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 
 import typer
 from rich.console import Console
@@ -11,54 +13,65 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from circuitvlm.serving.answer import harmless, reason
-from circuitvlm.serving.pieces import Hear
+from circuitvlm.serving.text import OnText, error_text, sanitize
 
-Speaker = Callable[[Hear], object]
-"""Says something, piece by piece, to who hears it. What it raises is told in its place."""
-
-FAULTS = (ValueError, KeyError, OSError)
-"""What can be wrong with what a person wants of a model."""
+ReplySource = Callable[[OnText], object]
+"""Generates a reply and passes its text on in chunks."""
 
 
-def speak(speakers: Mapping[str, Speaker]) -> None:
-    """Let them speak, one after the other: on a terminal in columns, which fill as they speak, elsewhere below each
-    other, each with its name unless it is the only one."""
-    if len(speakers) > 1 and sys.stdout.isatty():
-        in_columns(speakers, console=Console())
-        return
-    for name, speaker in speakers.items():
-        if len(speakers) > 1:
-            typer.echo(f"== {harmless(name)}")
-        try:
-            speaker(_say)
-            typer.echo()
-        except FAULTS as error:
-            typer.echo(f"cannot: {harmless(reason(error))}")
+def print_text(text: str, *, end_line: bool = True) -> None:
+    """Print text on standard output, without characters that a terminal could execute."""
+    typer.echo(sanitize(text), nl=end_line)
 
 
-def _say(piece: str) -> None:
-    typer.echo(harmless(piece), nl=False)
+@contextmanager
+def reported_errors(report: Callable[[str], object] = print_text) -> Iterator[None]:
+    """Report the message of an error in a user's request, and go on after the block."""
+    try:
+        yield
+    except (ValueError, KeyError, OSError) as error:
+        report(f"error: {error_text(error)}")
 
 
-def in_columns(speakers: Mapping[str, Speaker], *, console: Console) -> None:
-    said = dict.fromkeys(speakers, "")
-    with Live(_table(said), console=console, refresh_per_second=8, vertical_overflow="visible") as live:
-        for name, speaker in speakers.items():
-
-            def hear(piece: str, name: str = name) -> None:
-                said[name] += harmless(piece)
-                live.update(_table(said))
-
-            try:
-                speaker(hear)
-            except FAULTS as error:
-                hear(f"cannot: {reason(error)}")
+def run_each(names: Collection[str], function: Callable[[str], object]) -> None:
+    """Call the function with each name and report its errors. Several names are printed as titles."""
+    for name in names:
+        if len(names) > 1:
+            print_text(f"== {name}")
+        with reported_errors():
+            function(name)
 
 
-def _table(said: Mapping[str, str]) -> Table:
+def print_replies(sources: Mapping[str, ReplySource]) -> None:
+    """Print the reply of each source, one after the other; on a terminal, several sources in columns."""
+
+    def print_reply(name: str) -> None:
+        sources[name](partial(print_text, end_line=False))
+        typer.echo()
+
+    if len(sources) > 1 and sys.stdout.isatty():
+        print_columns(sources, console=Console())
+    else:
+        run_each(sources, print_reply)
+
+
+def print_columns(sources: Mapping[str, ReplySource], *, console: Console) -> None:
+    """Print the replies in columns, each with the name of its source."""
+    replies = dict.fromkeys(sources, "")
+    with Live(_table(replies), console=console, refresh_per_second=8, vertical_overflow="visible") as live:
+        for name, source in sources.items():
+
+            def append(text: str, name: str = name) -> None:
+                replies[name] += sanitize(text)
+                live.update(_table(replies))
+
+            with reported_errors(append):
+                source(append)
+
+
+def _table(replies: Mapping[str, str]) -> Table:
     table = Table(expand=True)
-    for name in said:
-        table.add_column(Text(harmless(name)), ratio=1, overflow="fold")
-    table.add_row(*(Text(text) for text in said.values()))
+    for name in replies:
+        table.add_column(Text(sanitize(name)), ratio=1, overflow="fold")
+    table.add_row(*map(Text, replies.values()))
     return table

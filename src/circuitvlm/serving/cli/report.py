@@ -1,4 +1,4 @@
-"""Which command makes a page of runs? report."""
+"""Define the command report, which writes a page about finished runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from circuitvlm.runtime.folders.run_folder import write_atomic
 from circuitvlm.runtime.progress import setup_logging
-from circuitvlm.serving.cli.shell import told
+from circuitvlm.serving.cli.common import exit_on_error
 
 if TYPE_CHECKING:
     from circuitvlm.report.page import Page
@@ -19,97 +19,109 @@ if TYPE_CHECKING:
 
 def report(
     runs: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FOLDER..]", help="Runs, or folders that hold runs.")
+        list[Path] | None,
+        typer.Argument(
+            metavar="FOLDER", exists=True, file_okay=False, help="Folders of runs, or folders that contain runs."
+        ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="By default FOLDER/report; without runs, runs/FILE's name.")
+    out_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FOLDER", help="Where to write. By default FOLDER/report, or runs/NAME for NAME.csv."
+        ),
     ] = None,
     base: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="An arm, by default the experiment unchanged; without runs, a published row."
+            metavar="NAME",
+            help="The arm or published row to compare with. By default the unchanged experiment, or the first row.",
         ),
     ] = None,
-    split: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This split only; may be repeated.")] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Show only this split. Repeat the option for several.")
+    ] = None,
     metric: Annotated[
-        list[str] | None, typer.Option(metavar="TASK/NAME", help="This metric only; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="TASK/NAME", help="Show only this metric. Repeat the option for several."),
     ] = None,
-    published: Annotated[
+    published_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Rows of others as CSV, such as experiments/lavin_published.csv."),
+        typer.Option(
+            "--published",
+            metavar="FILE",
+            help="A CSV file of published results, such as experiments/lavin_published.csv.",
+        ),
     ] = None,
-    title: Annotated[str | None, typer.Option(help="By default the folder's name.")] = None,
+    title: Annotated[str | None, typer.Option(help="The title of the page. By default the name of the folder.")] = None,
     sweep: Annotated[
         bool,
         typer.Option(
-            "--sweep", help="A table of all trials, failed and pruned ones too, and what decided; sweep.html."
+            "--sweep",
+            help="Write sweep.html with all trials, also failed and pruned ones, and the importance of each setting.",
         ),
     ] = False,
 ) -> None:
-    """Make one page of finished runs, published rows, or both, as report.html, report.md and PNG files: tables,
-    verdicts, pictures.
+    """Write a page about finished runs, published results, or both.
 
-    Runs that differ by their seed alone are one arm. Each arm is held against the base with a paired test over seeds
-    and items, corrected for the number of arms. Of published rows no items are known: their tests are unpaired.
+    The page is report.html and report.md, with tables, verdicts and PNG files.
+    Runs that differ only in their seed are one arm. Each arm is compared with the base by a paired test.
+    The test is paired over seeds and items, and corrected for the number of arms.
+    The items of published rows are not known, so their tests are unpaired.
 
     \b
+    Examples:
     circuitvlm report runs/lavin_sweep --metric rationale_lavin/right
     circuitvlm report runs/tiny_circuits --sweep --metric validate/loss
     circuitvlm report --published experiments/lavin_published.csv
     """
-    with told():
+    with exit_on_error():
         setup_logging()
-        logging.getLogger("tensorboard").setLevel(logging.WARNING)  # it tells of every log that it has read
-        from circuitvlm.report.page import page_of, page_of_published  # matplotlib and tensorboard: a second
+        logging.getLogger("tensorboard").setLevel(logging.WARNING)  # it logs every file that it reads
+        from circuitvlm.report.page import published_page, study_page  # matplotlib and tensorboard take a second
         from circuitvlm.report.published import read
         from circuitvlm.report.study import gather
 
-        rows = read(published) if published else ()
+        rows = read(published_file) if published_file else ()
+        stem = published_file.stem if published_file else ""
+        folder, name = (runs[0] / "report", runs[0].resolve().name) if runs else (Path("runs") / stem, stem)
+        title = title or name
         if sweep:
-            if base or published:
-                raise ValueError("report --sweep: --base and --published are of the page without --sweep")
-            _tell(*_of_sweep(runs or [], split=split or [], metric=metric or [], title=title, out=out), stem="sweep")
-            return
-        if runs:
-            _refuse_absent(runs)
-            told_as, where = title or runs[0].resolve().name, out or runs[0] / "report"
+            if base or published_file:
+                raise ValueError(f"report --sweep: expected no --base or --published, got {base or published_file}")
+            page = _sweep_page(runs or [], splits=split or [], metrics=metric or [], title=title)
+        elif runs:
             study = gather(runs, base=base)
-            made = page_of(study, title=told_as, splits=split or (), metrics=metric or (), published=rows)
-        elif published:
-            if split or metric:
-                raise ValueError("report: --split and --metric choose from runs, and no folder of runs was named")
-            where = out or Path("runs") / published.stem
-            made = page_of_published(rows, title=title or published.stem, base=base)
+            page = study_page(study, title=title, splits=split or (), metrics=metric or (), published_rows=rows)
+        elif not published_file:
+            raise ValueError("report: nothing to report: expected folders of runs, --published FILE, or both, got none")
+        elif split or metric:
+            raise ValueError(
+                f"report: expected folders of runs for --split and --metric, got {published_file} and no folder of runs"
+            )
         else:
-            raise ValueError("report: nothing to report; name folders of runs, or --published FILE, or both")
-        _tell(made, where, stem="report")
+            page = published_page(rows, title=title, base=base)
+        _write(page, out_folder or folder, stem="sweep" if sweep else "report")
 
 
-def _of_sweep(
-    runs: Sequence[Path], *, split: Sequence[str], metric: Sequence[str], title: str | None, out: Path | None
-) -> tuple[Page, Path]:
-    """The page of a sweep, and where it goes."""
-    from circuitvlm.report.sweep.page import page_of_sweep
+def _sweep_page(runs: Sequence[Path], *, splits: Sequence[str], metrics: Sequence[str], title: str) -> Page:
+    from circuitvlm.report.sweep.page import sweep_page
     from circuitvlm.report.sweep.results import gather_sweep
 
-    if not runs or max(len(split), len(metric)) > 1:
-        raise ValueError("report --sweep: name folders of runs, and at most one --split and one --metric")
-    _refuse_absent(runs)
-    found = gather_sweep(runs, split=next(iter(split), None), metric=next(iter(metric), None))
-    return page_of_sweep(found, title=title or runs[0].resolve().name), out or runs[0] / "report"
+    if not runs or max(len(splits), len(metrics)) > 1:
+        raise ValueError(
+            "report --sweep: expected folders of runs and at most one --split and one --metric, got "
+            f"{list(map(str, runs))}, {splits} and {metrics}"
+        )
+    results = gather_sweep(runs, split=next(iter(splits), None), metric=next(iter(metrics), None))
+    return sweep_page(results, title=title)
 
 
-def _refuse_absent(runs: Sequence[Path]) -> None:
-    if absent := [str(path) for path in runs if not path.is_dir()]:
-        raise ValueError(f"report: there is no folder {', '.join(absent)}; wanted those of runs")
-
-
-def _tell(made: Page, where: Path, *, stem: str) -> None:
-    """Write a page as Markdown and HTML, its pictures beside it, and say where."""
-    where.mkdir(parents=True, exist_ok=True)
-    for name, data in made.pictures.items():
-        (where / name).write_bytes(data)
-    write_atomic(where / f"{stem}.md", made.markdown)
-    write_atomic(where / f"{stem}.html", made.html)
-    count = len(made.pictures)
-    typer.echo(f"{where / stem}.html, {where / stem}.md and {count} picture{'s' * (count != 1)}")
+def _write(page: Page, folder: Path, *, stem: str) -> None:
+    """Write a page as Markdown and HTML with its pictures, and print the files' names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in page.pictures.items():
+        (folder / name).write_bytes(data)
+    write_atomic(folder / f"{stem}.md", page.markdown)
+    write_atomic(folder / f"{stem}.html", page.html)
+    count = len(page.pictures)
+    typer.echo(f"{folder / stem}.html, {folder / stem}.md and {count} picture{'s' * (count != 1)}")

@@ -1,1 +1,1 @@
-"""Write trained runs and generated data as folders that other programs read."""
+"""Write trained runs and generated circuits as folders that other programs read."""

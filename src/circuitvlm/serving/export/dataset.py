@@ -1,101 +1,118 @@
-"""Who else may read our circuits? Programs that read CircuitSense's layouts."""
+"""Write generated circuits as a data set: netlists with drawings, or CircuitSense's layouts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from circuitvlm.circuit import draw
-from circuitvlm.circuit.draw.layout import Mark
+from circuitvlm.circuit import draw, generate, netlist
 from circuitvlm.circuit.generate import Item, grid
+from circuitvlm.circuit.placement import Mark
 from circuitvlm.circuit.solve.numeric import solve
 from circuitvlm.circuit.solve.symbolic import TooLargeError, transfer_function
-from circuitvlm.data.circuitsense.writer import Measurement, Written, write
+from circuitvlm.data.circuitsense.writer import CircuitItem, Measurement, write
 from circuitvlm.runtime.progress import bar
 
 STYLE = "circuitsense"
-MOST_FUNCTIONS = 3
-"""Transfer functions of one circuit, as the benchmark's own generator keeps."""
+MAX_FUNCTIONS = 3
+"""Transfer functions of one circuit, as many as the benchmark's own generator keeps."""
 
-MOST_VOLTAGES = 2
+MAX_VOLTAGES = 2
 _TRIES = 50
-_TRIVIAL = (0.0, 1.0, -1.0)
+
+
+def write_circuits(folder: Path, *, count: int, seed: int, components: tuple[int, int], style: str | None) -> None:
+    """Write `count` generated circuits as netlists (000000.cir), and with a style also as drawings (000000.png).
+
+    Number k is the item k of the series `seed`, whatever `count` is. Raises ValueError for a folder that is not empty,
+    and for an unknown style or a wrong number of components before the folder is made.
+    """
+    _check_empty(folder)
+    if style is not None:
+        draw.find_style(style)
+    generate.item(seed, 0, components=components)
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in bar(range(count), label=f"generating {count} circuits"):
+        item = generate.item(seed, index, components=components)
+        (folder / f"{index:06d}.cir").write_text(netlist.format(item.circuit) + "\n", encoding="utf-8")
+        if style is not None:
+            image = draw.image(item.circuit, item.placement, style=style, seed=index)
+            (folder / f"{index:06d}.png").write_bytes(image)
 
 
 def write_circuitsense(
     folder: Path, *, count: int, seed: int, components: tuple[int, int], symbolic_share: float
 ) -> None:
-    """Writes `count` generated circuits with their pictures, transfer functions and measurements.
+    """Write `count` generated circuits with their drawings, transfer functions and measurements.
 
-    Circuit k is k of the series `seed`, whatever `count` is. A share of them is symbolic and has transfer functions,
-    the others have numbers and marked voltages and currents. Raises ValueError for a folder that is not empty.
+    Number k is the item k of the series `seed`, whatever `count` is. A share of the circuits is symbolic and has
+    transfer functions; the others have numbers, and marked voltages and currents. Raises ValueError for a folder that
+    is not empty.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} is there and not an empty folder; give a new one")
-    items = _items(count=count, seed=seed, components=components, symbolic_share=symbolic_share)
+    _check_empty(folder)
+    items = (_item(seed, i, components=components, symbolic_share=symbolic_share) for i in range(count))
     write(folder, bar(items, total=count, label=f"drawing {count} circuits"))
 
 
-def _items(*, count: int, seed: int, components: tuple[int, int], symbolic_share: float) -> Iterator[Written]:
-    for index in range(count):
-        rng = np.random.default_rng(np.random.SeedSequence([seed, index, 1]))
-        symbolic = bool(rng.random() < symbolic_share)
-        yield _item(rng, seed=seed, index=index, components=components, symbolic=symbolic)
+def _check_empty(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder}: expected a new or empty folder, got a file or a folder with files")
 
 
-def _item(rng: np.random.Generator, *, seed: int, index: int, components: tuple[int, int], symbolic: bool) -> Written:
-    """The first circuit with something to ask for, legibly drawn."""
+def _item(seed: int, index: int, *, components: tuple[int, int], symbolic_share: float) -> CircuitItem:
+    """The first circuit of a series with a legible drawing and with something to ask."""
+    rng = np.random.default_rng(np.random.SeedSequence([seed, index, 1]))
+    is_symbolic = bool(rng.random() < symbolic_share)
     name = f"{index // 1000 + 1}_{index % 1000 + 1}"
-    for turn in range(_TRIES):
-        made = grid.item([seed, index], turn, components=components, form="symbolic" if symbolic else "numeric")
-        asked, marks = ([], []) if symbolic else _measured(rng, made)
-        functions = _functions(made) if symbolic else {}
-        touched = draw.crowding(made.circuit, made.placement, marks=marks, style=STYLE, seed=index)
-        if (asked or functions) and touched < 1:
-            image = draw.image(made.circuit, made.placement, marks=marks, style=STYLE, seed=index)
-            return Written(name, made.circuit, image, transfer_functions=functions, measurements=asked)
-    raise ValueError(f"no legible circuit of {components} components with a question in {_TRIES} tries")
+    for attempt in range(_TRIES):
+        item = grid.item([seed, index], attempt, components=components, form="symbolic" if is_symbolic else "numeric")
+        measurements, marks = ([], []) if is_symbolic else _measure(rng, item)
+        functions = _transfer_functions(item) if is_symbolic else {}
+        overlap = draw.overlap_area(item.circuit, item.placement, marks=marks, style=STYLE, seed=index)
+        if (measurements or functions) and overlap < 1:
+            image = draw.image(item.circuit, item.placement, marks=marks, style=STYLE, seed=index)
+            return CircuitItem(name, item.circuit, image, transfer_functions=functions, measurements=measurements)
+    raise ValueError(f"components: expected numbers that give a legible circuit with a question, got {components!r}")
 
 
-def _functions(made: Item) -> dict[str, str]:
-    """From the first voltage source to the first few passives, each as a factored fraction."""
-    devices = made.circuit.devices
+def _transfer_functions(item: Item) -> dict[str, str]:
+    """Those from the first voltage source to the first few passive devices, each as a factored fraction."""
+    devices = item.circuit.devices
     source = next((d.name for d in devices if d.kind == "V" and d.value is None), None)
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for device in devices:
-        if source and device.kind in "RCL" and len(found) < MOST_FUNCTIONS:
+        if source and device.kind in "RCL" and len(texts) < MAX_FUNCTIONS:
             try:
-                found[f"{source}_to_{device.name}"] = transfer_function(
-                    made.circuit, source=source, output=device.name
-                ).text
+                function = transfer_function(item.circuit, source=source, output=device.name)
+                texts[f"{source}_to_{device.name}"] = function.text
             except TooLargeError:
                 continue
-    return {ports: text for ports, text in found.items() if text != "0"}
+    return {ports: text for ports, text in texts.items() if text != "0"}
 
 
-def _measured(rng: np.random.Generator, made: Item) -> tuple[list[Measurement], list[Mark]]:
-    """The current of each probe that is drawn, and the voltage over one or two devices, marked U0 and U1."""
-    solved = solve(made.circuit)
-    asked: list[Measurement] = []
-    for device in made.circuit.devices:
-        value = solved.current(device.name)
+def _measure(rng: np.random.Generator, item: Item) -> tuple[list[Measurement], list[Mark]]:
+    """The current of each drawn probe, and the voltage across one or two devices, with the marks U0 and U1."""
+    solution = solve(item.circuit)
+    measurements: list[Measurement] = []
+    for device in item.circuit.devices:
+        value = solution.current(device.name)
         if device.name.startswith("VI") and device.value == 0 and isinstance(value, float) and _is_question(value):
-            asked.append(Measurement(f"i({device.name})", f"I{device.name[2:]}", value))
+            measurements.append(Measurement(f"i({device.name})", f"I{device.name[2:]}", value))
     marks: list[Mark] = []
-    plain = [d for d in made.circuit.devices if d.kind in "RCL"]
-    for place in rng.permutation(len(plain))[:MOST_VOLTAGES]:
-        device = plain[int(place)]
-        back = bool(rng.random() < 0.5)
-        plus, minus = device.nodes[1::-1] if back else device.nodes
-        value = solved.voltage(plus, minus)
+    passive_devices = [d for d in item.circuit.devices if d.kind in "RCL"]
+    for place in rng.permutation(len(passive_devices))[:MAX_VOLTAGES]:
+        device = passive_devices[int(place)]
+        is_reversed = bool(rng.random() < 0.5)
+        plus, minus = device.nodes[1::-1] if is_reversed else device.nodes
+        value = solution.voltage(plus, minus)
         if isinstance(value, float) and _is_question(value):
             name = f"U{len(marks)}"
-            asked.append(Measurement(f"v({plus},{minus})", name, value))
-            marks.append(Mark("voltage", name, device.name, reversed=back))
-    return asked, marks
+            measurements.append(Measurement(f"v({plus},{minus})", name, value))
+            marks.append(Mark("voltage", name, device.name, is_reversed=is_reversed))
+    return measurements, marks
 
 
 def _is_question(value: float) -> bool:
-    return abs(value) > 1e-9 and value not in _TRIVIAL
+    """Whether a value is neither 0 nor 1 or -1, which are easily guessed."""
+    return abs(value) > 1e-9 and abs(value) != 1.0

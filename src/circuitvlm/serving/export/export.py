@@ -1,8 +1,7 @@
-"""How does a trained run leave the house? As plain Hugging Face folders that know nothing of adapters.
+"""Write a trained run as a plain Hugging Face folder, with its adapter merged into the weights.
 
-A Qwen2-VL is one folder. A LaVIN is two, `llm` and `vision`, which `model.weights` and `model.vision` take; what its
-run has learned between them, the visual prefix, has no place in either's format and stays with the run. Of an LLM that
-was trained behind an encoder that was not, the LLM is written.
+A Qwen2-VL is one folder. A LaVIN is two, `llm` and `vision`, for `model.weights` and `model.vision`. Its visual prefix
+has no place in the format of either and stays with the run. Of an LLM with an untrained encoder, the LLM is written.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,165 +25,151 @@ from circuitvlm.core.tensor import Batch
 from circuitvlm.model.lavin import Lavin
 from circuitvlm.model.projector.network import Encoder
 from circuitvlm.runtime.folders.run_folder import read_config
-from circuitvlm.serving.export.merge import Drift, dequantized, drift, logits, plain
-from circuitvlm.serving.load import NOTE, netlist_task, note_of, without_data
+from circuitvlm.serving.export.merge import Drift, build_dequantized, compute_logits, measure_drift, merge_adapter
+from circuitvlm.serving.load import SETTINGS_FILE, export_settings, netlist_task, remove_data
 from circuitvlm.training.assemble import Run, trained_run
-from circuitvlm.training.batches.collator import Pack
-from circuitvlm.training.batches.data_module import Questions
+from circuitvlm.training.batches.collator import Collator
+from circuitvlm.training.batches.task_dataset import TaskDataset
 from circuitvlm.training.network import Net
 
 log = logging.getLogger(__name__)
 
-WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+WEIGHT_PATTERNS = ("*.safetensors", "*.safetensors.index.json")
 LLM, TOWER = "llm", "vision"
 """The two folders of a LaVIN."""
-MODELS = ("config.json", f"{LLM}/config.json", f"{LLM}/tokenizer.json")
-"""One of them is in every folder of a model, or of one that has as yet no more than its words."""
+MODEL_FILES = ("config.json", f"{LLM}/config.json", f"{LLM}/tokenizer.json")
+"""A folder of a model has at least one of these; one that is being prepared may have the tokenizer alone."""
 
 QUESTIONS = 4
-"""Validation questions on which the written model is compared with the run's."""
+"""The number of validation questions on which the written model is compared with the run."""
 
 
 class ExportError(ValueError):
-    """A run that cannot be written as one plain model, with the reason."""
+    """A run that cannot be written as a plain model, or a folder that must not be changed."""
 
 
-def export_run(run: Path, out: Path, *, dtype: Literal["bfloat16", "float32"], dequantize: bool = False) -> Drift:
-    """Write weights (adapters merged), tokenizer, chat template and image processor of a run or an adapter to `out`.
+def export_run(
+    run_folder: Path, target: Path, *, dtype: Literal["bfloat16", "float32"], dequantize: bool = False
+) -> Drift:
+    """Write the merged weights, tokenizer, chat template and image processor of a run or an adapter to `target`.
 
-    Returns how far the written model's logits are from the run's own; a LaVIN's with the run's own prefix. A quantized
-    base wants `dequantize`. An older model in `out` is replaced; other files there stay. Raises ExportError where the
-    base is quantized, or `out` is some other folder.
+    Returns the drift of the written model's logits from the run's own (for a LaVIN, with the prefix of the run). A
+    quantized base needs `dequantize`. An older model in `target` is replaced; other files there stay. Raises
+    ExportError for a quantized base, for a run without a trained adapter, and for a `target` with other files.
     """
-    _refuse_strangers(out)
-    quantized = _is_quantized(run)
-    if quantized and not dequantize:
+    _check_target(target)
+    is_quantized = bool(read_config(run_folder)["quantization"])
+    if is_quantized and not dequantize:
         raise ExportError(
-            f"{run} was trained on a quantized base, into whose few levels its adapter cannot be merged.\n"
-            "With --dequantize the base is first given back full numbers: a folder of full size, which says how its "
-            "answers differ. Without, use the adapter's folder with the quantized base: --adapter."
+            f"{run_folder}: expected a base without quantization, got a quantized base.\n"
+            "An adapter cannot be merged into quantized weights. Give --dequantize to dequantize the base first. The "
+            "folder then has full size, and the command prints how the answers differ.\n"
+            "Or use the adapter's folder with the quantized base: --adapter."
         )
-    if not (run / "adapter").is_dir() and not any(run.glob("*.safetensors")):
-        raise ExportError(f"{run} holds no trained adapter; has the run ended?")
-    trained = trained_run(run, changes={})
-    batches = _told(trained)
-    trained.module.configure_model()
-    net, precision = trained.module.net, trained.cfg["precision"]
-    assert net is not None, "configure_model() builds the net"
-    before = logits(net, batches, precision=precision)
-    weights = net.weights
-    if quantized:
-        del net, weights
-        trained.module.net = None  # one of the two at a time
-        weights = dequantized(trained.module)
+    if not (run_folder / "adapter").is_dir() and not any(run_folder.glob("*.safetensors")):
+        raise ExportError(f"{run_folder}: expected a trained adapter, got none; has the run finished?")
+    run = trained_run(run_folder, changes={})
+    batches = _comparison_batches(run)
+    run.module.configure_model()
+    precision = run.cfg["precision"]
+    logits = compute_logits(run.module.built_net, batches, precision=precision)
+    if is_quantized:
+        run.module.net = None  # so that memory holds one net at a time
+        weights = build_dequantized(run.module)
+    else:
+        weights = run.module.built_net.weights
     if dtype == "float32":
-        weights.float()  # before merging: an update added to bfloat16 weights is rounded to them
+        weights.float()  # before merging, because an update that is added to bfloat16 weights is rounded
     try:
-        model = plain(weights).to(getattr(torch, dtype))
-    except NotImplementedError as error:  # an adapter that is no change of the weights
-        raise ExportError(f"{run}: {error}") from error
+        model = merge_adapter(weights).to(getattr(torch, dtype))
+    except NotImplementedError as error:  # an adapter that does not change the weights
+        raise ExportError(f"{run_folder}: {error}") from error
     model.config.dtype = dtype
-    after = logits(Net(trained.model, model), batches, precision=precision)
-    _write(model, trained, out)
-    log.info("exported %s to %s", run, out)
-    return drift(before, after)
+    merged_logits = compute_logits(Net(run.model, model), batches, precision=precision)
+    _write(model, run, target)
+    log.info("exported %s to %s", run_folder, target)
+    return measure_drift(logits, merged_logits)
 
 
-def _write(model: Any, run: Run, out: Path) -> None:
-    """The folder of the model, or the two of a LaVIN, whose parts are taken apart."""
+def _check_target(target: Path) -> None:
+    """Refuse a file, and a folder with other files than those of a model."""
+    is_free = not target.exists() or (target.is_dir() and not any(target.iterdir()))
+    if not is_free and not any((target / name).is_file() for name in MODEL_FILES):
+        raise ExportError(
+            f"{target}: expected a new or empty folder, or one with {' or '.join(MODEL_FILES)}, got other files"
+        )
+
+
+def _write(model: Any, run: Run, target: Path) -> None:
+    """Write the folder of the model, or the two of a LaVIN."""
+    codec: Any = run.data.codec
     if isinstance(run.model, Lavin):
-        codec, tower = run.model.codec(), _alone(model)
-        _fill(out / TOWER, lambda folder: (tower.save_pretrained(folder), codec.images.save_pretrained(folder)))
-        _fill(out / LLM, lambda folder: (model.save_pretrained(folder), codec.tokenizer.save_pretrained(folder)))
-        return
-    if isinstance(getattr(model, "projector", None), Encoder):
-        del model.projector  # new weights, which have learned nothing: merge.plain refuses others
-        own: Any = run.data.codec
-        _fill(out, lambda folder: (model.save_pretrained(folder), own.tokenizer.save_pretrained(folder)))
-        return
-
-    def fill(folder: Path) -> None:
-        model.save_pretrained(folder)
-        run.data.codec.save(folder)
-        (folder / NOTE).write_text(json.dumps(note_of(run), indent=2) + "\n", encoding="utf-8")
-
-    _fill(out, fill)
+        _replace(target / TOWER, _detach_tower(model).save_pretrained, codec.image_processor.save_pretrained)
+        _replace(target / LLM, model.save_pretrained, codec.tokenizer.save_pretrained)
+    elif isinstance(getattr(model, "projector", None), Encoder):
+        del model.projector  # untrained: merge_adapter() refuses a trained one
+        _replace(target, model.save_pretrained, codec.tokenizer.save_pretrained)
+    else:
+        settings = json.dumps(export_settings(run), indent=2) + "\n"
+        _replace(
+            target,
+            model.save_pretrained,
+            codec.save,
+            lambda folder: (folder / SETTINGS_FILE).write_text(settings, encoding="utf-8"),
+        )
 
 
-def _alone(llm: Any) -> CLIPVisionModel:
-    """A LaVIN's tower, taken out of its LLM with the prefix; the norm behind its last block, which LaVIN has no use
-    for, is one that has learned nothing."""
+def _detach_tower(llm: Any) -> CLIPVisionModel:
+    """Take the vision tower of a LaVIN out of its LLM, and remove the prefix.
+
+    A LaVIN does not use the norm after the tower's last block, so a new, untrained one is added.
+    """
     tower: Any = llm.vision
     del llm.vision, llm.projector
     weight = tower.embeddings.class_embedding
     tower.post_layernorm = nn.LayerNorm(tower.config.hidden_size, device=weight.device, dtype=weight.dtype)
     tower.config.dtype = weight.dtype
-    assert isinstance(tower, CLIPVisionModel), "a LaVIN sees with CLIP"
+    assert isinstance(tower, CLIPVisionModel), "the tower of a LaVIN is CLIP's"
     return tower
 
 
-def _fill(out: Path, fill: Callable[[Path], object]) -> None:
-    """All of the folder beside its place, then into it."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    writing = out.with_name(f".{out.name}.writing-{os.getpid()}")
-    try:
-        writing.mkdir()
-        fill(writing)
-        _move(writing, out)
-    finally:
-        shutil.rmtree(writing, ignore_errors=True)
+def _replace(target: Path, *writers: Callable[[Path], object]) -> None:
+    """Let the writers fill a temporary folder beside `target`, then move its files into it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as name:
+        for write in writers:
+            write(Path(name))
+        target.mkdir(exist_ok=True)
+        for pattern in WEIGHT_PATTERNS:  # the old weights may have been split into other files
+            for old_file in target.glob(pattern):
+                old_file.unlink()
+        for file in sorted(Path(name).iterdir()):
+            os.replace(file, target / file.name)
 
 
-def _told(run: Run) -> list[Batch]:
-    """A few of the run's validation questions with their replies, one a batch; without its data, a generated circuit.
+def _comparison_batches(run: Run) -> list[Batch]:
+    """A few validation questions of the run with their replies, one a batch; without its data, a generated circuit.
 
-    The run is left without its data, which its model does not need.
+    The sources of the run are removed, because its model does not need them.
     """
-    found: list[Batch] = []
     try:
-        sources, tasks = run.sources, run.tasks
-        questions = list(Questions(sources, tasks, "validation", limit=QUESTIONS))
-        without_data(run)
-        found = _batches(run, questions, tasks)
+        examples = list(TaskDataset(run.sources, run.tasks, "validation", limit=QUESTIONS))
+        remove_data(run)
+        if batches := _loss_batches(run, examples, run.tasks):
+            return batches
     except (ValueError, OSError) as error:
-        log.info("the run's validation questions are not here: %s", error)
-        without_data(run)
-    return found or _generated(run)
-
-
-def _generated(run: Run) -> list[Batch]:
+        log.info("the validation questions of the run cannot be read: %s", error)
+        remove_data(run)
     log.info("the models are compared on a generated circuit")
-    made = generate.item(0, 0, components=(3, 5))
+    item = generate.item(0, 0, components=(3, 5))
     with TemporaryDirectory() as folder:
         path = Path(folder, "circuit.png")
-        path.write_bytes(draw.image(made.circuit, made.placement, style="american"))
-        facts = {"netlist": netlist.format(made.circuit)}
+        path.write_bytes(draw.image(item.circuit, item.placement, style="american"))
+        facts = {"netlist": netlist.format(item.circuit)}
         example = Example(id="generated", task="netlist", images=(Picture(path),), facts=facts)
-        return _batches(run, [example], {"netlist": netlist_task(run)})
+        return _loss_batches(run, [example], {"netlist": netlist_task(run)})
 
 
-def _batches(run: Run, examples: Sequence[Example], tasks: Mapping[str, Task]) -> list[Batch]:
-    pack = Pack(tasks, run.data.codec, run.data.collate, told=True, asked=False)
-    return [pack([example]) for example in examples]
-
-
-def _is_quantized(run: Path) -> bool:
-    """Told before gigabytes are loaded."""
-    return bool(read_config(run)["quantization"])
-
-
-def _refuse_strangers(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise ExportError(f"{out} is a file; wanted a folder")
-    if out.is_dir() and any(out.iterdir()) and not any((out / name).is_file() for name in MODELS):
-        raise ExportError(f"{out} is not empty and holds no model (no {', '.join(MODELS)} in it): left alone")
-
-
-def _move(writing: Path, out: Path) -> None:
-    """The new files in the place of the old; old weights go first, since they may have been cut into other files."""
-    out.mkdir(exist_ok=True)
-    for pattern in WEIGHTS:
-        for old in out.glob(pattern):
-            old.unlink()
-    for file in sorted(writing.iterdir()):
-        os.replace(file, out / file.name)
+def _loss_batches(run: Run, examples: Sequence[Example], tasks: Mapping[str, Task]) -> list[Batch]:
+    collator = Collator(tasks, run.data.codec, run.data.collate)
+    return [collator.loss_batch([example]) for example in examples]

@@ -1,4 +1,4 @@
-"""How are fields written as JSON, and read out of what a model says?"""
+"""Write fields as JSON, and read them from a reply."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from circuitvlm.task.extract.reply import DEEPEST, LONGEST, Said, parsed
+from circuitvlm.task.extract.reply import MAX_CHARACTERS, MAX_DEPTH, ReadObject, parse_json
 
 _ATTEMPTS = 16
-"""Braces at which an object may begin; the time is bounded by so many readings of the text."""
+"""Braces at which an object may begin: the text is read at most so many times."""
 
 _TOKEN = re.compile(
     r"""\s*+(?: (?P<string> "(?:[^"\\]++|\\.)*+" ) | (?P<open> [{\[] ) | (?P<close> [}\]] ) | (?P<between> [:,] )
@@ -19,7 +19,7 @@ _TOKEN = re.compile(
     re.X | re.S,
 )
 _CUT = re.compile(r'\s*+(?:"(?:[^"\\]++|\\.)*+\\?|[-+.\w]*+)\Z', re.S)
-_INSIDE = re.compile(r'(?:"\s{0,20}:|["\]}\d]\s{0,20},|[\[{])\s{0,20}\Z')
+_OPEN_CONTEXT = re.compile(r'(?:"\s{0,20}:|["\]}\d]\s{0,20},|[\[{])\s{0,20}\Z')
 _CLOSERS = {"{": "}", "[": "]"}
 
 
@@ -39,7 +39,7 @@ def write(fields: dict[str, Any]) -> str:
 
 
 def normalise(value: Any) -> Any:
-    """What reading gives of what was written: numbers become their texts, all else stays."""
+    """The fields as they are read back: numbers become their texts."""
     if isinstance(value, dict):
         return {key: normalise(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -47,43 +47,45 @@ def normalise(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def read(text: str, *, repair: bool) -> Said | None:
-    """The first object in a text: among other words, in a code fence, with a comma too many before a closing bracket.
+def read(text: str, *, repair: bool) -> ReadObject | None:
+    """Read the first object in a text: among other text, in a code fence, or with an extra comma before a bracket.
 
-    None where there is none. An object that is cut off is none either, nor are the objects inside it; with `repair` it
-    is closed after the last value that is whole. Of a key that comes twice, the last counts, as everywhere in Python.
+    Return None where there is none. An object that is cut off does not count, nor do the objects inside it; with
+    `repair` it is closed after its last whole value. Of a key that comes twice the last counts, as in Python.
     """
-    text = text[:LONGEST].strip()
+    text = text[:MAX_CHARACTERS].strip()
     for start in _starts(text):
-        found = _object(text, start)
-        if found is None:
+        candidate = _object(text, start)
+        if candidate is None:
             continue
-        fields = _loaded(found.text) if repair or not found.is_cut else None
+        fields = _parse_object(candidate.text) if repair or not candidate.is_cut else None
         if fields is not None:
-            alone = start == 0 and found.end == len(text) and not found.has_commas and fields.mended == ""
-            return Said(fields, mended="repaired" if found.is_cut else "" if alone else "found")
-        if found.is_cut:
+            is_whole_reply = (
+                start == 0 and candidate.end == len(text) and not candidate.has_commas and fields.mended == ""
+            )
+            return ReadObject(fields, mended="repaired" if candidate.is_cut else "" if is_whole_reply else "found")
+        if candidate.is_cut:
             return None
     return None
 
 
 def _starts(text: str) -> Iterator[int]:
-    """The first braces that do not stand inside of something else."""
-    at, left = text.find("{"), _ATTEMPTS
-    while at >= 0 and left:
-        if not _INSIDE.search(text, max(0, at - 45), at):
-            left -= 1
-            yield at
-        at = text.find("{", at + 1)
+    """The positions of the first opening braces that are not inside another value."""
+    position, attempts = text.find("{"), _ATTEMPTS
+    while position >= 0 and attempts:
+        if not _OPEN_CONTEXT.search(text, max(0, position - 45), position):
+            attempts -= 1
+            yield position
+        position = text.find("{", position + 1)
 
 
 def _object(text: str, start: int) -> _Object | None:
-    """The object from `start` on, told by its tokens alone; None where one of them can be in no JSON."""
+    """Scan the object that begins at `start`, by its tokens; None where a token is not JSON."""
     stack: list[str] = []
     tokens: list[str] = []
-    whole, closers, has_commas, at = 0, "", False, start
-    while match := _TOKEN.match(text, at):
-        kind, at = str(match.lastgroup), match.end()
+    whole, closers, has_commas, position = 0, "", False, start
+    while match := _TOKEN.match(text, position):
+        kind, position = str(match.lastgroup), match.end()
         token = match[kind]
         is_value = bool(tokens) and (tokens[-1] == ":" or stack[-1] == "]")
         if kind == "open":
@@ -96,22 +98,22 @@ def _object(text: str, start: int) -> _Object | None:
                 has_commas = True
         tokens.append(token)
         if not stack:
-            return _Object("".join(tokens), at, has_commas)
-        if len(stack) > DEEPEST:
+            return _Object("".join(tokens), position, has_commas)
+        if len(stack) > MAX_DEPTH:
             return None
-        if kind == "close" or (is_value and kind == "string") or (is_value and kind == "word" and at < len(text)):
+        if kind == "close" or (is_value and kind == "string") or (is_value and kind == "word" and position < len(text)):
             whole, closers = len(tokens), "".join(reversed(stack))
-    if not _CUT.match(text, at):
+    if not _CUT.match(text, position):
         return None
     return _Object("".join(tokens[:whole]) + closers, len(text), has_commas, is_cut=True)
 
 
-def _loaded(text: str) -> Said | None:
-    """An object with line breaks in its strings is read as well, but is not as it should be."""
+def _parse_object(text: str) -> ReadObject | None:
+    """Parse an object; line breaks in its strings are accepted, and marked as a repair."""
     for strict in (True, False):
         try:
-            value = parsed(text, strict=strict)
+            value = parse_json(text, strict=strict)
         except ValueError:
             continue
-        return Said(value, mended="" if strict else "found") if isinstance(value, dict) else None
+        return ReadObject(value, mended="" if strict else "found") if isinstance(value, dict) else None
     return None

@@ -1,35 +1,34 @@
-"""What was read out of a reply that states fields?"""
+"""Hold the fields that were read from a reply."""
 
 from __future__ import annotations
 
 import json
 from typing import Any, Literal, TypeAlias
 
-LONGEST = 200_000
+MAX_CHARACTERS = 200_000
 """Characters of a reply that are read; of a receipt of 300 items it takes about 40,000."""
 
-DEEPEST = 64
+MAX_DEPTH = 64
 """Objects and lists in one another."""
 
-Mended: TypeAlias = Literal["", "found", "repaired"]
+Repair: TypeAlias = Literal["", "found", "repaired"]
 
 
-class Said(dict[str, Any]):
-    """An object, and what the reader had to do for it.
+class ReadObject(dict[str, Any]):
+    """The fields of a reply, and how they were read.
 
-    `mended` is "" where the reply was nothing else, "found" where other words or commas too many were left out, and
-    "repaired" where the reply was cut off and has been closed. It does not count when two of them are compared.
+    `mended` is "" where the reply was only the object, "found" where other text or extra commas were left out, and
+    "repaired" where the reply was cut off and has been closed. It is ignored when two objects are compared.
     """
 
-    def __init__(self, fields: dict[str, Any], *, mended: Mended) -> None:
+    def __init__(self, fields: dict[str, Any], *, mended: Repair) -> None:
         super().__init__(fields)
-        self.mended: Mended = mended
+        self.mended: Repair = mended
 
 
-def parsed(text: str, *, strict: bool) -> Any:
-    """JSON whose numbers are the texts that they are written as: the 60.000 of a receipt is not 60.
+def parse_json(text: str, *, strict: bool) -> Any:
+    """Parse JSON and keep numbers as they are written: the 60.000 of a receipt is not 60.
 
-    Raises ValueError, and RecursionError for what is nested too deeply; strings may have line breaks if not
-    `strict`.
+    Raises ValueError, and RecursionError for too deep nesting. Without `strict`, strings may have line breaks.
     """
     return json.loads(text, strict=strict, parse_int=str, parse_float=str, parse_constant=str)

@@ -1,4 +1,4 @@
-"""How are fields written as Donut's tokens, and read out of what a model says?
+"""Write fields as Donut's tokens, and read them from a reply.
 
 `<s_menu><s_nm>Tea</s_nm><s_price>1</s_price><sep/><s_nm>Rice</s_nm></s_menu>` (arXiv 2111.15664): a key is a pair of
 tags, the items of a list are joined by `<sep/>`. The form is lossy, as Donut's: see `normalise`. A text that looks like
@@ -12,17 +12,17 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from circuitvlm.task.extract.reply import DEEPEST, LONGEST, Said
+from circuitvlm.task.extract.reply import MAX_CHARACTERS, MAX_DEPTH, ReadObject
 
 _TAG = re.compile(r"<s_(?P<open>[^<>]++)>|</s_(?P<close>[^<>]++)>|(?P<sep><sep/>)")
 _LIKE_A_TAG = re.compile(r"&(?=(?:amp;)*+lt;)|<(?=/?s_|sep/>)")
-_ESCAPED = re.compile(r"&amp;(?=(?:amp;)*+lt;)|&lt;")
-_WRITTEN = {"&": "&amp;", "<": "&lt;", "&amp;": "&", "&lt;": "<"}
+_ESCAPE = re.compile(r"&amp;(?=(?:amp;)*+lt;)|&lt;")
+_REPLACEMENTS = {"&": "&amp;", "<": "&lt;", "&amp;": "&", "&lt;": "<"}
 
 
 @dataclass(slots=True)
-class _Open:
-    """A tag that has not been closed: its key, the items before the last `<sep/>`, and what has come after it."""
+class _OpenTag:
+    """A tag that is not closed yet: its key, the items before the last `<sep/>`, and the content after it."""
 
     key: str
     items: list[Any] = field(default_factory=list)
@@ -30,7 +30,7 @@ class _Open:
     text: list[str] = field(default_factory=list)
 
     def finish(self) -> bool:
-        """Take the last item; whether it was fields alone, or text alone."""
+        """Add the last item; return whether it was only fields or only text."""
         text = _unescape("".join(self.text)).strip()
         self.items.append(text if self.fields is None else self.fields)
         plain = self.fields is None or not text
@@ -42,48 +42,48 @@ class _Open:
 
 
 def write(fields: dict[str, Any]) -> str:
-    """The tags of an object. Raises ValueError for an empty one, and for keys that make no tag."""
+    """Write the tags of an object. Raises ValueError for an empty object, and for keys with < or >."""
     if not fields:
-        raise ValueError("an object without fields has no tokens; wanted at least one field")
+        raise ValueError(f"tokens: expected an object with at least one field, got {fields!r}")
     parts = []
     for key, value in fields.items():
         if not key or set(key) & set("<>"):
-            raise ValueError(f"the key {key!r} makes no tag; wanted one without < and >")
-        said = "<sep/>".join(write(i) if isinstance(i, dict) else _escape(i) for i in _items(value))
-        parts.append(f"<s_{key}>{said}</s_{key}>")
+            raise ValueError(f"tokens: expected a key without < and >, got {key!r}")
+        content = "<sep/>".join(write(i) if isinstance(i, dict) else _escape(i) for i in _items(value))
+        parts.append(f"<s_{key}>{content}</s_{key}>")
     return "".join(parts)
 
 
 def normalise(fields: dict[str, Any]) -> dict[str, Any]:
-    """What reading gives of what was written: what the form cannot tell apart is one.
+    """The fields as they are read back: the form cannot keep all differences.
 
-    A list of one becomes its element, a list in a list becomes its elements, what is empty becomes "", numbers become
-    their texts, and texts lose the white space around them.
+    A list of one item becomes the item, nested lists are flattened, empty values become "", numbers become their texts,
+    and texts lose the white space around them.
     """
-    found = {}
+    read_fields = {}
     for key, value in fields.items():
         items = [normalise(item) if isinstance(item, dict) else item for item in _items(value)]
-        found[key] = items[0] if len(items) == 1 else items
-    return found
+        read_fields[key] = items[0] if len(items) == 1 else items
+    return read_fields
 
 
-def read(text: str, *, repair: bool) -> Said | None:
-    """The fields that a text states between tags; what stands outside of them is left out. None where there are none.
+def read(text: str, *, repair: bool) -> ReadObject | None:
+    """Read the fields between tags, and ignore the text outside them. Return None where there are none.
 
-    None, too, where tags do not close each other; where the text ends before they do, `repair` closes them without the
-    text that was cut off. A reply that is cut between two fields of the outermost object looks whole. Of a key that
-    comes twice in an item, the last counts, as with Donut.
+    Also None where tags are not closed in order. Where the text ends early, `repair` closes them, without the text that
+    was cut off. A reply that is cut between two fields of the outermost object looks whole. Of a key that comes twice
+    in an item the last counts, as in Donut.
     """
-    text = text[:LONGEST].strip()
-    stack, at, plain = [_Open("")], 0, True
+    text = text[:MAX_CHARACTERS].strip()
+    stack, position, plain = [_OpenTag("")], 0, True
     for tag in _TAG.finditer(text):
         top = stack[-1]
-        top.text.append(text[at : tag.start()])
-        at = tag.end()
+        top.text.append(text[position : tag.start()])
+        position = tag.end()
         if tag["open"]:
             top.fields = {} if top.fields is None else top.fields
-            stack.append(_Open(tag["open"]))
-            if len(stack) > DEEPEST:
+            stack.append(_OpenTag(tag["open"]))
+            if len(stack) > MAX_DEPTH:
                 return None
         elif len(stack) == 1 or tag["close"] not in (None, top.key):
             return None
@@ -91,20 +91,20 @@ def read(text: str, *, repair: bool) -> Said | None:
             plain &= top.finish()
             if tag["close"]:
                 _close(stack)
-    stack[-1].text.append(text[at:])
+    stack[-1].text.append(text[position:])
     return _whole(stack, repair=repair, plain=plain)
 
 
-def _close(stack: list[_Open]) -> None:
-    """Give what the innermost tag holds to the one around it."""
-    done = stack.pop()
+def _close(stack: list[_OpenTag]) -> None:
+    """Close the innermost tag and add its value to the tag around it."""
+    tag = stack.pop()
     fields = stack[-1].fields
     assert fields is not None, "a tag was opened in it"
-    fields[done.key] = done.value()
+    fields[tag.key] = tag.value()
 
 
-def _whole(stack: list[_Open], *, repair: bool, plain: bool) -> Said | None:
-    """The outermost object, the tags in it closed where that is wanted."""
+def _whole(stack: list[_OpenTag], *, repair: bool, plain: bool) -> ReadObject | None:
+    """The outermost object; with `repair`, the tags in it are closed."""
     is_cut = len(stack) > 1
     if is_cut and not repair:
         return None
@@ -120,7 +120,7 @@ def _whole(stack: list[_Open], *, repair: bool, plain: bool) -> Said | None:
     plain &= root.finish()
     if not fields:
         return None
-    return Said(fields, mended="repaired" if is_cut else "" if plain else "found")
+    return ReadObject(fields, mended="repaired" if is_cut else "" if plain else "found")
 
 
 def _items(value: Any) -> list[Any]:
@@ -133,8 +133,8 @@ def _items(value: Any) -> list[Any]:
 
 
 def _escape(text: str) -> str:
-    return _LIKE_A_TAG.sub(lambda found: _WRITTEN[found[0]], text)
+    return _LIKE_A_TAG.sub(lambda found: _REPLACEMENTS[found[0]], text)
 
 
 def _unescape(text: str) -> str:
-    return _ESCAPED.sub(lambda found: _WRITTEN[found[0]], text)
+    return _ESCAPE.sub(lambda found: _REPLACEMENTS[found[0]], text)

@@ -1,1 +1,1 @@
-"""Load samples in batches: sources, sampler, collator and data module."""
+"""Load samples in batches: sampler, collator and data module."""

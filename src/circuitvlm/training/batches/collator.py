@@ -1,4 +1,4 @@
-"""What does a loader's worker make of examples? Dialogues, tokens, and one batch."""
+"""Turn examples into batches, as the work of a data loader's worker."""
 
 from __future__ import annotations
 
@@ -11,92 +11,97 @@ import torch
 from circuitvlm.core.contract import Codec, Collate, Task
 from circuitvlm.core.record import Example, PictureError
 from circuitvlm.core.tensor import IGNORE, Batch, Encoded
-from circuitvlm.runtime.fault import ours
+from circuitvlm.runtime.errors import is_project_error
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A validation batch twice: with its replies, for the loss, and without, for generating them."""
+class ValidationBatch:
+    """The same examples twice: with their replies, for the loss, and as prompts, for generation."""
 
-    told: Batch
-    asked: Batch
+    loss_batch: Batch
+    prompt_batch: Batch
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Told:
-        return Told(self.told.to(device, non_blocking), self.asked.to(device, non_blocking))
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> ValidationBatch:
+        return ValidationBatch(self.loss_batch.to(device, non_blocking), self.prompt_batch.to(device, non_blocking))
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """A micro-batch to train on, and what was said of each image in it that could not be read."""
+class TrainBatch:
+    """A micro-batch to train on, and a message for each of its examples with an unreadable image."""
 
     batch: Batch
-    unread: tuple[str, ...]
+    unreadable_images: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Pack:
-    """The work of a loader worker: examples to dialogues, to tokens, to one batch. Holds the codec, never the model."""
+class Collator:
+    """Turn examples into dialogues, tokens and one batch. It holds the codec and never the model."""
 
     tasks: Mapping[str, Task]
     codec: Codec
     collate: Collate
-    told: bool
-    asked: bool
 
-    def __call__(self, examples: Sequence[Example]) -> Any:
-        if not self.asked:
-            return self._batch(examples, reply=True)
-        asked = self._batch(examples, reply=False)
-        return Told(self._batch(examples, reply=True), asked) if self.told else asked
+    def loss_batch(self, examples: Sequence[Example]) -> Batch:
+        """The examples with their replies, padded on the right."""
+        samples = [self._encode(example, reply=True) for example in examples]
+        return self.collate(samples, pad=self.codec.pad, side="right")
 
-    def lesson(self, examples: Sequence[Example]) -> Lesson:
-        """All examples, told. One whose images cannot be read has its place, without them, and teaches nothing: no
-        other sample moves, and no rank is left without a batch."""
-        samples, unread = [], []
+    def prompt_batch(self, examples: Sequence[Example]) -> Batch:
+        """The examples without their replies, padded on the left for generation."""
+        samples = [self._encode(example, reply=False) for example in examples]
+        return self.collate(samples, pad=self.codec.pad, side="left")
+
+    def validation_batch(self, examples: Sequence[Example]) -> ValidationBatch:
+        return ValidationBatch(prompt_batch=self.prompt_batch(examples), loss_batch=self.loss_batch(examples))
+
+    def train_batch(self, examples: Sequence[Example]) -> TrainBatch:
+        """The examples with their replies, padded on the right.
+
+        An example with an unreadable image keeps its place, without image and labels. So no other sample moves, and
+        no rank is left without a batch.
+        """
+        samples, messages = [], []
         for example in examples:
             try:
-                samples.append(self._encoded(example, reply=True))
+                samples.append(self._encode(example, reply=True))
             except PictureError as error:
-                bare = self._encoded(replace(example, images=()), reply=True)
-                samples.append(replace(bare, labels_T=torch.full_like(bare.labels_T, IGNORE)))
-                unread.append(str(error))
-        return Lesson(self.collate(samples, pad=self.codec.pad, side="right"), tuple(unread))
+                text_only = self._encode(replace(example, images=()), reply=True)
+                samples.append(replace(text_only, labels_T=torch.full_like(text_only.labels_T, IGNORE)))
+                messages.append(str(error))
+        return TrainBatch(self.collate(samples, pad=self.codec.pad, side="right"), tuple(messages))
 
-    def _batch(self, examples: Sequence[Example], *, reply: bool) -> Batch:
-        samples = [self._encoded(example, reply=reply) for example in examples]
-        return self.collate(samples, pad=self.codec.pad, side="right" if reply else "left")
-
-    def _encoded(self, example: Example, *, reply: bool) -> Encoded:
+    def _encode(self, example: Example, *, reply: bool) -> Encoded:
         return self.codec.encode(self.tasks[example.task].ask(example), reply=reply)
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """What could not be packed, as an error to raise where the loader is read."""
+class DeferredError:
+    """An error of a worker, to be raised by the process that reads the loader."""
 
     error: ValueError
 
 
 @dataclass(frozen=True)
-class Telling:
-    """The work of a `pack` on a split. What the user can mend is told of it: raised in a worker, it would come out
-    below that worker's traceback, for torch knows no better."""
+class ErrorReporter:
+    """A collate function which returns errors of the data as a `DeferredError` that names the split.
 
-    pack: Callable[[Sequence[Example]], Any]
+    An error raised in a worker would reach the user below the traceback of that worker, which torch prints.
+    """
+
+    collate: Callable[[Sequence[Example]], Any]
     split: str
 
     def __call__(self, examples: Sequence[Example]) -> Any:
         try:
-            return self.pack(examples)
+            return self.collate(examples)
         except PictureError as error:
-            return Refused(
+            return DeferredError(
                 PictureError(
-                    f"{self.split}: {error}. Where replies are scored no question is left out, whatever bad_images "
-                    "allows the training: a score of fewer questions is another score. Mend the file, or take what "
-                    "asks about it out of the data"
+                    f"{self.split}: {error}. max_unreadable_images holds for training only: scores of fewer questions "
+                    "cannot be compared. Repair the file, or remove its questions from the data"
                 )
             )
         except ValueError as error:
-            if not ours(error):
+            if not is_project_error(error):
                 raise
-            return Refused(ValueError(f"{self.split}: {error}"))
+            return DeferredError(ValueError(f"{self.split}: {error}"))

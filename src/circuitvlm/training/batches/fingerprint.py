@@ -1,4 +1,4 @@
-"""By which few characters are a source's examples known again?"""
+"""Compute a fingerprint of a source's examples."""
 
 from __future__ import annotations
 
@@ -15,18 +15,15 @@ def fingerprint(examples: Sequence[Example]) -> dict[str, int | str]:
     """Count, and SHA-256 of every example's id, facts and tags and its images' names and sizes in bytes, in order."""
     digest = hashlib.sha256()
     for example in examples:
-        images = [[path.name, path.stat().st_size if path.is_file() else None] for path in _paths(example)]
-        said = [example.id, dict(example.facts), dict(example.tags), images]
-        digest.update(json.dumps(said, sort_keys=True, default=_told).encode() + b"\n")
+        paths = [picture.path for picture in example.images]
+        images = [[path.name, path.stat().st_size if path.is_file() else None] for path in paths]
+        content = [example.id, dict(example.facts), dict(example.tags), images]
+        digest.update(json.dumps(content, sort_keys=True, default=_portable_value).encode() + b"\n")
     return {"examples": len(examples), "sha256": digest.hexdigest()}
 
 
-def _paths(example: Example) -> list[Path]:
-    return [picture.path for picture in example.images]
-
-
-def _told(value: Any) -> Any:
-    """A fact that is no plain value: without what differs from one machine, or one start, to the next."""
+def _portable_value(value: Any) -> Any:
+    """A value that JSON lacks, in a form that is the same on every machine and at every start."""
     if isinstance(value, Path):
         return value.name
     if isinstance(value, (set, frozenset)):

@@ -1,7 +1,7 @@
-"""Which samples, in which order, on which rank?
+"""Choose the samples of each step and rank.
 
-Everything is a function of (seed, position): nothing is stored, so a run goes on wherever it stopped, and the samples
-of an accumulation window do not depend on how many ranks or micro-batches share it.
+Every choice is a function of seed and position, so no state is stored and a run resumes at any step. The samples of an
+accumulation window do not depend on the number of ranks or on the size of micro-batches.
 """
 
 from __future__ import annotations
@@ -15,76 +15,81 @@ import numpy as np
 from torch.utils.data import Sampler
 
 Stream = Callable[[int], int]
-"""Position in an endless run -> the sample that stands there."""
+"""Map a position in an endless training to the index of its sample."""
 
 BLOCK = 1000
-"""Positions over which the shares of a mixture are kept exactly."""
+"""Positions over which the weights of a mixture are kept exactly."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shuffled:
-    """Epochs, each shuffled by itself, of `size` samples."""
+class EpochStream:
+    """A stream of epochs of `size` samples, each epoch shuffled on its own."""
 
     size: int
     seed: int
 
     def __post_init__(self) -> None:
-        if self.size == 0:
-            raise ValueError("there is no training example; is data's train split empty?")
+        if self.size < 1:
+            raise ValueError(
+                f"data: expected at least 1 training example, got {self.size}; check the train split of the sources"
+            )
 
     def __call__(self, position: int) -> int:
-        epoch, place = divmod(position, self.size)
-        return int(_permutation(self.size, self.seed, epoch)[place])
+        epoch, offset = divmod(position, self.size)
+        return int(_permutation(self.size, self.seed, epoch)[offset])
 
 
 @dataclass(frozen=True, slots=True)
-class Mixed:
-    """Several parts, each a list of samples, drawn by their shares: every part has epochs of its own.
+class MixtureStream:
+    """A stream over several components, each a list of samples with a weight and with epochs of its own.
 
-    `shares` are relative. Of each thousand positions a part has its share, rounded to whole samples, in shuffled order.
+    `weights` are relative. Each block of 1000 positions holds every component by its weight, rounded to whole samples,
+    in shuffled order.
     """
 
-    parts: Sequence[Sequence[int]]
-    shares: Sequence[float]
+    components: Sequence[Sequence[int]]
+    weights: Sequence[float]
     seed: int
 
     def __post_init__(self) -> None:
-        counts = _counts(tuple(self.shares))
-        for part, share, count in zip(self.parts, self.shares, counts, strict=True):
-            if share and not (part and count):
+        counts = _block_counts(tuple(self.weights))
+        for samples, weight, count in zip(self.components, self.weights, counts, strict=True):
+            if weight and not (samples and count):
                 raise ValueError(
-                    f"a part of the mixture has {len(part)} examples and the share {share:g} of {list(self.shares)}: "
-                    f"it needs an example, and at least one sample in {BLOCK}"
+                    f"mixture_weights: a component of weight {weight:g} in {list(self.weights)} needs at least 1 "
+                    f"example and 1 sample in {BLOCK}, got {len(samples)} examples and {count} samples"
                 )
 
     def __call__(self, position: int) -> int:
-        block, place = divmod(position, BLOCK)
-        counts = _counts(tuple(self.shares))
-        part, among = _dealt(counts, self.seed, block)[place]
-        own = Shuffled(len(self.parts[part]), self.seed + part)
-        return self.parts[part][own(block * counts[part] + among)]
+        block, offset = divmod(position, BLOCK)
+        counts = _block_counts(tuple(self.weights))
+        component, index = _block_layout(counts, self.seed, block)[offset]
+        samples = self.components[component]
+        stream = EpochStream(len(samples), self.seed + component)
+        return samples[stream(block * counts[component] + index)]
 
 
 class WindowSampler(Sampler[list[int]]):
-    """Micro-batches of an endless stream of samples, cut into windows of `global_batch` samples.
+    """Micro-batches of an endless stream of samples, cut into windows of `global_batch_size` samples.
 
-    Window w holds stream positions w * global_batch and on; rank r of `world` takes every world-th of them, in
+    Window w holds stream positions w * global_batch_size and on; rank r of `world` takes every world-th of them, in
     micro-batches. Yields the windows from `start` (settable, for a resumed run) to `windows`; its length is that of the
-    whole run.
+    whole run. Raises ValueError where ranks and micro-batches do not divide a window.
     """
 
     def __init__(
-        self, stream: Stream, *, windows: int, global_batch: int, micro_batch: int, rank: int, world: int
+        self, stream: Stream, *, windows: int, global_batch_size: int, micro_batch_size: int, rank: int, world: int
     ) -> None:
-        if global_batch % (micro_batch * world):
+        per_step = micro_batch_size * world
+        if global_batch_size % per_step:
             raise ValueError(
-                f"global_batch={global_batch} is not a multiple of micro_batch={micro_batch} x {world} processes; "
-                f"the nearest is {max(1, round(global_batch / (micro_batch * world))) * micro_batch * world}"
+                f"global_batch_size: expected a multiple of micro_batch_size={micro_batch_size} x {world} processes, "
+                f"got {global_batch_size}; the nearest is {max(1, round(global_batch_size / per_step)) * per_step}"
             )
         self.stream = stream
         self.windows = windows
-        self.global_batch = global_batch
-        self.micro_batch = micro_batch
+        self.global_batch_size = global_batch_size
+        self.micro_batch_size = micro_batch_size
         self.rank = rank
         self.world = world
         self.start = 0
@@ -92,24 +97,24 @@ class WindowSampler(Sampler[list[int]]):
     @property
     def accumulation(self) -> int:
         """Micro-batches of one rank in one window."""
-        return self.global_batch // (self.micro_batch * self.world)
+        return self.global_batch_size // (self.micro_batch_size * self.world)
 
     def __len__(self) -> int:
         return self.windows * self.accumulation
 
     def __iter__(self) -> Iterator[list[int]]:
         for window in range(self.start, self.windows):
-            first = window * self.global_batch
-            mine = [self.stream(p) for p in range(first + self.rank, first + self.global_batch, self.world)]
-            for at in range(0, len(mine), self.micro_batch):
-                yield mine[at : at + self.micro_batch]
+            first = window * self.global_batch_size
+            samples = [self.stream(p) for p in range(first + self.rank, first + self.global_batch_size, self.world)]
+            for start in range(0, len(samples), self.micro_batch_size):
+                yield samples[start : start + self.micro_batch_size]
 
 
 class OnceSampler(Sampler[list[int]]):
     """Every sample once over all ranks, in order, in batches.
 
-    All ranks give the same number of batches, since a collective in one must meet the others: a rank that has none left
-    repeats sample 0, whose second reply is dropped by its id.
+    All ranks yield the same number of batches, since they take part in each other's collectives. A rank without a
+    sample repeats sample 0, whose second reply is dropped by its id.
     """
 
     def __init__(self, size: int, *, batch: int, rank: int, world: int) -> None:
@@ -122,28 +127,29 @@ class OnceSampler(Sampler[list[int]]):
         return -(-self.size // (self.batch * self.world))
 
     def __iter__(self) -> Iterator[list[int]]:
-        mine = list(range(self.rank, self.size, self.world))
+        samples = list(range(self.rank, self.size, self.world))
         for index in range(len(self)):
-            yield mine[index * self.batch : (index + 1) * self.batch] or [0]
+            yield samples[index * self.batch : (index + 1) * self.batch] or [0]
 
 
 @lru_cache(maxsize=64)
-def _counts(shares: tuple[float, ...]) -> tuple[int, ...]:
-    """How many of BLOCK positions each part has."""
-    if not shares or min(shares) < 0 or not sum(shares):
-        raise ValueError(f"shares of a mixture are {list(shares)}; wanted are numbers of 0 or more, not all 0")
-    ends = [round(BLOCK * end / sum(shares)) for end in accumulate(shares, initial=0)]
+def _block_counts(weights: tuple[float, ...]) -> tuple[int, ...]:
+    """The positions of a block that each component has. Raises ValueError for negative weights, or if all are 0."""
+    if not weights or min(weights) < 0 or not sum(weights):
+        raise ValueError(f"mixture_weights: expected numbers of 0 or more, not all 0, got {list(weights)}")
+    ends = [round(BLOCK * end / sum(weights)) for end in accumulate(weights, initial=0)]
     return tuple(end - start for start, end in pairwise(ends))
 
 
 @lru_cache(maxsize=4)
-def _dealt(counts: tuple[int, ...], seed: int, block: int) -> list[tuple[int, int]]:
-    """(part, how many of that part stand before) at each place of a block."""
-    parts = np.repeat(np.arange(len(counts)), counts)[np.random.default_rng([seed, block, BLOCK]).permutation(BLOCK)]
-    before = np.zeros(BLOCK, dtype=int)
-    for part in range(len(counts)):
-        before[parts == part] = np.arange(counts[part])
-    return list(zip(parts.tolist(), before.tolist(), strict=True))
+def _block_layout(counts: tuple[int, ...], seed: int, block: int) -> list[tuple[int, int]]:
+    """(component, how many positions of that component come earlier) at each position of a block."""
+    order = np.random.default_rng([seed, block, BLOCK]).permutation(BLOCK)
+    components = np.repeat(np.arange(len(counts)), counts)[order]
+    indices = np.zeros(BLOCK, dtype=int)
+    for component in range(len(counts)):
+        indices[components == component] = np.arange(counts[component])
+    return list(zip(components.tolist(), indices.tolist(), strict=True))
 
 
 @lru_cache(maxsize=32)

@@ -1,4 +1,4 @@
-"""Which images could not be read while training, on any rank, and are they too many?"""
+"""Count the training images that no rank can read, and stop the run when there are too many."""
 
 from __future__ import annotations
 
@@ -7,51 +7,46 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from torch import distributed
-
 from circuitvlm.core.record import PictureError
 from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.runtime.progress import rank
+from circuitvlm.training.ranks import gather
 
-UNREAD = "unread_images.json"
-"""In the run's folder: each image that could not be read, and why."""
+FILE = "unread_images.json"
+"""In the run's folder: a message for each unreadable image."""
 
-TOLD = 3
-"""How many images an error names; all stand in the file."""
+NAMED_IMAGES = 3
+"""Images that an error names; the file has all."""
 
 log = logging.getLogger(__name__)
 
 
-class Unread:
-    """Counts each image once, alike on every rank; more than `most` of them stop all ranks in the same place."""
+class UnreadableImages:
+    """Counts each image once, alike on every rank; more than `limit` of them stop all ranks at the same step."""
 
-    def __init__(self, run: Path, *, most: int) -> None:
-        self.run, self.most = run, most
-        self.found: tuple[str, ...] = ()
+    def __init__(self, run: Path, *, limit: int) -> None:
+        self.run, self.limit = run, limit
+        self.messages: tuple[str, ...] = ()
 
-    def new(self, said: Iterable[str]) -> list[str]:
-        """What is said of images that were not counted yet."""
-        return [each for each in dict.fromkeys(said) if each not in self.found]
+    def new_messages(self, messages: Iterable[str]) -> list[str]:
+        """The messages about images that were not counted yet, each once."""
+        return [message for message in dict.fromkeys(messages) if message not in self.messages]
 
-    def add(self, new: Sequence[str]) -> None:
-        """Count what this rank and the others have found; every rank comes here if one has found something.
+    def add(self, messages: Sequence[str]) -> None:
+        """Count the images of these messages and of those of the other ranks.
 
-        Raises PictureError on every rank.
+        Every rank calls it when any has a message. Raises PictureError on every rank when there are too many.
         """
-        by_rank: list[Sequence[str]] = [new]
-        if distributed.is_available() and distributed.is_initialized():
-            by_rank = [()] * distributed.get_world_size()
-            distributed.all_gather_object(by_rank, list(new))
-        added = self.new(each for found in by_rank for each in found)
-        every = (*self.found, *added)
+        additions = self.new_messages(message for of_rank in gather(list(messages)) for message in of_rank)
+        total = (*self.messages, *additions)
         if rank() == 0:
-            folders.write_atomic(self.run / UNREAD, json.dumps(every, indent=1, ensure_ascii=False) + "\n")
-            for each in added:
-                log.warning("%s; what is asked of it is left out of the training", each)
-        if len(every) > self.most:
+            folders.write_atomic(self.run / FILE, json.dumps(total, indent=1, ensure_ascii=False) + "\n")
+            for message in additions:
+                log.warning("%s; its questions are left out of the training", message)
+        if len(total) > self.limit:
             raise PictureError(
-                f"images of the training that cannot be read: {len(every)}, and bad_images={self.most} allows "
-                f"{self.most or 'none'}. The last: {'; '.join(added[:TOLD])}. All are in {self.run / UNREAD}. Mend "
-                "them, or allow more: what is asked of them is then left out"
+                f"max_unreadable_images={self.limit}: expected at most so many unreadable training images, got "
+                f"{len(total)}. The last: {'; '.join(additions[:NAMED_IMAGES])}. All are listed in {self.run / FILE}. "
+                "Repair them, or allow more: their questions are then left out"
             )
-        self.found = every
+        self.messages = total

@@ -1,1 +1,1 @@
-"""Callbacks of the trainer: pictures, dropout profile, pruning, throughput."""
+"""Callbacks that a run's config can add."""

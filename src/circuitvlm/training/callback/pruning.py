@@ -1,4 +1,4 @@
-"""Is a trial worth going on with? After each validation it asks the study that it belongs to."""
+"""Prune a hopeless trial of a study after a validation."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import ClassVar
 
 from lightning import Callback, LightningModule, Trainer
 
-from circuitvlm.runtime.folders.outcome import PRUNED
+from circuitvlm.runtime.folders.outcome import PRUNED_FILE
 from circuitvlm.runtime.folders.run_folder import write_atomic
 
 
 class PrunedTrial(SystemExit):
-    """A trial ends before its end because its study holds it for hopeless: nothing is wrong, so with status 0."""
+    """Ends a trial that its study has pruned, with status 0, since nothing has failed."""
 
     def __init__(self) -> None:
         super().__init__(0)
 
 
 class Pruning(Callback):
-    """Tells the study in `folder` the trial's `metric` after each validation, and ends the run where it is hopeless.
+    """Reports the trial's `metric` to the study in `folder` after each validation, and ends a pruned trial.
 
-    A run that is not ended has the numbers that it would have had. Of the ranks of a run the first asks, and all end.
+    A trial that is not pruned gives the same numbers as without the callback. The first rank asks the study, and all
+    ranks end.
     """
 
     infrastructure: ClassVar[bool] = True
@@ -32,20 +33,23 @@ class Pruning(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         value = trainer.callback_metrics.get(self.metric)
-        if trainer.sanity_checking or value is None:  # a metric that is not there is told by the sweep, at the end
+        if trainer.sanity_checking or value is None:  # the sweep reports a missing metric at the end
             return
-        hopeless = trainer.is_global_zero and self._hopeless(float(value), step=trainer.global_step)
-        if not trainer.strategy.broadcast(hopeless):
+        is_pruned = trainer.is_global_zero and self._is_pruned(float(value), step=trainer.global_step)
+        if not trainer.strategy.broadcast(is_pruned):
             return
         if trainer.is_global_zero:
-            said = f"step {trainer.global_step}: {self.metric} {float(value):g} is worse than the median of the others"
-            write_atomic(Path(trainer.default_root_dir) / PRUNED, f"trial {self.trial} of {self.folder}: {said}\n")
+            write_atomic(
+                Path(trainer.default_root_dir) / PRUNED_FILE,
+                f"trial {self.trial} of {self.folder}: step {trainer.global_step}: {self.metric} {float(value):g} is "
+                "worse than the median of the other trials\n",
+            )
         raise PrunedTrial
 
-    def _hopeless(self, value: float, *, step: int) -> bool:
-        from circuitvlm.training.sweep.journal import pruner_of, study_in, trial_of  # optuna is an extra
+    def _is_pruned(self, value: float, *, step: int) -> bool:
+        from circuitvlm.training.sweep.journal import make_pruner, open_study, running_trial  # optuna is an extra
 
-        study = study_in(Path(self.folder), pruner=pruner_of(prune_after=self.prune_after, prune_from=self.prune_from))
-        trial = trial_of(study, self.trial)
+        pruner = make_pruner(prune_after=self.prune_after, prune_from=self.prune_from)
+        trial = running_trial(open_study(Path(self.folder), pruner=pruner), self.trial)
         trial.report(value, step)
         return trial.should_prune()

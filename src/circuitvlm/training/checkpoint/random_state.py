@@ -1,4 +1,4 @@
-"""Where do the random numbers of this process stand, and how are they put there again?"""
+"""Save and restore the random state of this process."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ import numpy as np
 import torch
 
 
-def state() -> dict[str, Any]:
-    """The standing of every global generator, in tensors and primitives only: a checkpoint is no pickle of classes."""
-    numpy = np.random.get_state(legacy=False)
+def get_state() -> dict[str, Any]:
+    """The state of every global generator, in tensors and primitives only: a checkpoint has no pickled classes."""
+    numpy_state = np.random.get_state(legacy=False)
+    inner = numpy_state["state"]
     return {
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
         "python": random.getstate(),
-        "numpy": {**numpy, "state": {**numpy["state"], "key": numpy["state"]["key"].tolist()}},
+        "numpy": {**numpy_state, "state": {**inner, "key": inner["key"].tolist()}},
     }
 
 
-def restore(state: dict[str, Any]) -> None:
-    """Go on from a `state`; the device's generator where there was one and is one."""
+def set_state(state: dict[str, Any]) -> None:
+    """Restore a result of `get_state`; the GPU's generator only where it was saved and a GPU is available."""
     torch.set_rng_state(state["torch"])
     if state["cuda"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
     random.setstate(state["python"])
-    numpy = state["numpy"]
-    np.random.set_state({**numpy, "state": {**numpy["state"], "key": np.array(numpy["state"]["key"], np.uint32)}})
+    inner = state["numpy"]["state"]
+    np.random.set_state({**state["numpy"], "state": {**inner, "key": np.array(inner["key"], np.uint32)}})
 
 
-def repeatable() -> None:
-    """Let the device's convolutions choose algorithms that give the same bits every time.
+def use_deterministic_convolutions() -> None:
+    """Let the GPU's convolutions choose algorithms that give the same bits every time.
 
-    What would cost time (deterministic attention and scatters on a GPU) is the user's to ask for:
-    `+trainer.deterministic=true`. On a CPU everything repeats as it is.
+    Deterministic attention and scatters on a GPU cost time and are opt-in: `+trainer.deterministic=true`. On a CPU
+    everything is repeatable without a setting.
     """
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False

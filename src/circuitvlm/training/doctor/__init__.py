@@ -1,1 +1,1 @@
-"""Examine a run before it is started: samples, weights, memory and one step."""
+"""Examine a run before it starts: text of samples, weights, gradients, memory and one step."""

@@ -1,12 +1,12 @@
-"""Is this run fit to be started? Its samples, weights, gradients, memory and speed, looked at before the first hour.
+"""Examine a run before it starts: its samples, weights, gradients, memory and speed.
 
-Each check is a small function of its own (doctor_text, doctor_weights, doctor_memory); here they are held in a row.
+Each check is a function of its own in text.py, weights.py or memory.py; this module calls them in order.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,25 +15,26 @@ import torch
 
 from circuitvlm.core.record import Example, PictureError
 from circuitvlm.core.tensor import Batch
-from circuitvlm.model.base.generation import plain
+from circuitvlm.model.base.language_model import base_model
 from circuitvlm.runtime.config.allow_list import TARGET
 from circuitvlm.training.assemble import DTYPES, Run
-from circuitvlm.training.batches.data_module import TRAIN, Questions
+from circuitvlm.training.batches.data_module import TRAIN
+from circuitvlm.training.batches.task_dataset import TaskDataset
 from circuitvlm.training.doctor import memory, text, weights
 from circuitvlm.training.doctor.text import Finding, Level, Sample
-from circuitvlm.training.peak_memory import forget_peak, peak
+from circuitvlm.training.peak_memory import peak_bytes, reset_peak
 
 STEP = "step"
 FIXTURES = Path("tests/fixtures")
-LOOK = 1e-3
-"""The learning rate of the steps: large enough that weights which begin at zero are seen to have left it."""
+LEARNING_RATE = 1e-3
+"""The rate of the steps: large enough that weights which start at zero visibly leave it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What an optimizer step over the samples looked at took on this machine, after one to warm up.
+    """The cost of one optimizer step over the samples on this machine, after one to warm up.
 
-    `peak` is in bytes: of the GPU's memory in this step, or of this process since it began. `steps` are those of the
+    `peak` is in bytes: of the GPU's memory in this step, or of this process since it started. `steps` are those of the
     whole run.
     """
 
@@ -41,16 +42,16 @@ class Step:
     seconds: float
     samples: int
     tokens: int
-    taught_tokens: int
+    target_tokens: int
     peak: int
     steps: int
 
 
 @dataclass
 class Diagnosis:
-    """All that was found, as far as the run came."""
+    """All results; what a fault has made impossible is missing."""
 
-    shown: list[text.Shown] = field(default_factory=list)
+    samples: list[text.SampleText] = field(default_factory=list)
     shares: list[weights.Share] = field(default_factory=list)
     need: memory.Need | None = None
     estimates: list[memory.Estimate] = field(default_factory=list)
@@ -61,213 +62,229 @@ class Diagnosis:
     def faults(self) -> list[Finding]:
         return [finding for finding in self.findings if finding.level is Level.FAULT]
 
-    def add(self, findings: Iterator[Finding], *, about: str, good: str) -> None:
-        """These findings, or where there are none, that all is well."""
-        found = list(findings)
-        self.findings += found or [Finding(about, Level.GOOD, good)]
+    def add(self, check: str, level: Level, message: str) -> None:
+        self.findings.append(Finding(check, level, message))
+
+    def add_all(self, findings: Iterable[Finding], *, check: str, good_message: str) -> None:
+        """Add these findings, or if there are none, that the check was good."""
+        self.findings += list(findings) or [Finding(check, Level.GOOD, good_message)]
 
 
-def missing(run: Run) -> list[str]:
-    """What of the weights and the data is not on this machine, and how each is provided, a stand-in of it too."""
-    lost = []
+def missing_files(run: Run) -> list[str]:
+    """A message for missing weights and for missing data, each with how to get them, or smaller ones for a test."""
+    messages = []
     try:
         run.model.codec()
     except FileNotFoundError as error:
-        lost.append(str(error))
-        if "standin=true" not in lost[0]:
-            lost.append("standin=true looks at this recipe on its small stand-in, without its weights.")
+        messages.append(str(error))
+        if "smoke_test=true" not in messages[0]:
+            messages.append("smoke_test=true examines this recipe with a small model, without its weights.")
     try:
-        Questions(run.sources, run.tasks, TRAIN, limit=None)
+        TaskDataset(run.sources, run.tasks, TRAIN, limit=None)
     except (FileNotFoundError, ValueError) as error:
-        lost += [str(error), *_samples_of(run.cfg["data"])]
-    return lost
+        messages += [str(error), *_fixture_overrides(run.cfg["data"])]
+    return messages
 
 
-def _samples_of(sources: Mapping[str, Any]) -> Iterator[str]:
-    """The words that put the small copies of the tests in the place of data sets, where they lie here."""
+def _fixture_overrides(sources: Mapping[str, Any]) -> Iterator[str]:
+    """The overrides that replace data sets by the small copies of the tests, where these exist."""
     for key, source in sources.items():
-        small = FIXTURES / str(source.get(TARGET)).split(".")[-2]
-        if "root" in source and small.is_dir():
-            yield f"data.{key}.root={small} looks at this recipe with the few items that its tests use."
+        folder = FIXTURES / str(source.get(TARGET)).split(".")[-2]
+        if "root" in source and folder.is_dir():
+            yield f"data.{key}.root={folder} examines this recipe with the few items of its tests."
 
 
 def examine(run: Run, *, show: int, ranks: int) -> Diagnosis:
-    """Every check on training samples, a whole micro-batch of them and at least `show`, and one optimizer step over
-    them; memory for `ranks` devices. The first `show` are there to be read.
+    """Run every check on training samples, and one optimizer step over them; estimate memory for `ranks` devices.
 
-    No run folder is written, and the run's own random numbers are not used. Checks that a fault makes impossible are
-    left out. Raises FileNotFoundError where weights or data are missing.
+    The samples are a whole micro-batch and at least `show`; the diagnosis has the text of the first `show`. No run
+    folder is written, and the run's own random numbers are not used. Checks that a fault makes impossible are left out.
+    Raises FileNotFoundError where weights or data are missing.
     """
-    made = Diagnosis()
-    count = max(show, int(run.cfg["micro_batch"]))
-    samples = list(encoded(run, spread(run.data.questions(TRAIN), count=count), made))
+    diagnosis = Diagnosis()
+    count = max(show, int(run.cfg["micro_batch_size"]))
+    samples = list(encode_examples(run, select_examples(run.data.questions(TRAIN), count=count), diagnosis))
     if not samples:
-        if not made.faults:
-            made.findings.append(Finding("samples", Level.FAULT, "no image of those looked at can be read"))
-        return made
-    _read(run, samples, made, show=show)
+        if not diagnosis.faults:
+            diagnosis.add("samples", Level.FAULT, f"none of the images of {count} samples can be read")
+        return diagnosis
+    _check_texts(run, samples, diagnosis, show=show)
     if run.cfg["trainer"]["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
-        said = (
-            "trainer.accelerator=gpu, and here is none: looked at on the CPU. The run itself wants a GPU or trainer=cpu"
+        diagnosis.add(
+            "trainer",
+            Level.WARNING,
+            "trainer.accelerator=gpu, but no GPU is available: examined on the CPU. The run needs a GPU or trainer=cpu",
         )
-        made.findings.append(Finding("trainer", Level.WARNING, said))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         try:
             run.module.configure_model()
             optimizer = run.module.configure_optimizers()["optimizer"]
         except ValueError as error:
-            made.findings.append(Finding(weights.WEIGHTS, Level.FAULT, str(error)))
-            return made
-        _weigh(run, samples, optimizer, made)
-        _learn(run, samples, optimizer, made, ranks=ranks)
-    return made
+            diagnosis.add(weights.WEIGHTS, Level.FAULT, str(error))
+            return diagnosis
+        _check_weights(run, samples, optimizer, diagnosis)
+        _check_steps(run, samples, optimizer, diagnosis, ranks=ranks)
+    return diagnosis
 
 
-def spread(questions: Questions, *, count: int) -> list[Example]:
-    """The first question of each task about each source, with an image and without, then others evenly over all;
-    `count` in all or one of each."""
-    kinds: dict[tuple[int, int, bool], int] = {}
-    for index, (part, place, task) in enumerate(questions.asked):
-        kinds.setdefault((part, task, bool(questions.parts[part][place].images)), index)
+def select_examples(questions: TaskDataset, *, count: int) -> list[Example]:
+    """`count` questions: the first of each source and task, with an image and without, then others at even distances.
+
+    There are more than `count` if there are more such kinds.
+    """
+    first_by_kind: dict[tuple[int, int, bool], int] = {}
+    for index, (source, example, task) in enumerate(questions.questions):
+        first_by_kind.setdefault((source, task, bool(questions.examples[source][example].images)), index)
     even = [k * len(questions) // count for k in range(count)]
-    chosen = list(dict.fromkeys([*kinds.values(), *even]))[: max(count, len(kinds))]
-    return [questions[index] for index in chosen]
+    indices = list(dict.fromkeys([*first_by_kind.values(), *even]))[: max(count, len(first_by_kind))]
+    return [questions[index] for index in indices]
 
 
-def encoded(run: Run, examples: Sequence[Example], made: Diagnosis) -> Iterator[Sample]:
-    """The examples as the run's own tasks and codec encode them; one that they refuse is a fault, and one whose image
-    cannot be read a warning where the run leaves some out."""
+def encode_examples(run: Run, examples: Sequence[Example], diagnosis: Diagnosis) -> Iterator[Sample]:
+    """The examples as the run's own tasks and codec encode them.
+
+    An example that they refuse is a fault. One with an unreadable image is a warning where the run allows some.
+    """
     codec = run.data.codec
     for example in examples:
         try:
             dialogue = run.tasks[example.task].ask(example)
             yield Sample(dialogue, codec.encode(dialogue, reply=True), codec.encode(dialogue, reply=False))
         except ValueError as error:
-            left = isinstance(error, PictureError) and run.cfg["bad_images"]
-            made.findings.append(Finding("samples", Level.WARNING if left else Level.FAULT, str(error)))
+            is_allowed = isinstance(error, PictureError) and run.cfg["max_unreadable_images"]
+            diagnosis.add("samples", Level.WARNING if is_allowed else Level.FAULT, str(error))
 
 
-def _read(run: Run, samples: Sequence[Sample], made: Diagnosis, *, show: int) -> None:
-    """What is asked and taught."""
+def _check_texts(run: Run, samples: Sequence[Sample], diagnosis: Diagnosis, *, show: int) -> None:
     codec = run.data.codec
-    if isinstance(codec, text.Spelled):
-        made.shown += [text.shown(sample.told, codec) for sample in samples[:show]]
-    found = [finding for sample in samples for finding in text.labels(sample, codec)]
-    told = [sample.told for sample in samples]
-    batch = run.data.collate(told, pad=codec.pad, side="right")
-    made.add(
-        iter([*found, *text.collated(told, batch)]),
-        about=text.LABELS,
-        good=f"of {len(samples)} samples the loss holds the reply and its end token, and nothing else",
+    if isinstance(codec, text.TokenizerCodec):
+        diagnosis.samples += [text.sample_text(sample.tokens, codec) for sample in samples[:show]]
+    findings = [finding for sample in samples for finding in text.check_labels(sample, codec)]
+    token_samples = [sample.tokens for sample in samples]
+    batch = run.data.collate(token_samples, pad=codec.pad, side="right")
+    diagnosis.add_all(
+        [*findings, *text.check_collate(token_samples, batch)],
+        check=text.LABELS,
+        good_message=f"in {len(samples)} samples the loss holds the reply and its end token, and nothing else",
     )
-    made.findings.append(text.template(samples, codec, getattr(run.model, "folder", None)))
+    diagnosis.findings.append(text.check_template(samples, codec, getattr(run.model, "folder", None)))
 
 
-def _weigh(run: Run, samples: Sequence[Sample], optimizer: Any, made: Diagnosis) -> None:
-    """What is held, trained and seen."""
-    net, device = run.module.net, _device(run)
-    assert net is not None, "configure_model() came first"
+def _check_weights(run: Run, samples: Sequence[Sample], optimizer: Any, diagnosis: Diagnosis) -> None:
+    """Check weights and image tokens."""
+    net, device = run.module.built_net, _device(run)
     run.module.to(device)
-    made.shares = weights.census(net, run.model)
-    optimized = [p for group in optimizer.param_groups for p in group["params"]]
-    trained = sum(share.count for share in made.shares if share.trained)
-    total = sum(share.count for share in made.shares if not share.spare)
-    made.add(
-        weights.weights(net, made.shares, optimized),
-        about=weights.WEIGHTS,
-        good=f"{trained:,} of {total:,} are trained ({100 * trained / total:.3g} %), all by the optimizer",
+    diagnosis.shares = weights.weight_shares(net, run.model)
+    optimizer_weights = [p for group in optimizer.param_groups for p in group["params"]]
+    trained_count = sum(share.count for share in diagnosis.shares if share.is_trained)
+    total = sum(share.count for share in diagnosis.shares if not share.is_spare)
+    diagnosis.add_all(
+        weights.check_weights(net, diagnosis.shares, optimizer_weights),
+        check=weights.WEIGHTS,
+        good_message=f"{trained_count:,} of {total:,} are trained ({100 * trained_count / total:.3g} %), "
+        "all by the optimizer",
     )
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for sample in samples:
-        batch = run.data.collate([sample.told], pad=run.data.codec.pad, side="right").to(device)
-        wanted = sum(len(turn.images) for turn in sample.dialogue.prompt)
-        found += weights.images(run.model, net.weights, batch, wanted=wanted)
-    made.add(iter(found), about=text.IMAGES, good=f"in {len(samples)} samples as many as there are features of images")
+        batch = run.data.collate([sample.tokens], pad=run.data.codec.pad, side="right").to(device)
+        images = sum(len(turn.images) for turn in sample.dialogue.prompt)
+        findings += weights.check_images(run.model, net.weights, batch, images=images)
+    diagnosis.add_all(
+        findings, check=text.IMAGES, good_message=f"in {len(samples)} samples their number is that of image features"
+    )
 
 
-def _learn(run: Run, samples: Sequence[Sample], optimizer: Any, made: Diagnosis, *, ranks: int) -> None:
-    """Two optimizer steps over the samples: what has a gradient, what is kept, how long the second one takes."""
-    net, device, size = run.module.net, _device(run), run.cfg["micro_batch"]
-    assert net is not None, "configure_model() came first"
-    told = [sample.told for sample in samples]
-    cut = [told[k : k + size] for k in range(0, len(told), size)]
-    batches = [run.data.collate(each, pad=run.data.codec.pad, side="right").to(device) for each in cut]
+def _check_steps(run: Run, samples: Sequence[Sample], optimizer: Any, diagnosis: Diagnosis, *, ranks: int) -> None:
+    """Make two optimizer steps over the samples; check their gradients, memory, and the time of the second one."""
+    net, device, size = run.module.built_net, _device(run), run.cfg["micro_batch_size"]
+    token_samples = [sample.tokens for sample in samples]
+    micro_batches = [token_samples[k : k + size] for k in range(0, len(token_samples), size)]
+    batches = [run.data.collate(part, pad=run.data.codec.pad, side="right").to(device) for part in micro_batches]
     for group in optimizer.param_groups:
-        group["lr"] = LOOK
-    activations = 0
-    for batch in batches:
-        with memory.kept_for_backward(net) as kept:
-            loss = _loss(run, batch)
-        if not torch.isfinite(loss):
-            said = f"the loss is {loss.detach().item()} on {', '.join(batch.ids)}"
-            made.findings.append(Finding(STEP, Level.FAULT, said))
-            return
-        if not loss.requires_grad:
-            said = f"the loss on {', '.join(batch.ids)} comes of no trained weight, so nothing can be learned from it"
-            made.findings.append(Finding(weights.GRADIENTS, Level.FAULT, said))
-            return
-        torch.autograd.backward(loss)
-        activations = max(activations, kept.bytes)
-    looks = [weights.gradients(net)]
+        group["lr"] = LEARNING_RATE
+    activations = _first_backward(run, batches, diagnosis)
+    if activations is None:
+        return
+    states = [weights.gradient_state(net)]
     optimizer.step()
     optimizer.zero_grad()
-    made.step = _timed(run, batches, optimizer, device=device)
-    looks.append(weights.gradients(net))
-    trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
-    pictured = any(turn.images for sample in samples for turn in sample.dialogue.prompt)
-    made.findings += weights.learning(
-        looks, model=run.model, trained=trained, pictured=pictured, precision=run.cfg["precision"]
+    diagnosis.step = _measure_step(run, batches, optimizer, device=device)
+    states.append(weights.gradient_state(net))
+    trained_weights = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    has_images = any(turn.images for sample in samples for turn in sample.dialogue.prompt)
+    diagnosis.findings += weights.check_learning(
+        states,
+        model=run.model,
+        trained_names=trained_weights,
+        has_images=has_images,
+        precision=run.cfg["precision"],
     )
-    made.need = memory.Need(
-        weights=sum(share.bytes for share in made.shares),
-        gradients=sum(map(weights.stored, trained.values())),
-        states=weights.states(optimizer),
+    diagnosis.need = memory.Need(
+        weights=sum(share.bytes for share in diagnosis.shares),
+        gradients=sum(map(weights.stored_bytes, trained_weights.values())),
+        states=weights.optimizer_bytes(optimizer),
         activations=activations,
-        block=memory.largest_block(plain(net.weights), run.model),
+        block=memory.largest_block(base_model(net.weights), run.model),
     )
-    made.estimates = memory.estimates(made.need, ranks=ranks)
+    diagnosis.estimates = memory.estimates(diagnosis.need, ranks=ranks)
     if device.type == "cuda":
-        room = torch.cuda.get_device_properties(device).total_memory
-        made.findings.append(memory.fitting(made.estimates, room=room))
+        device_bytes = torch.cuda.get_device_properties(device).total_memory
+        diagnosis.findings.append(memory.check_memory(diagnosis.estimates, device_bytes=device_bytes))
+
+
+def _first_backward(run: Run, batches: Sequence[Batch], diagnosis: Diagnosis) -> int | None:
+    """The largest bytes of activations of the batches after their backward passes; None after a fault of a loss."""
+    activations = 0
+    for batch in batches:
+        with memory.count_saved_tensors(run.module.built_net) as saved_tensors:
+            loss = _loss(run, batch)
+        ids = ", ".join(batch.ids)
+        if not torch.isfinite(loss):
+            diagnosis.add(STEP, Level.FAULT, f"the loss is {loss.detach().item()} on {ids}")
+            return None
+        if not loss.requires_grad:
+            diagnosis.add(weights.GRADIENTS, Level.FAULT, f"the loss on {ids} depends on no trained weight")
+            return None
+        torch.autograd.backward(loss)
+        activations = max(activations, saved_tensors.bytes)
+    return activations
 
 
 def _loss(run: Run, batch: Batch) -> torch.Tensor:
     """The mean loss of a micro-batch in the run's own precision."""
-    net, precision = run.module.net, run.cfg["precision"]
-    assert net is not None, "configure_model() came first"
-    kind = batch.tokens_BT.device.type
-    with torch.autocast(kind, dtype=DTYPES[precision], enabled=precision != "32-true"):
+    net, precision = run.module.built_net, run.cfg["precision"]
+    with torch.autocast(batch.tokens_BT.device.type, dtype=DTYPES[precision], enabled=precision != "32-true"):
         return run.module.objective.tally(net(batch), batch).mean
 
 
-def _timed(run: Run, batches: Sequence[Batch], optimizer: Any, *, device: torch.device) -> Step:
-    """One optimizer step over the batches; its gradients stay."""
-    forget_peak(device)
-    _finished(device)
-    began = time.perf_counter()
+def _measure_step(run: Run, batches: Sequence[Batch], optimizer: Any, *, device: torch.device) -> Step:
+    """Make one optimizer step over the batches, and keep its gradients."""
+    reset_peak(device)
+    _synchronize(device)
+    start = time.perf_counter()
     for batch in batches:
         torch.autograd.backward(_loss(run, batch))
     optimizer.step()
-    _finished(device)
+    _synchronize(device)
     on_gpu = device.type == "cuda"
     return Step(
         device=torch.cuda.get_device_name(device) if on_gpu else f"CPU, torch threads: {torch.get_num_threads()}",
-        seconds=time.perf_counter() - began,
+        seconds=time.perf_counter() - start,
         samples=sum(len(batch) for batch in batches),
         tokens=sum(int((batch.segment_BT >= 0).sum()) for batch in batches),
-        taught_tokens=sum(batch.labels_N.numel() for batch in batches),
-        peak=peak(device),
+        target_tokens=sum(batch.labels_N.numel() for batch in batches),
+        peak=peak_bytes(device),
         steps=run.steps,
     )
 
 
-def _finished(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def _device(run: Run) -> torch.device:
-    """The first of the devices that the run's trainer would take, as far as it is here."""
+    """The first device that the run's trainer would use, or the CPU where no GPU is available."""
     wants_gpu = run.cfg["trainer"]["accelerator"] in ("gpu", "cuda", "auto")
     return torch.device("cuda", 0) if wants_gpu and torch.cuda.is_available() else torch.device("cpu")

@@ -1,7 +1,7 @@
-"""How much memory does a run want under each strategy? Counted weights, measured states and activations, divided.
+"""Estimate a run's memory under each strategy from counted weights, and measured states and activations.
 
-Who keeps what is the table of ZeRO (arXiv 1910.02054, section 5), for weights that are trained in the numbers that they
-are stored in.
+What each strategy holds is the table of ZeRO (arXiv 1910.02054, section 5), for weights that are trained in the format
+in which they are stored.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from torch import Tensor, nn
 
 from circuitvlm.core.contract import Model
 from circuitvlm.training.doctor.text import Finding, Level
-from circuitvlm.training.doctor.weights import stored
+from circuitvlm.training.doctor.weights import stored_bytes
 
 MEMORY = "memory"
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Bytes of one copy of each: weights, gradients, the optimizer's states, what one micro-batch keeps for its
-    backward pass, and the largest block, which sharded weights are put together for."""
+    """Bytes of one copy of each: weights, gradients, the optimizer's states, the activations that one micro-batch keeps
+    for its backward pass, and the largest block, which is gathered whole where weights are sharded."""
 
     weights: int
     gradients: int
@@ -34,7 +34,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Bytes on a device, and in the memory of the machine for each process."""
+    """Bytes on a device, and in the machine's memory for each process."""
 
     strategy: str
     device: float
@@ -42,7 +42,7 @@ class Estimate:
 
 
 def estimates(need: Need, *, ranks: int) -> list[Estimate]:
-    """Each strategy on so many devices. What is not in it: the GPU's own context, fragments, and buffers of collectives
+    """Each strategy on `ranks` devices. Not included: the GPU's own context, fragmentation, and buffers of collectives
     beyond DDP's copy of the gradients."""
     w, g, s, a, b = need.weights, need.gradients, need.states, need.activations, need.block
     n = ranks
@@ -57,48 +57,48 @@ def estimates(need: Need, *, ranks: int) -> list[Estimate]:
     ]
 
 
-def fitting(made: Sequence[Estimate], *, room: int) -> Finding:
-    """Which of the strategies fit on a device with so many bytes."""
-    fit = [estimate.strategy for estimate in made if estimate.device <= room]
-    size = f"a device of {room / 1e9:.0f} GB"
-    if not fit:
-        return Finding(MEMORY, Level.FAULT, f"no strategy fits on {size}; lower micro_batch, or quantize")
-    if made[0].strategy in fit:
-        return Finding(MEMORY, Level.GOOD, f"it fits on {size}")
-    return Finding(MEMORY, Level.WARNING, f"it does not fit on {size} alone; what would: {', '.join(fit)}")
+def check_memory(memory_estimates: Sequence[Estimate], *, device_bytes: int) -> Finding:
+    """Which of the strategies fit on a device."""
+    strategies = [estimate.strategy for estimate in memory_estimates if estimate.device <= device_bytes]
+    device = f"a device of {device_bytes / 1e9:.0f} GB"
+    if not strategies:
+        return Finding(MEMORY, Level.FAULT, f"no strategy fits on {device}; lower micro_batch_size, or quantize")
+    if memory_estimates[0].strategy in strategies:
+        return Finding(MEMORY, Level.GOOD, f"it fits on {device}")
+    return Finding(MEMORY, Level.WARNING, f"it does not fit on {device} alone; these would: {', '.join(strategies)}")
 
 
 def largest_block(net: nn.Module, model: Model) -> int:
     """Bytes of the largest of the model's repeated blocks, in a plain net."""
     blocks = [block for path in model.blocks for block in net.get_submodule(path).children()]
-    return max((sum(map(stored, block.parameters())) for block in blocks), default=0)
+    return max((sum(map(stored_bytes, block.parameters())) for block in blocks), default=0)
 
 
 @dataclass
-class Kept:
-    """Bytes that a forward pass has put by for its backward pass."""
+class SavedTensors:
+    """Bytes that a forward pass saves for its backward pass, and the addresses of their storages."""
 
     bytes: int = 0
-    seen: set[int] = field(default_factory=set)
+    addresses: set[int] = field(default_factory=set)
 
 
 @contextmanager
-def kept_for_backward(net: nn.Module) -> Iterator[Kept]:
-    """Count what autograd saves in the block, each storage once, the weights themselves left out.
+def count_saved_tensors(net: nn.Module) -> Iterator[SavedTensors]:
+    """Count what autograd saves in the block, each storage once, without the weights themselves.
 
-    That is what stays between the passes. What lives for a moment in one of them comes on top.
+    This memory lasts from the forward to the backward pass. Temporary memory within a pass comes on top.
     """
-    own = {p.untyped_storage().data_ptr() for p in (*net.parameters(), *net.buffers())}
-    kept = Kept()
-    alive: list[Tensor] = []  # a freed storage's address would be given to another one
+    weight_addresses = {p.untyped_storage().data_ptr() for p in (*net.parameters(), *net.buffers())}
+    saved_tensors = SavedTensors()
+    references: list[Tensor] = []  # so that a freed storage's address is not used again
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own and storage.data_ptr() not in kept.seen:
-            kept.seen.add(storage.data_ptr())
-            kept.bytes += storage.nbytes()
-            alive.append(tensor.detach())
+        if storage.data_ptr() not in weight_addresses and storage.data_ptr() not in saved_tensors.addresses:
+            saved_tensors.addresses.add(storage.data_ptr())
+            saved_tensors.bytes += storage.nbytes()
+            references.append(tensor.detach())
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        yield kept
+        yield saved_tensors

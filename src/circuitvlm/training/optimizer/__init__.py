@@ -1,1 +1,1 @@
-"""How is a gradient turned into a step, where torch's own optimizers do not say?"""
+"""Optimizers that torch does not have."""

@@ -1,4 +1,4 @@
-"""Spread a run over processes: DDP, FSDP2 and DeepSpeed."""
+"""Distribute a run over processes: DDP, FSDP2 and DeepSpeed."""
 
 from circuitvlm.training.strategy.strategy import Ddp, DeepSpeed, Fsdp2
 

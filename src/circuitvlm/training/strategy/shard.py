@@ -1,4 +1,4 @@
-"""How is a net split over ranks, where a strategy asks for it (FSDP2)?"""
+"""Shard a net over ranks, where the strategy asks for it (FSDP2)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from circuitvlm.core.contract import Model
 
 
 def shard(net: nn.Module, plain: nn.Module, model: Model, *, mesh: DeviceMesh | None) -> None:
-    """Shard every block, then the rest, over the mesh's data axis; without a mesh, nothing.
+    """Shard every block of `plain`, then all other weights of `net`, over the mesh's data axis; nothing without a mesh.
 
-    Generation enters by another door than forward, so that door is registered too.
+    `generate` is registered as a second forward method, since it does not go through `forward`.
     """
     if mesh is None:
         return
-    data = mesh["data_parallel"]
+    data_mesh = mesh["data_parallel"]
     for path in model.blocks:
         for block in plain.get_submodule(path).children():
-            fully_shard(block, mesh=data)
-    fully_shard(net, mesh=data)
+            fully_shard(block, mesh=data_mesh)
+    fully_shard(net, mesh=data_mesh)
     register_fsdp_forward_method(net, "generate")

@@ -1,4 +1,4 @@
-"""How does a process that a run starts end with it? It watches a pipe that only its starter holds open."""
+"""Start a run as a child process that ends together with its starter, by a pipe that only the starter holds open."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from circuitvlm.runtime.worker import end_with_parent
-from circuitvlm.training.checkpoint.stop import ASKED
+from circuitvlm.training.checkpoint.stop_request import STOP_STATUS
 
 PROGRAM = (sys.executable, "-m", "circuitvlm.training.execute")
-LAUNCHER = (
+LAUNCHER_PREFIXES = (
     *("TORCHELASTIC_", "GROUP_", "ROLE_", "MASTER_", "SLURM_", "LOCAL_", "CROSS_"),
     *("RANK", "WORLD_SIZE", "NODE_RANK"),
 )
-"""Beginnings of the variables with which a launcher tells a process its rank."""
+"""Prefixes of the environment variables by which a launcher tells a process its rank."""
 
-WATCHES = "CIRCUITVLM_WATCHES_ITS_STARTER"
-"""The variable that tells a process, and the ranks that it launches, that their standard input is such a pipe."""
+PIPE_VARIABLE = "CIRCUITVLM_STARTER_PIPE"
+"""The environment variable of processes, and of the ranks that they launch, whose standard input is such a pipe."""
 
-GRACE = 5.0
+GRACE_SECONDS = 5.0
 """Seconds in which an interrupted program may end by itself."""
 
 
-def alone() -> dict[str, str]:
-    """This process's variables without what its launcher told it: those of a program that has ranks of its own."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(LAUNCHER)}
+def environment_without_launcher() -> dict[str, str]:
+    """This process's environment without its launcher's variables, for a program with ranks of its own."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(LAUNCHER_PREFIXES)}
 
 
-def program(processes: int) -> tuple[str, ...]:
-    """The words that run a resolved config: alone, or as so many ranks, which find one another at a free port."""
+def command(processes: int) -> tuple[str, ...]:
+    """The command that runs a resolved config in one process, or in several ranks, which meet at a free port."""
     if processes == 1:
         return PROGRAM
     return (
@@ -43,20 +43,20 @@ def program(processes: int) -> tuple[str, ...]:
     )
 
 
-def run(words: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+def run(arguments: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     """Start a program, wait for it, and return its status: minus the signal where it was killed.
 
-    `env` takes the place of this process's variables. However this process ends, the kernel then closes its end of the
-    pipe, and a program that has called `end_with_starter` ends too. Where this process is a worker of a launcher
-    (joblib's), it ends with that one.
+    `env` replaces this process's environment. However this process ends, the kernel then closes its end of the pipe,
+    and a program that has called `exit_with_starter` ends too. Where this process is a worker of a launcher (joblib's),
+    it ends with that launcher.
     """
-    end_with_parent()  # a launcher's worker would train on without the sweep that it belongs to
-    variables = {**(os.environ if env is None else env), WATCHES: "1"}
-    with subprocess.Popen(words, stdin=subprocess.PIPE, env=variables) as process:
+    end_with_parent()  # a launcher's worker would train on without its sweep
+    variables = {**(os.environ if env is None else env), PIPE_VARIABLE: "1"}
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, env=variables) as process:
         try:
             return process.wait()
         finally:
-            _end(process)  # where the wait was interrupted; one that has ended is left alone
+            _end(process)  # after an interrupt; nothing for a process that has ended
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -65,25 +65,25 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.stdin.close()
     try:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=GRACE)
+            process.wait(timeout=GRACE_SECONDS)
     finally:
         process.kill()
 
 
-def end_with_starter() -> None:
-    """From now on this process ends as soon as the one that started it by `run` does; one started otherwise stays.
+def exit_with_starter() -> None:
+    """Exit as soon as the process exits that has started this one by `run`; nothing in a process started otherwise.
 
-    Ctrl-C is for the starter: what a terminal says to both would end this one in the middle of a file, as a failure.
+    Ctrl-C is left to the starter: at a terminal it reaches both, and would interrupt this one while it writes a file.
     """
-    if WATCHES in os.environ:
+    if PIPE_VARIABLE in os.environ:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        threading.Thread(target=_watch, name="starter", daemon=True).start()
+        threading.Thread(target=_watch_pipe, name="starter", daemon=True).start()
 
 
-def _watch() -> None:
-    """Nothing is ever written into the pipe: reading returns when no one is left to do so.
+def _watch_pipe() -> None:
+    """Exit when reading ends: nothing is written into the pipe, so its other end is then closed.
 
-    Ends without a clean-up, which could take as long as a batch: a killed run goes on from its last checkpoint.
+    There is no clean-up, which could take as long as a batch: a killed run resumes from its last checkpoint.
     """
     while os.read(0, 1):
         pass
@@ -91,4 +91,4 @@ def _watch() -> None:
         for worker in multiprocessing.active_children():
             worker.kill()
     finally:
-        os._exit(ASKED)
+        os._exit(STOP_STATUS)

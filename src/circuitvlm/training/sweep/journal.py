@@ -1,7 +1,7 @@
-"""Where is a study written down, so that a kill at any moment loses nothing of it? A file of lines, one for each event.
+"""Keep a study in a journal, a file with a line for each event, so that a kill at any moment loses nothing.
 
-Optuna's journal (optuna.storages.journal), whose own locks outlive their process for half a minute; this one ends with
-it.
+It is Optuna's journal (optuna.storages.journal) with another lock: Optuna's own locks outlive a killed process for half
+a minute, this one ends with its process.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.study import StudyDirection
 from optuna.trial import Trial
 
 JOURNAL, NAME = "journal.log", "sweep"
@@ -30,12 +31,12 @@ else:
     import fcntl
 
     class _Flock(JournalFileOpenLock):
-        """The kernel's lock on a file beside the journal."""
+        """The kernel's lock on a second file, whose name is derived from the journal's."""
 
         def __init__(self, path: Path) -> None:
             super().__init__(str(path))
             self.path = path.with_name(f".{path.name}.lock")
-            self.descriptor: int | None = None
+            self.descriptor: int
 
         def acquire(self) -> bool:
             self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -43,59 +44,58 @@ else:
             return True
 
         def release(self) -> None:
-            assert self.descriptor is not None, "acquire() comes first"
             os.close(self.descriptor)
-            self.descriptor = None
 
     def _lock(path: Path) -> JournalFileOpenLock:
         return _Flock(path)
 
 
-def study_in(folder: Path, *, direction: str | None = None, pruner: BasePruner | None = None) -> optuna.Study:
-    """The study whose journal lies in a folder; with a `direction`, one that is not there yet is begun.
+def open_study(folder: Path, *, direction: str | None = None, pruner: BasePruner | None = None) -> optuna.Study:
+    """The study of a folder's journal; with a `direction`, a missing one is created.
 
-    Raises FileNotFoundError where there is none and none is to be begun.
+    Raises FileNotFoundError where the study is missing and no direction is given.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = folder / JOURNAL
     if direction is None and not path.is_file():
-        raise FileNotFoundError(f"{path}: no journal of a study")
+        raise FileNotFoundError(f"expected the journal of a study, got no file {path}")
     storage = JournalStorage(JournalFileBackend(str(path), lock_obj=_lock(path)))
     if direction is None:
         return optuna.load_study(study_name=NAME, storage=storage, pruner=pruner)
-    way = optuna.study.StudyDirection[direction.upper()]
-    return optuna.create_study(study_name=NAME, storage=storage, direction=way, load_if_exists=True)
+    return optuna.create_study(
+        study_name=NAME, storage=storage, direction=StudyDirection[direction.upper()], load_if_exists=True
+    )
 
 
-def trial_of(study: optuna.Study, number: int) -> Trial:
-    """A trial that runs, by its number, wherever it was begun."""
+def running_trial(study: optuna.Study, number: int) -> Trial:
+    """A trial that runs, by its number, wherever it was started."""
     storage = study._storage
     return Trial(study, storage.get_trial_id_from_study_id_trial_number(study._study_id, number))
 
 
-def pruner_of(*, prune_after: int | None, prune_from: int) -> BasePruner:
-    """Stops a trial that is worse than the median of those before it at the same step; none without `prune_after`."""
+def make_pruner(*, prune_after: int | None, prune_from: int) -> BasePruner:
+    """A pruner of trials below the median of earlier ones at the same step; it prunes nothing without `prune_after`."""
     if prune_after is None:
         return NopPruner()
     return MedianPruner(n_startup_trials=prune_after, n_warmup_steps=prune_from)
 
 
-def mend(folder: Path) -> None:
-    """Take lines out of a journal that a full disk or a power cut has left half-written: they make it unreadable.
+def repair_journal(folder: Path) -> None:
+    """Delete lines of a journal that a full disk or a power cut has left half-written: they make it unreadable.
 
-    Only for who holds the folder. What they said is lost: at worst a trial is run again.
+    The caller holds the folder's lock. The events of these lines are lost: at worst a trial is run again.
     """
     path = folder / JOURNAL
     lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
-    whole = [line for line in lines if line.endswith(b"\n") and _readable(line)]
-    if len(whole) < len(lines):
-        log.warning("%s: %d of %d lines are damaged and left out", path, len(lines) - len(whole), len(lines))
+    intact_lines = [line for line in lines if line.endswith(b"\n") and _is_json(line)]
+    if len(intact_lines) < len(lines):
+        log.warning("%s: %d of %d lines are damaged and left out", path, len(lines) - len(intact_lines), len(lines))
         temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_bytes(b"".join(whole))
+        temporary.write_bytes(b"".join(intact_lines))
         os.replace(temporary, path)
 
 
-def _readable(line: bytes) -> bool:
+def _is_json(line: bytes) -> bool:
     try:
         json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which trial comes next, and when is a study done? Optuna proposes (TPE), and a journal remembers."""
+"""Search by an Optuna study (TPE): propose trials, and record their results in a journal."""
 
 from __future__ import annotations
 
@@ -18,160 +18,151 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from circuitvlm.runtime.folders import run_folder as folders
-from circuitvlm.runtime.folders.lock import held
-from circuitvlm.runtime.folders.outcome import outcome, read_validated
-from circuitvlm.runtime.seed import stream
+from circuitvlm.runtime.folders.lock import lock_folder
+from circuitvlm.runtime.folders.outcome import read_outcome, read_validations
+from circuitvlm.runtime.folders.settings import scientific_settings
+from circuitvlm.runtime.seed import derive_seed
 from circuitvlm.runtime.spelling import suggestion
-from circuitvlm.training.sweep.journal import JOURNAL, mend, study_in, trial_of
-from circuitvlm.training.sweep.space import Choice, Settings, Span, space_of
+from circuitvlm.training.sweep.journal import JOURNAL, open_study, repair_journal, running_trial
+from circuitvlm.training.sweep.space import Choice, NumberRange, Settings, search_space
 from circuitvlm.training.sweep.trial import StoppedError, TrialError
 
 SWEEP = "sweep.json"
+ENDED_STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 log = logging.getLogger(__name__)
 
 
 class Study:
-    """The trials of one question: what is fixed, what is searched, by which metric. Used as a context, it is held.
+    """The trials of one search: fixed settings, a search space and a metric. As a context it locks its folder.
 
-    Its folder is named by that question, so that the same command finds it: runs/<name>/sweep-<keys>-<hash>. How many
-    trials there are to be, and when one is pruned, may be said otherwise the next time; with `fresh` it begins anew.
-    Raises HeldError where another sweep is at work on it.
+    The folder is named by these three, so that the same command finds it: runs/<name>/sweep-<keys>-<hash>. The number
+    of trials and the pruning may be changed later. With `overwrite` in the fixed settings it starts again. Raises
+    FolderLockedError where another sweep works on it.
     """
 
-    def __init__(self, fixed: DictConfig, *, space: Iterable[Override], settings: Settings) -> None:
+    def __init__(self, fixed_settings: DictConfig, *, space: Iterable[Override], settings: Settings) -> None:
         self.settings = settings
-        self.space = space_of(space)
+        self.space = search_space(space)
         question = {
             "metric": settings.metric,
             "direction": settings.direction,
-            "space": {key: asdict(span) for key, span in sorted(self.space.items())},
-            "fixed": folders.science(fixed),
+            "space": {key: asdict(values) for key, values in sorted(self.space.items())},
+            "fixed": scientific_settings(fixed_settings),
         }
         text = json.dumps(question, sort_keys=True, default=str)
         keys = "-".join(re.sub(r"\W+", "_", key.rpartition(".")[2]) for key in self.space)[:60]
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        self.folder = Path(str(fixed.runs), str(fixed.name), f"sweep-{keys}-{digest}")
-        self._question, self._fresh = question, bool(fixed.get("fresh"))
-        self._stopped: dict[int, StoppedError] = {}
-        self._open = ExitStack()
+        self.folder = Path(str(fixed_settings.runs), str(fixed_settings.name), f"sweep-{keys}-{digest}")
+        self._question, self._overwrite = question, bool(fixed_settings.get("overwrite"))
+        self._stopped_trials: dict[int, StoppedError] = {}
+        self._stack = ExitStack()
 
     def __enter__(self) -> Study:
-        self._open.enter_context(held(self.folder))
-        if self._fresh:
+        self._stack.enter_context(lock_folder(self.folder))
+        if self._overwrite:
             (self.folder / JOURNAL).unlink(missing_ok=True)
-        mend(self.folder)
+        repair_journal(self.folder)
         folders.write_atomic(
             self.folder / SWEEP, json.dumps(self._question, indent=1, sort_keys=True, default=str) + "\n"
         )
-        self.study = study_in(self.folder, direction=self.settings.direction)
-        before = self._of(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-        log.info("study %s: %d of %d trials are done", self.folder, len(before), self.settings.n_trials)
+        self.study = open_study(self.folder, direction=self.settings.direction)
+        count = len(self._trials(*ENDED_STATES))
+        log.info("study %s: %d of %d trials are done", self.folder, count, self.settings.n_trials)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._open.close()
+        self._stack.close()
 
     def ask(self) -> list[int]:
-        """The numbers of the next trials, at most as many as run at a time; those that were interrupted come first.
+        """The numbers of the next trials, at most as many as run at a time; interrupted ones come first.
 
-        One that was asked to stop waits for the next start of the sweep.
+        A trial that was asked to stop waits for the next start of the sweep.
         """
-        begun = [trial.number for trial in self._of(TrialState.RUNNING) if trial.number not in self._stopped]
-        numbers = begun[: self.settings.parallel]
-        missing = self.settings.n_trials - len(self.study.get_trials(deepcopy=False))
-        numbers += [self.study.ask().number for _ in range(min(self.settings.parallel - len(numbers), missing))]
+        running_numbers = (trial.number for trial in self._trials(TrialState.RUNNING))
+        numbers = [number for number in running_numbers if number not in self._stopped_trials][: self.settings.parallel]
+        remaining_count = self.settings.n_trials - len(self.study.get_trials(deepcopy=False))
+        numbers += [self.study.ask().number for _ in range(min(self.settings.parallel - len(numbers), remaining_count))]
         for number in numbers:
             self.study.sampler = self._sampler(number)
-            _draw(trial_of(self.study, number), self.space)
+            _suggest_values(running_trial(self.study, number), self.space)
         return numbers
 
-    def words(self, number: int) -> list[str]:
-        """What is said on a trial's command line: its values, and to its sweeper which trial of which study it is.
+    def overrides(self, number: int) -> list[str]:
+        """A trial's command line: its values, and for its sweeper the trial and the study.
 
-        Fractions are said to four digits, which folders are named by.
+        Fractions have four digits, which are in the names of folders.
         """
         values = self.study.get_trials(deepcopy=False)[number].params
-        place = str(self.folder).replace("\\", "\\\\").replace("'", "\\'")
+        folder = str(self.folder).replace("\\", "\\\\").replace("'", "\\'")
         return [
-            *(f"{key}={_said(value)}" for key, value in values.items()),
+            *(f"{key}={f'{value:.4g}' if isinstance(value, float) else value}" for key, value in values.items()),
             f"hydra.sweeper.trial={number}",
-            f"hydra.sweeper.folder='{place}'",
+            f"hydra.sweeper.folder='{folder}'",
         ]
 
-    def tell(self, number: int, ended: Path | TrialError) -> None:
-        """Write down what became of a trial: its value, that it was pruned, or why it failed; nothing if it stopped."""
-        trial = trial_of(self.study, number)
-        if isinstance(ended, StoppedError):
-            self._stopped[number] = ended
+    def tell(self, number: int, result: Path | TrialError) -> None:
+        """Record a trial's result: its value, that it was pruned, or why it failed; nothing if it was stopped."""
+        trial = running_trial(self.study, number)
+        if isinstance(result, StoppedError):
+            self._stopped_trials[number] = result
             return
-        if isinstance(ended, TrialError):
-            self._failed(trial, str(ended))
+        if isinstance(result, TrialError):
+            self._record_failure(trial, str(result))
             return
-        trial.set_user_attr("folder", str(ended))
-        if outcome(ended).state == "pruned":
+        trial.set_user_attr("folder", str(result))
+        if read_outcome(result).state == "pruned":
             self.study.tell(number, state=TrialState.PRUNED)
             return
-        value, odd = self._value(ended)
-        if odd:
-            self._failed(trial, f"{ended}: {odd}")
+        value, fault = self._value(result)
+        if fault:
+            self._record_failure(trial, f"{result}: {fault}")
             return
         self.study.tell(number, value)
-        log.info(
-            "trial %d: %s %g; the best so far is trial %d",
-            number,
-            self.settings.metric,
-            value,
-            self.study.best_trial.number,
-        )
+        best_number = self.study.best_trial.number
+        log.info("trial %d: %s %g; the best so far is trial %d", number, self.settings.metric, value, best_number)
 
-    def outcomes(self) -> list[Path | TrialError]:
-        """Of all trials that are done, and of those that were stopped."""
-        done = self._of(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-        return [*map(_of_done, done), *self._stopped.values()]
+    def results(self) -> list[Path | TrialError]:
+        """The results of all trials that have ended, and of those that were stopped."""
+        return [*map(_recorded_result, self._trials(*ENDED_STATES)), *self._stopped_trials.values()]
 
     def _sampler(self, number: int) -> TPESampler:
-        """Its seed goes by the trial: a study that was interrupted proposes what it would have proposed."""
-        many = self.settings.parallel > 1
-        seed = stream(self.settings.seed, "proposal", number) % 2**32
-        return TPESampler(seed=seed, n_startup_trials=self.settings.startup, constant_liar=many)
+        """A sampler seeded by the trial, so that an interrupted study proposes the same values."""
+        seed = derive_seed(self.settings.seed, "proposal", number) % 2**32
+        is_parallel = self.settings.parallel > 1
+        return TPESampler(seed=seed, n_startup_trials=self.settings.startup, constant_liar=is_parallel)
 
-    def _of(self, *states: TrialState) -> list[FrozenTrial]:
+    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False, states=states)
 
-    def _failed(self, trial: Trial, why: str) -> None:
-        trial.set_user_attr("error", why)
+    def _record_failure(self, trial: Trial, reason: str) -> None:
+        trial.set_user_attr("error", reason)
         self.study.tell(trial.number, state=TrialState.FAIL)
 
     def _value(self, folder: Path) -> tuple[float, str]:
         """A run's last value of the metric, and what is wrong with it."""
-        rows = read_validated(folder)
+        rows = read_validations(folder)
         metric = self.settings.metric
         values = [row[metric] for row in rows if metric in row]
-        if not values:
-            known = sorted({key for row in rows for key in row})
-            return (
-                math.nan,
-                f"it never told of {metric!r}; validated: {', '.join(known) or 'nothing'}.{suggestion(metric, known)}",
-            )
-        return values[-1], "" if math.isfinite(values[-1]) else f"{metric} was {values[-1]}"
+        if values:
+            return values[-1], "" if math.isfinite(values[-1]) else f"expected a finite {metric}, got {values[-1]}"
+        names = sorted({key for row in rows for key in row})
+        choices = ", ".join(names) or "this run, which has none"
+        hint = suggestion(metric, names)
+        return math.nan, f"hydra.sweeper.metric: expected a validated value of {choices}, got {metric!r}.{hint}"
 
 
-def _of_done(trial: FrozenTrial) -> Path | TrialError:
+def _recorded_result(trial: FrozenTrial) -> Path | TrialError:
     if trial.state is TrialState.FAIL:
         return TrialError(f"trial {trial.number}: {trial.user_attrs.get('error', 'no reason is known')}")
     return Path(trial.user_attrs["folder"])
 
 
-def _said(value: str | float) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _draw(trial: Trial, space: dict[str, Choice | Span]) -> None:
-    """Give a trial its values; what it had before it was interrupted stays."""
-    for key, span in space.items():
-        if isinstance(span, Choice):
-            trial.suggest_categorical(key, span.words)
-        elif span.whole:
-            trial.suggest_int(key, int(span.low), int(span.high), step=int(span.step or 1), log=span.log)
+def _suggest_values(trial: Trial, space: dict[str, Choice | NumberRange]) -> None:
+    """Give a trial its values; an interrupted one keeps the values that it has."""
+    for key, values in space.items():
+        if isinstance(values, Choice):
+            trial.suggest_categorical(key, values.words)
+        elif values.is_integer:
+            trial.suggest_int(key, int(values.low), int(values.high), step=int(values.step or 1), log=values.log)
         else:
-            trial.suggest_float(key, span.low, span.high, step=span.step, log=span.log)
+            trial.suggest_float(key, values.low, values.high, step=values.step, log=values.log)

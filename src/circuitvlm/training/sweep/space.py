@@ -1,6 +1,6 @@
-"""What does a study search, and how? Hydra's own words for ranges, and the settings of conf/hydra/sweeper/optuna.yaml.
+"""Read the search space and the settings of a study, as in conf/hydra/sweeper/optuna.yaml.
 
-The words are those of Hydra's extended grammar (hydra.cc/docs/advanced/override_grammar/extended): choices `a,b` and
+Ranges are those of Hydra's extended grammar (hydra.cc/docs/advanced/override_grammar/extended): choices `a,b` and
 `choice(a, b)`, `range(start, stop, step)` without its stop, `interval(low, high)`, `int(interval(low, high))` without
 its high, and `tag(log, ..)` for a search by magnitude.
 """
@@ -21,7 +21,7 @@ DIRECTIONS = ("minimize", "maximize")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """As in the YAML of the sweeper, each with its comment there. Raises ConfigError for what cannot be."""
+    """The settings of a study, which the sweeper's YAML explains. Raises ConfigError for impossible values."""
 
     metric: str
     direction: str
@@ -33,35 +33,34 @@ class Settings:
     parallel: int
 
     def __post_init__(self) -> None:
-        faults = list(self._faults())
-        if faults:
+        if faults := list(self._faults()):
             raise ConfigError(faults)
 
     def _faults(self) -> Iterator[str]:
         if self.direction not in DIRECTIONS:
             hint = suggestion(self.direction, DIRECTIONS)
-            yield f"hydra.sweeper.direction: wanted {' or '.join(DIRECTIONS)}, came {self.direction!r}.{hint}"
-        least = {"n_trials": 1, "prune_after": 1, "parallel": 1}
+            yield f"hydra.sweeper.direction: expected {' or '.join(DIRECTIONS)}, got {self.direction!r}.{hint}"
+        minima = {"n_trials": 1, "prune_after": 1, "parallel": 1}
         for field in fields(self):
             value: Any = getattr(self, field.name)
             if field.name in ("metric", "direction") or (field.name == "prune_after" and value is None):
                 continue
-            if not isinstance(value, int) or value < least.get(field.name, 0):
-                wanted = f"a whole number, {least.get(field.name, 0)} or more"
-                hint = " (with hydra.launcher.n_jobs=-1, say how many)" if field.name == "parallel" else ""
-                yield f"hydra.sweeper.{field.name}: wanted {wanted}, came {value!r}{hint}"
+            minimum = minima.get(field.name, 0)
+            if not isinstance(value, int) or value < minimum:
+                hint = " (with hydra.launcher.n_jobs=-1, give a number)" if field.name == "parallel" else ""
+                yield f"hydra.sweeper.{field.name}: expected a whole number >= {minimum}, got {value!r}{hint}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """One of a few words."""
+    """One of several words."""
 
     words: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Span:
-    """The numbers from low to high, both of them in it; whole ones where both are whole and there is a step."""
+class NumberRange:
+    """The numbers from low to high, both included."""
 
     low: float
     high: float
@@ -69,43 +68,43 @@ class Span:
     log: bool
 
     @property
-    def whole(self) -> bool:
+    def is_integer(self) -> bool:
         return isinstance(self.low, int) and isinstance(self.high, int)
 
 
-def space_of(overrides: Iterable[Override]) -> dict[str, Choice | Span]:
-    """Key, as it is overridden, -> what it may be. Raises ConfigError where there is nothing to search, or no sense."""
-    found = {override.get_key_element(): _of(override) for override in overrides}
-    if not found:
+def search_space(overrides: Iterable[Override]) -> dict[str, Choice | NumberRange]:
+    """Key, as it is overridden, -> its possible values. Raises ConfigError for none, and for an impossible range."""
+    space = {override.get_key_element(): _values(override) for override in overrides}
+    if not space:
         raise ConfigError(
-            ["hydra/sweeper=optuna: nothing to search; say a range, such as 'optimizer.lr=interval(1e-5, 1e-3)'"]
+            [f"hydra/sweeper=optuna: expected a range, such as 'optimizer.lr=interval(1e-5, 1e-3)', got {space}"]
         )
-    return found
+    return space
 
 
-def _of(override: Override) -> Choice | Span:
+def _values(override: Override) -> Choice | NumberRange:
     value: Any = override.value()
     tags = set(getattr(value, "tags", ()))
     if tags - {"log"}:
-        raise ConfigError([f"{override.input_line}: the only tag is log, came {', '.join(sorted(tags))}"])
+        raise ConfigError([f"{override.input_line}: expected no tag but log, got {', '.join(sorted(tags))}"])
     if isinstance(value, RangeSweep):
         numbers = sorted(value.range())
         if not numbers:
-            raise ConfigError([f"{override.input_line}: there is nothing in this range"])
-        step = abs(value.step)
-        return _span(override, numbers[0], numbers[-1], None if "log" in tags else step, log="log" in tags)
+            raise ConfigError([f"{override.input_line}: expected a range with numbers in it, got an empty one"])
+        return _number_range(override, numbers[0], numbers[-1], None if tags else abs(value.step), log="log" in tags)
     if isinstance(value, IntervalSweep):
-        assert value.start is not None, "the grammar wants both ends"
-        assert value.end is not None, "the grammar wants both ends"
-        whole = isinstance(value.start, int)
-        return _span(override, value.start, value.end - whole, 1 if whole and not tags else None, log="log" in tags)
+        assert value.start is not None, "the grammar requires both ends"
+        assert value.end is not None, "the grammar requires both ends"
+        is_integer = isinstance(value.start, int)
+        step = 1 if is_integer and not tags else None
+        return _number_range(override, value.start, value.end - is_integer, step, log="log" in tags)
     if tags:
-        raise ConfigError([f"{override.input_line}: words have no magnitude; tag(log, ..) is for numbers"])
+        raise ConfigError([f"{override.input_line}: expected numbers in tag(log, ..), got words"])
     return Choice(words=tuple(override.sweep_string_iterator()))
 
 
-def _span(override: Override, low: float, high: float, step: float | None, *, log: bool) -> Span:
+def _number_range(override: Override, low: float, high: float, step: float | None, *, log: bool) -> NumberRange:
     if low > high or (log and low <= 0):
-        wanted = "more than 0 for tag(log, ..)" if log and low <= 0 else "the lower end first"
-        raise ConfigError([f"{override.input_line}: wanted {wanted}, came {low} to {high}"])
-    return Span(low=low, high=high, step=step, log=log)
+        rule = "more than 0 in tag(log, ..)" if log and low <= 0 else "the lower end first"
+        raise ConfigError([f"{override.input_line}: expected {rule}, got {low} to {high}"])
+    return NumberRange(low=low, high=high, step=step, log=log)

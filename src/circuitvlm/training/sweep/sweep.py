@@ -1,7 +1,7 @@
-"""Which trials does a sweep have, and what came of them? Hydra's `-m`: every combination, or those of a study.
+"""Sweep over trials under Hydra's `-m`: every combination of values, or the trials of a study.
 
-Hydra builds sweepers of its own package of plugins only, so the classes say that they are of it; `register` makes them
-known without such a package being installed.
+Hydra builds sweepers only from its own package of plugins, so the classes state that package as theirs. `register` adds
+them without an installed package.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.runtime.config.check import ConfigError
-from circuitvlm.runtime.entry import USERS_FAULT, ToldError
-from circuitvlm.runtime.folders.outcome import outcome
+from circuitvlm.runtime.entry import USER_ERRORS, ReportedError
+from circuitvlm.runtime.folders.outcome import read_outcome
 from circuitvlm.training.sweep.devices import share_threads
 from circuitvlm.training.sweep.space import Settings
 from circuitvlm.training.sweep.trial import StoppedError, TrialError
@@ -37,17 +37,20 @@ log = logging.getLogger(__name__)
 
 
 def register() -> None:
-    """Make the sweepers known to Hydra, as conf/hydra/sweeper names them."""
+    """Register the sweepers with Hydra under the names in conf/hydra/sweeper."""
     package, _, module = PLUGINS.partition(".")
-    known = Plugins.instance()  # which looks for the package: before it is there in name only
+    registry = Plugins.instance()  # it looks for the package, so it comes before a package without files
     plugins = importlib.import_module(package) if importlib.util.find_spec(package) else types.ModuleType(package)
     setattr(sys.modules.setdefault(package, plugins), module, sys.modules[__name__])
     for sweeper in (Grid, Tuner):
-        known.register(sweeper)
+        registry.register(sweeper)
 
 
 class _Sweep(Sweeper):
-    """What both sweepers do: hand trials to a launcher, and look at what became of each."""
+    """A sweeper that gives trials to a launcher, and collects their results."""
+
+    hydra_context: HydraContext
+    config: DictConfig
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.config = hydra_context, config
@@ -55,112 +58,119 @@ class _Sweep(Sweeper):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
-    def parsed(self, params: Mapping[str, Any], arguments: Sequence[str]) -> list[Override]:
-        """The overrides of the experiment's own sweep and of the command line, which has the last word on a key."""
-        assert self.hydra_context is not None, "setup() comes first"
+    def parse(self, params: Mapping[str, Any], arguments: Sequence[str]) -> list[Override]:
+        """The overrides of the experiment's own sweep and of the command line, whose value of a key is used."""
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        told = parser.parse_overrides([*(f"{key}={value}" for key, value in params.items()), *arguments])
-        return list({override.get_key_element(): override for override in told}.values())
+        overrides = parser.parse_overrides([*(f"{key}={value}" for key, value in params.items()), *arguments])
+        return list({override.get_key_element(): override for override in overrides}.values())
 
-    def launched(self, jobs: Sequence[Sequence[str]], *, first: int) -> list[Path | TrialError]:
-        """The folder of each trial, or why it failed. Where a launcher loses one, it tells of no other that it had."""
-        assert self.config is not None, "setup() comes first"
+    def launch(self, jobs: Sequence[Sequence[str]], *, first: int) -> list[Path | TrialError]:
+        """The folder of each trial, or its error. A launcher that loses one returns no result of the others either."""
         share_threads(self.config.hydra.launcher, self.config.get("trainer") or {}, trials=len(jobs))
         try:
-            returned = self.launcher.launch([list(job) for job in jobs], initial_job_idx=first)
-        except USERS_FAULT:
+            returns = self.launcher.launch([list(job) for job in jobs], initial_job_idx=first)
+        except USER_ERRORS:
             raise
         except Exception as error:  # a job of submitit, or a worker of joblib, that was killed: each has its own class
-            log.error("the launcher broke off", exc_info=error)
-            said = f"{type(error).__name__}: {error}".splitlines()[0]
-            return [StoppedError(f"{' '.join(job)}: perhaps not run, the launcher broke off ({said})") for job in jobs]
-        return [_outcome(each) for each in returned]
+            log.error("the launcher has failed", exc_info=error)
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            note = f"perhaps not run, the launcher has failed ({reason})"
+            return [StoppedError(f"{' '.join(job)}: {note}") for job in jobs]
+        return [_result(job_return) for job_return in returns]
 
 
-def _outcome(returned: JobReturn) -> Path | TrialError:
-    if returned.status is not JobStatus.FAILED:
-        return Path(returned.return_value)
-    error = returned._return_value  # the property would raise it
+def _result(job_return: JobReturn) -> Path | TrialError:
+    if job_return.status is not JobStatus.FAILED:
+        return Path(job_return.return_value)
+    error = job_return._return_value  # the property would raise it
     if isinstance(error, TrialError):
         return error
-    words = " ".join(returned.overrides or ())
-    log.error("trial %s", words, exc_info=error)  # a fault of ours; the others are worth going on with
-    return TrialError(f"{words}: {type(error).__name__}: {error}")
+    overrides = " ".join(job_return.overrides or ())
+    log.error("trial %s", overrides, exc_info=error)  # an error in this project's code; the sweep continues
+    return TrialError(f"{overrides}: {type(error).__name__}: {error}")
 
 
 class Grid(_Sweep):
-    """Every combination of the values, by the launcher; what failed is told when all others are done."""
+    """Every combination of the values, by the launcher; failures are reported when all trials have ended."""
 
     __module__ = PLUGINS
 
     def __init__(self, *, max_batch_size: int | None, params: Mapping[str, str] | None) -> None:
-        self.at_a_time, self.params = max_batch_size, params or {}
+        self.max_batch_size, self.params = max_batch_size, params or {}
 
     def sweep(self, arguments: list[str]) -> list[Path]:
-        """The folders of the trials; raises ToldError where some failed."""
-        jobs = list(itertools.product(*map(_values, self.parsed(self.params, arguments))))
-        self.validate_batch_is_legal(jobs)  # a misspelt key is told before the first trial, not after it
-        found: list[Path | TrialError] = []
-        for start in range(0, len(jobs), self.at_a_time or len(jobs)):
-            found += self.launched(jobs[start : start + (self.at_a_time or len(jobs))], first=start)
-        return finished(found, then="the same command tries them again")
+        """The folders of the trials; raises ReportedError where some failed."""
+        jobs = list(itertools.product(*map(_assignments, self.parse(self.params, arguments))))
+        self.validate_batch_is_legal(jobs)  # a misspelt key is an error before the first trial
+        batch_size = self.max_batch_size or len(jobs)
+        results: list[Path | TrialError] = []
+        for start in range(0, len(jobs), batch_size):
+            results += self.launch(jobs[start : start + batch_size], first=start)
+        return check_results(results, retry_note="the same command repeats them")
 
 
 class Tuner(_Sweep):
-    """Trials that Optuna proposes one after the other, or some at a time; its journal lies in the sweep's folder."""
+    """Trials that Optuna proposes one after the other, or some at a time, with a journal in the sweep's folder."""
 
     __module__ = PLUGINS
 
-    def __init__(self, *, params: Mapping[str, str] | None, folder: str | None, trial: int | None, **told: Any) -> None:
+    def __init__(
+        self, *, params: Mapping[str, str] | None, folder: str | None, trial: int | None, **settings: Any
+    ) -> None:
         self.params = params or {}
-        self.settings = Settings(**told)
+        self.settings = Settings(**settings)
 
     def sweep(self, arguments: list[str]) -> list[Path]:
-        """The folders of the study's trials, of earlier starts too; raises ToldError where some failed."""
+        """The folders of the study's trials, of earlier starts too; raises ReportedError where some failed."""
         if importlib.util.find_spec("optuna") is None:
-            raise ConfigError(["hydra/sweeper=optuna: optuna is not installed; pip install 'circuitvlm[sweep]'"])
-        from circuitvlm.training.sweep.search import Study  # optuna is an extra, and takes its time
+            raise ConfigError(["hydra/sweeper=optuna: expected the package optuna; pip install 'circuitvlm[sweep]'"])
+        from circuitvlm.training.sweep.search import Study  # optuna is an extra, and slow to import
 
-        told = self.parsed(self.params, arguments)
-        fixed = [each.input_line or "" for each in told if not each.is_sweep_override()]
-        space = [each for each in told if each.is_sweep_override()]
-        assert self.config is not None, "setup() comes first"
-        own = OmegaConf.masked_copy(self.config, [str(key) for key in self.config if key != "hydra"])
-        with Study(own, space=space, settings=self.settings) as study:
-            while asked := study.ask():
-                jobs = [[*fixed, *study.words(number)] for number in asked]
+        overrides = self.parse(self.params, arguments)
+        fixed_overrides = [override.input_line or "" for override in overrides if not override.is_sweep_override()]
+        space = [override for override in overrides if override.is_sweep_override()]
+        cfg = OmegaConf.masked_copy(self.config, [str(key) for key in self.config if key != "hydra"])
+        with Study(cfg, space=space, settings=self.settings) as study:
+            while numbers := study.ask():
+                jobs = [[*fixed_overrides, *study.overrides(number)] for number in numbers]
                 self.validate_batch_is_legal(jobs)
-                for number, ended in zip(asked, self._once(jobs, first=asked[0]), strict=True):
-                    study.tell(number, ended)
-            return finished(study.outcomes(), then="the study goes on without them")
+                for number, result in zip(numbers, self._launch_distinct(jobs, first=numbers[0]), strict=True):
+                    study.tell(number, result)
+            return check_results(study.results(), retry_note="the study continues without them")
 
-    def _once(self, jobs: Sequence[Sequence[str]], *, first: int) -> list[Path | TrialError]:
-        """As `launched`; what is proposed twice at a time, but for the trial's own number, is trained once."""
-        alike = [tuple(word for word in job if not word.startswith("hydra.sweeper.")) for job in jobs]
-        places = {key: place for place, key in reversed(list(enumerate(alike)))}
-        chosen = sorted(places.values())
-        outcomes = self.launched([jobs[place] for place in chosen], first=first)
-        made = dict(zip(chosen, outcomes, strict=True))
-        return [made[places[key]] for key in alike]
+    def _launch_distinct(self, jobs: Sequence[Sequence[str]], *, first: int) -> list[Path | TrialError]:
+        """As `launch`, but of jobs that differ only in the trial's number, one is run for all."""
+        keys = [tuple(word for word in job if not word.startswith("hydra.sweeper.")) for job in jobs]
+        distinct = {key: keys.index(key) for key in keys}
+        results = self.launch([jobs[index] for index in distinct.values()], first=first)
+        results_by_key = dict(zip(distinct, results, strict=True))
+        return [results_by_key[key] for key in keys]
 
 
-def _values(override: Override) -> list[str]:
-    """What an override says in each of its trials."""
+def _assignments(override: Override) -> list[str]:
+    """`key=value` for each value of an override."""
     if not override.is_sweep_override():
         return [override.input_line or ""]
     return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
 
 
-def finished(found: Sequence[Path | TrialError], *, then: str) -> list[Path]:
-    """The folders; raises ToldError, which names each that failed, what happens `then`, and each that is not done."""
-    folders = [each for each in found if isinstance(each, Path)]
-    stopped = [each for each in found if isinstance(each, StoppedError)]
-    failed = [each for each in found if isinstance(each, TrialError) and each not in stopped]
-    pruned = sum(outcome(folder).state == "pruned" for folder in folders)
-    said = f"{len(folders) - pruned} of {len(found)} trials finished" + f", {pruned} pruned" * bool(pruned)
-    said += f", {len(failed)} failed ({then})" * bool(failed)
-    said += f", {len(stopped)} not finished (the same command goes on with them)" * bool(stopped)
-    if failed or stopped:
-        raise ToldError("\n  ".join([f"{said}:", *map(str, [*failed, *stopped])]))
-    log.info("%s", said)
+def check_results(results: Sequence[Path | TrialError], *, retry_note: str) -> list[Path]:
+    """The folders of trials. Raises ReportedError with each trial that failed or is not finished.
+
+    `retry_note` says what happens with the failed ones.
+    """
+    folders = [result for result in results if isinstance(result, Path)]
+    stopped_trials = [result for result in results if isinstance(result, StoppedError)]
+    failures = [result for result in results if isinstance(result, TrialError) and result not in stopped_trials]
+    pruned_count = sum(read_outcome(folder).state == "pruned" for folder in folders)
+    summary = f"{len(folders) - pruned_count} of {len(results)} trials finished"
+    for count, note in (
+        (pruned_count, "pruned"),
+        (len(failures), f"failed ({retry_note})"),
+        (len(stopped_trials), "not finished (the same command resumes them)"),
+    ):
+        summary += f", {count} {note}" * bool(count)
+    if failures or stopped_trials:
+        raise ReportedError("\n  ".join([f"{summary}:", *map(str, [*failures, *stopped_trials])]))
+    log.info("%s", summary)
     return folders

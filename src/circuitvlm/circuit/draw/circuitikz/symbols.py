@@ -1,7 +1,7 @@
-"""What does a component look like in CircuiTikZ? American symbols, thick on thin wires.
+"""Define the symbols of CircuiTikZ: American symbols, with thick lines on thin wires.
 
-Lengths are pixels of a page at 200 dots per inch, measured on drawings that CircuiTikZ made with a line width of 1 pt;
-the axis of a symbol is x, from its first pin to its second, its middle (0, 0).
+Lengths are pixels of a page at 200 dots per inch, measured on drawings by CircuiTikZ with a line width of 1 pt. The
+axis of a symbol is x, from its first pin to its second, and its centre is (0, 0).
 """
 
 from __future__ import annotations
@@ -10,79 +10,85 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-XY = tuple[float, float]
-Outline = tuple[XY, ...]
+Polyline = tuple[tuple[float, float], ...]
 
-WIRE, THICK = 2.77, 5.7
+WIRE_LINE, SYMBOL_LINE = 2.77, 5.7
 """Line widths of wires and of symbols."""
 
 RADIUS, DIAMOND = 35.7, 41.5
-PLATE, GAP = 28.5, 9.5
-NODE = 14.6
-"""Radius of the circle around a node's number."""
+PLATE, PLATE_GAP = 28.5, 9.5
+NODE_RADIUS = 14.6
+"""Radius of the circle around the number of a node."""
 
 
 @dataclass(frozen=True, slots=True)
-class Symbol:
-    """`strokes` and `fills` are polylines; `half` is half the length between the ends of the leads, `side` half the
-    extent across, line width included. The wire of a `through` symbol runs on behind its strokes.
+class Shape:
+    """`strokes` and `fills` are polylines; `half_length` is half the distance of the ends of the leads.
+
+    `half_width` is half the extent across the axis, line width included. A symbol with `wire_behind` has a wire from
+    pin to pin behind its strokes.
     """
 
-    strokes: tuple[Outline, ...]
-    half: float
-    side: float
-    fills: tuple[Outline, ...] = ()
-    join: Literal["bevel", "miter"] = "miter"
-    through: bool = False
+    strokes: tuple[Polyline, ...]
+    half_length: float
+    half_width: float
+    fills: tuple[Polyline, ...] = ()
+    line_join: Literal["bevel", "miter"] = "miter"
+    wire_behind: bool = False
 
 
-def _arc(x: float, y: float, across: float, along: float, *, start: float, stop: float) -> Outline:
-    """Part of an ellipse, angles in degrees, 10 degrees a chord."""
+def _arc(x: float, y: float, radius_x: float, radius_y: float, *, start: float, stop: float) -> Polyline:
+    """A part of an ellipse; angles in degrees, 10 degrees per chord."""
     steps = max(2, round(abs(stop - start) / 10))
     angles = [math.radians(start + (stop - start) * i / steps) for i in range(steps + 1)]
-    return tuple((x + across * math.cos(a), y + along * math.sin(a)) for a in angles)
+    return tuple((x + radius_x * math.cos(a), y + radius_y * math.sin(a)) for a in angles)
 
 
-def _zigzag() -> Symbol:
+def _resistor() -> Shape:
     step, height = 6.6, 12.7
     peaks = tuple(((2 * i - 5) * step, height if i % 2 else -height) for i in range(6))
-    return Symbol(strokes=(((-6 * step, 0), *peaks, (6 * step, 0)),), half=6 * step, side=height + 3, join="bevel")
+    zigzag = ((-6 * step, 0), *peaks, (6 * step, 0))
+    return Shape(strokes=(zigzag,), half_length=6 * step, half_width=height + 3, line_join="bevel")
 
 
-def _capacitor() -> Symbol:
-    plates = tuple(((x, -PLATE), (x, PLATE)) for x in (-GAP, GAP))
-    return Symbol(strokes=plates, half=GAP, side=PLATE)
-
-
-def _inductor() -> Symbol:
+def _inductor() -> Shape:
     bump, height = 13.2, 17.0
     arcs = [_arc(bump * (2 * i - 3), 0, bump, height, start=180, stop=360) for i in range(4)]
-    return Symbol(strokes=(tuple(point for arc in arcs for point in arc),), half=4 * bump, side=height + 3)
+    return Shape(strokes=(tuple(point for arc in arcs for point in arc),), half_length=4 * bump, half_width=height + 3)
 
 
-def _arrow(tail: float, tip: float, *, head: float, wing: float) -> tuple[Outline, Outline]:
+def _source(*marks: Polyline, radius: float = DIAMOND, fills: tuple[Polyline, ...] = (), wire: bool = False) -> Shape:
+    """A source with polylines inside of its circle or diamond."""
+    outline = _CIRCLE if radius == RADIUS else _RHOMBUS
+    half_width = radius + SYMBOL_LINE / 2
+    return Shape((outline, *marks), half_length=radius, half_width=half_width, fills=fills, wire_behind=wire)
+
+
+def _arrow(tail: float, tip: float, *, head: float, wing: float) -> tuple[Polyline, Polyline]:
     """Shaft and head of an arrow along the axis."""
     return ((tail, 0), (tip - head, 0)), ((tip - head, -wing), (tip, 0), (tip - head, wing))
 
 
 _CIRCLE = _arc(0, 0, RADIUS, RADIUS, start=0, stop=360)
-_RHOMB = ((-DIAMOND, 0.0), (0.0, -DIAMOND), (DIAMOND, 0.0), (0.0, DIAMOND), (-DIAMOND, 0.0))
+_RHOMBUS = ((-DIAMOND, 0.0), (0.0, -DIAMOND), (DIAMOND, 0.0), (0.0, DIAMOND), (-DIAMOND, 0.0))
 _STEP = ((0.0, -18.0), (18.0, -18.0), (18.0, 0.0), (-18.0, 0.0), (-18.0, 18.0), (0.0, 18.0))
+_PLATES = tuple(((x, -PLATE), (x, PLATE)) for x in (-PLATE_GAP, PLATE_GAP))
 _SHAFT, _HEAD = _arrow(-25, 27, head=19, wing=9.5)
 _LONG_SHAFT, _LONG_HEAD = _arrow(-29, 35, head=22, wing=10.4)
-_ROUND, _SHARP = RADIUS + THICK / 2, DIAMOND + THICK / 2
+_VOLTAGE_SOURCE = _source()
+_CURRENT_SOURCE = _source(_LONG_SHAFT, fills=(_LONG_HEAD,))
 
-SYMBOLS: dict[str, Symbol] = {
-    "R": _zigzag(),
-    "C": _capacitor(),
+SHAPES: dict[str, Shape] = {
+    "R": _resistor(),
+    "C": Shape(strokes=_PLATES, half_length=PLATE_GAP, half_width=PLATE),
     "L": _inductor(),
-    "V": Symbol(strokes=(_CIRCLE,), half=RADIUS, side=_ROUND, through=True),
-    "step": Symbol(strokes=(_CIRCLE, _STEP), half=RADIUS, side=_ROUND, through=True),
-    "I": Symbol(strokes=(_CIRCLE, _SHAFT), fills=(_HEAD,), half=RADIUS, side=_ROUND),
-    "E": Symbol(strokes=(_RHOMB,), half=DIAMOND, side=_SHARP),
-    "H": Symbol(strokes=(_RHOMB,), half=DIAMOND, side=_SHARP),
-    "G": Symbol(strokes=(_RHOMB, _LONG_SHAFT), fills=(_LONG_HEAD,), half=DIAMOND, side=_SHARP),
-    "F": Symbol(strokes=(_RHOMB, _LONG_SHAFT), fills=(_LONG_HEAD,), half=DIAMOND, side=_SHARP),
-    "probe": Symbol(strokes=(), half=0.0, side=WIRE / 2, through=True),
+    "V": _source(radius=RADIUS, wire=True),
+    "step": _source(_STEP, radius=RADIUS, wire=True),
+    "I": _source(_SHAFT, radius=RADIUS, fills=(_HEAD,)),
+    "E": _VOLTAGE_SOURCE,
+    "H": _VOLTAGE_SOURCE,
+    "G": _CURRENT_SOURCE,
+    "F": _CURRENT_SOURCE,
+    "probe": Shape(strokes=(), half_length=0.0, half_width=WIRE_LINE / 2, wire_behind=True),
 }
-"""By kind of device; a source that steps and a current probe have their own."""
+"""Shapes by kind of device; a voltage source that steps and a current probe have their own."""

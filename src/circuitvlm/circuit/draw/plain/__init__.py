@@ -1,1 +1,5 @@
-"""Draw symbols, marks and wires in the plain styles, with outlines from schemdraw."""
+"""Draw circuits in the plain styles, with the outlines of schemdraw."""
+
+from circuitvlm.circuit.draw.plain.drawing import draw
+
+__all__ = ["draw"]

@@ -1,0 +1,209 @@
+"""Read the devices of a netlist line by line, among titles, cards and prose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from circuitvlm.circuit.graph import Device
+from circuitvlm.circuit.netlist import detection, statement
+from circuitvlm.circuit.netlist.hierarchy import flatten, split_hierarchy
+from circuitvlm.circuit.netlist.lexer import Line, NetlistError
+from circuitvlm.circuit.netlist.spectre import translate_lines
+
+MAX_DEVICES = 20_000
+
+_MAX_PREFIX = 3
+"""How many words may stand before a device on its line."""
+
+_SKIPPED_PARTS = {".control": ".endc", ".subckt": ".ends", ".macro": ".eom"}
+"""The first and the last cards of parts that are skipped: commands and definitions of subcircuits."""
+
+_RESUMABLE_CARDS = frozenset({".model", ".param", ".options", ".option", ".op", ".temp", ".include", ".lib", ".global"})
+"""Cards that a device may follow on the same line. In others (.dc V1 0 10 1) the words of a device are arguments."""
+
+_BULLET = re.compile(r"[-•]|\d{1,3}[.)]")
+_LINE_PREFIX = re.compile(r">+|\d{1,3}:?|\(\w{1,3}\)")
+
+
+class Reader:
+    """Reads the lines of a netlist one after the other.
+
+    `devices` holds the devices outside subcircuits, `title` the words before the first device, and `line_numbers` the
+    number of each device's line by the device's name.
+    """
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self.devices: list[Device] = []
+        self.title = ""
+        self.line_numbers: dict[str, int] = {}
+        self._all_lines = lines
+        self._hierarchy = split_hierarchy(translate_lines(lines))
+        self._lines = self._hierarchy.top_lines
+        self._skipped_until: list[str] = []  # the cards that end the open parts
+        self._node_keys: set[str] = set()
+        self._prose: list[Line] = []
+        self._known_nodes: dict[bool, frozenset[str]] = {}
+
+    def read(self, *, flat: bool) -> list[Device]:
+        """The devices; with `flat`, those of called subcircuits in place of the calls. Raises NetlistError."""
+        for i, line in enumerate(self._lines):
+            if not self._read_line(line, index=i):
+                break
+        return flatten(self.devices, self._hierarchy, flat=flat, limit=MAX_DEVICES)
+
+    def no_device_error(self) -> NetlistError:
+        """The reason why the text has no device."""
+        for line in self._prose:
+            if statement.kind_of(line.tokens[0]) and statement.has_digit(line.tokens[0]):
+                try:
+                    statement.read_device(line.tokens, line=line.number)
+                except NetlistError as error:
+                    return error
+        start = repr(" ".join(self._all_lines[0].tokens)[:60]) if self._all_lines else "an empty text"
+        return NetlistError(f"no device: expected lines such as `R1 1 2 4.7k`, got {start}")
+
+    def _read_line(self, line: Line, *, index: int) -> bool:
+        """Read one line. Returns False at .end."""
+        tokens = _strip_prefix(line.tokens)
+        position = 0
+        if not self._skipped_until and not statement.is_card(tokens[0]):
+            position = self._find_first_device(tokens, line=line, index=index)
+        while position < len(tokens):
+            word = tokens[position].lower()
+            if self._skipped_until:
+                position = self._skip_word(tokens, position)
+            elif word == ".end":
+                return False
+            elif statement.is_card(word):
+                position = self._read_card(tokens, position)
+            else:
+                end = detection.find_end(tokens, position, known_nodes=self._node_keys)
+                self._read_device(tokens[position:end], line=line.number)
+                position = end
+        return True
+
+    def _find_first_device(self, tokens: Sequence[str], *, line: Line, index: int) -> int:
+        """The position of the first device of the line; the number of words where there is none."""
+        if self._explains_device(tokens):
+            self._prose.append(line)
+            return len(tokens)
+        if self._is_device_line(tokens, line=line, index=index):
+            self._refuse_prose_between()
+            return 0
+        begin = _find_next(tokens, 0)
+        if not self.devices:
+            is_malformed = detection.is_malformed_device(tokens)
+            self.title = self.title or " ".join(tokens[:begin])
+        elif begin <= _MAX_PREFIX and begin < len(tokens) and detection.confidence(tokens, begin) == detection.SURE:
+            self._refuse_prose_between()
+            return begin  # `Resistor R2 2 0 2k`
+        else:
+            is_malformed = statement.has_digit(tokens[0][:4]) and tokens[0][0].isalpha() and len(tokens) > 1
+            begin = len(tokens)
+        if begin == len(tokens):
+            if is_malformed:
+                statement.read_device(tokens, line=line.number)  # raises the error of the device
+            self._prose.append(line)
+        return begin
+
+    def _is_device_line(self, tokens: Sequence[str], *, line: Line, index: int) -> bool:
+        """Whether the line begins with a device."""
+        may_be_title = line.number == self._all_lines[0].number and not (self.devices or self._prose or self.title)
+        if may_be_title:
+            next_words = {word.lower() for line in self._lines[index + 1 :] for word in line.tokens[1:5]}
+            is_device = detection.is_device_not_title(tokens, next_words=next_words)
+        else:
+            is_device = detection.is_device(tokens)
+        return is_device or (
+            len(tokens) > 2
+            and detection.has_known_nodes(tokens, known_nodes=self._find_nodes(), needs_all=may_be_title)
+        )
+
+    def _explains_device(self, tokens: Sequence[str]) -> bool:
+        """Whether a line explains a device that has been read: `R1 is the load resistor.`"""
+        if tokens[0].rstrip(":").upper() not in self.line_numbers or detection.confidence(tokens):
+            return False
+        return not any(detection.is_node(word, known_nodes=self._find_nodes()) for word in tokens[1:3])
+
+    def _find_nodes(self) -> frozenset[str]:
+        """The nodes, in lower case, of all lines that state devices by their form.
+
+        Of several lines with one name the first counts. The first line of the text may be a title, and counts only
+        after a device has been read from it.
+        """
+        includes_first = bool(self.devices) and self.line_numbers[self.devices[0].name] == self._lines[0].number
+        if includes_first not in self._known_nodes:
+            nodes_by_name: dict[str, Sequence[str]] = {}
+            for line in self._lines[not includes_first :]:
+                tokens = _strip_prefix(line.tokens)
+                if detection.is_device(tokens):
+                    nodes_by_name.setdefault(tokens[0].rstrip(":").upper(), detection.node_words(tokens))
+            self._known_nodes[includes_first] = frozenset(
+                node.lower() for nodes in nodes_by_name.values() for node in nodes
+            )
+        return self._known_nodes[includes_first]
+
+    def _refuse_prose_between(self) -> None:
+        """Raise NetlistError where a line between two devices is neither a device nor a card."""
+        if self.devices and self._prose and self._prose[-1].number > self.line_numbers[self.devices[-1].name]:
+            line = self._prose[-1]
+            raise NetlistError(f"expected a device or a card, got {' '.join(line.tokens)[:60]!r}", line=line.number)
+
+    def _skip_word(self, tokens: Sequence[str], position: int) -> int:
+        """Skip one word of a part that is not read. Returns the position of the next word to be read."""
+        word, last = tokens[position].lower(), self._skipped_until[-1]
+        if word == last:
+            self._skipped_until.pop()
+        elif _SKIPPED_PARTS.get(word) == last:
+            self._skipped_until.append(last)
+        return position + 1 if self._skipped_until else _find_next(tokens, position + 1)
+
+    def _read_card(self, tokens: Sequence[str], position: int) -> int:
+        """Read a card. Returns the position after it."""
+        word = tokens[position].lower()
+        if word == ".title" and not self.title:
+            self.title = " ".join(tokens[position + 1 :])
+        if word in _SKIPPED_PARTS:
+            self._skipped_until.append(_SKIPPED_PARTS[word])
+            return position + 1
+        if word in _RESUMABLE_CARDS:
+            return _find_next(tokens, position + 1, known_nodes=self._node_keys)
+        return next((i for i in range(position + 1, len(tokens)) if statement.is_card(tokens[i])), len(tokens))
+
+    def _read_device(self, tokens: Sequence[str], *, line: int) -> None:
+        device = statement.read_device(tokens, line=line, parameters=self._hierarchy.parameters)
+        if device.name in self.line_numbers:
+            raise NetlistError(
+                f"{device.name}: expected one device with this name, got another one in line"
+                f" {self.line_numbers[device.name]}",
+                line=line,
+            )
+        if len(self.devices) >= MAX_DEVICES:
+            raise NetlistError(f"expected at most {MAX_DEVICES} devices, got another one: {device.name}", line=line)
+        self.line_numbers[device.name] = line
+        self._node_keys.update(map(statement.node_key, device.nodes))
+        self.devices.append(device)
+
+
+def _find_next(tokens: Sequence[str], start: int, *, known_nodes: Collection[str] = ()) -> int:
+    """The position of the next card or device, from `start` on; the number of words where there is none."""
+    starts = (
+        i
+        for i in range(start, len(tokens))
+        if statement.is_card(tokens[i])
+        or detection.starts_device(tokens, i)
+        or (known_nodes and detection.starts_by_nodes(tokens, i, known_nodes=known_nodes))
+    )
+    return next(starts, len(tokens))
+
+
+def _strip_prefix(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """The words without the bullet, line number or sign of quotation that a chat answer puts before a device.
+
+    The lexer has already removed the bracket of `1)`.
+    """
+    if len(tokens) > 1 and _BULLET.fullmatch(tokens[0]):
+        return tokens[1:]
+    has_prefix = len(tokens) > 3 and _LINE_PREFIX.fullmatch(tokens[0]) and detection.is_device(tokens[1:])
+    return tokens[1:] if has_prefix else tokens
