@@ -111,7 +111,7 @@ def test_in_an_llm_each_token_follows_the_modality_of_its_sample(router: str) ->
 @pytest.mark.parametrize("router", ROUTERS)
 def test_in_a_tower_with_a_batch_axis_each_image_follows_its_own_class_token(router: str) -> None:
     layer, x = made_layer(router, sees=True), numbers(3, 4, WIDTH)
-    layer.routing_state.pictured_BT = torch.zeros(5, 2, dtype=torch.bool)  # what is told of samples does not reach a tower
+    layer.routing_state.pictured_BT = torch.zeros(5, 2, dtype=torch.bool)  # samples do not matter in a tower
     h = layer.base_layer(x)
     want = wanted(layer, h, lambda b, t: h[b, 0].tolist(), lambda b, t: 1)
     torch.testing.assert_close(layer(x), want, atol=1e-12, rtol=0)
@@ -180,7 +180,8 @@ def test_dropout_is_in_the_bottleneck_and_the_same_for_both_experts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"), [({"groups": 3}, "expected a divisor of the width"), ({"r": 6, "groups": 4}, "expected a divisor")]
+    ("change", "said"),
+    [({"groups": 3}, "expected a divisor of the width"), ({"r": 6, "groups": 4}, "expected a divisor")],
 )
 def test_groups_must_divide_width_and_rank(change: dict[str, int], said: str) -> None:
     with pytest.raises(ValueError, match=said):

@@ -80,7 +80,7 @@ def test_the_folder_holds_the_encoder_alone_by_the_models_own_names(model: Any, 
     Projector().save(net, tmp_path / "a")
     assert {path.name for path in (tmp_path / "a").iterdir()} == {"projector.safetensors", "projector.json"}
     held = load_file(tmp_path / "a" / "projector.safetensors")
-    encoder = model.encoder(spoken=64)
+    encoder = model.encoder(llm_width=64)
     encoder.load_state_dict({name.removeprefix("projector."): tensor for name, tensor in held.items()})  # plain torch
     batch = batch_of(model, tmp_path)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Are equal circuits found equal, and different ones different, in bounded time?"""
+"""Tests of the comparison of circuits: equal ones, different ones, partial credit and the bound on steps."""
 
 import os
 import random
@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from circuitvlm.circuit import netlist
 from circuitvlm.circuit.graph import GROUND, SYMMETRIC_KINDS, Circuit, Device
-from circuitvlm.circuit.judge.budget import Budget
+from circuitvlm.circuit.judge.budget import Budget, UndecidedError
 from circuitvlm.circuit.judge.equivalence import compare, same_devices, topology_key
-from circuitvlm.circuit.judge.isomorphism import MAX_STEPS
+from circuitvlm.circuit.judge.isomorphism import MAX_STEPS, Edge, Network, isomorphic
 from tests.steps import max_calls
 
 VALUES = (1.0, 10.0, 4700.0)
@@ -36,33 +36,33 @@ def random_circuit(seed: int, kinds: str = "RRRCLVID") -> Circuit:
     return Circuit(tuple(devices))
 
 
-def disguised(circuit: Circuit, seed: int) -> Circuit:
+def disguise(circuit: Circuit, seed: int) -> Circuit:
     """The same circuit with other names of nodes and devices, in another order, passive devices turned round."""
     rng = random.Random(seed)
     names = {node: f"x{i}" for i, node in enumerate(rng.sample(circuit.nodes, len(circuit.nodes)))} | {GROUND: GROUND}
-    called = {d.name: f"{d.kind}{100 + i}" for i, d in enumerate(rng.sample(circuit.devices, len(circuit.devices)))}
+    new_names = {d.name: f"{d.kind}{100 + i}" for i, d in enumerate(rng.sample(circuit.devices, len(circuit.devices)))}
     devices = []
     for device in rng.sample(circuit.devices, len(circuit.devices)):
         nodes = tuple(names[node] for node in device.nodes)
-        turned = nodes[::-1] if device.kind in SYMMETRIC_KINDS and rng.random() < 0.5 else nodes
-        text = called.get(device.text, device.text)
-        devices.append(replace(device, name=called[device.name], nodes=turned, text=text))
+        ends = nodes[::-1] if device.kind in SYMMETRIC_KINDS and rng.random() < 0.5 else nodes
+        text = new_names.get(device.text, device.text)
+        devices.append(replace(device, name=new_names[device.name], nodes=ends, text=text))
     return Circuit(tuple(devices))
 
 
-def signed(device: Device, role: str) -> str:
+def role_with_polarity(device: Device, role: str) -> str:
     return "" if device.kind in SYMMETRIC_KINDS else role
 
 
-def unsigned(device: Device, role: str) -> str:
-    return {"V": "", "I": "", "E": role[:2], "G": role[:2]}.get(device.kind, signed(device, role))
+def role_without_polarity(device: Device, role: str) -> str:
+    return {"V": "", "I": "", "E": role[:2], "G": role[:2]}.get(device.kind, role_with_polarity(device, role))
 
 
 def oracle(
     a: Circuit,
     b: Circuit,
     label: Callable[[Device], object],
-    role_of: Callable[[Device, str], str] = signed,
+    role_of: Callable[[Device, str], str] = role_with_polarity,
 ) -> bool:
     """networkx VF2 on the bipartite graph of devices and nets; pins on one net merged into one edge's label."""
 
@@ -77,30 +77,30 @@ def oracle(
                 g.add_edge(i, ("net", node), roles=tuple(sorted(roles)))
         return g
 
-    def same(key: str) -> Callable[[dict[str, object], dict[str, object]], bool]:
+    def equal_values(key: str) -> Callable[[dict[str, object], dict[str, object]], bool]:
         return lambda x, y: x[key] == y[key]
 
-    return nx.is_isomorphic(graph(a), graph(b), node_match=same("label"), edge_match=same("roles"))
+    return nx.is_isomorphic(graph(a), graph(b), node_match=equal_values("label"), edge_match=equal_values("roles"))
 
 
-def moved(circuit: Circuit, seed: int) -> Circuit:
+def move_terminal(circuit: Circuit, seed: int) -> Circuit:
     """One terminal of one device on another node."""
     rng = random.Random(seed)
-    at = rng.randrange(len(circuit.devices))
-    device = circuit.devices[at]
+    index = rng.randrange(len(circuit.devices))
+    device = circuit.devices[index]
     pin = rng.randrange(len(device.nodes))
     nodes = list(device.nodes)
     nodes[pin] = rng.choice([GROUND, "n0", "n1", "n2", "new"])
     devices = list(circuit.devices)
-    devices[at] = replace(device, nodes=tuple(nodes))
+    devices[index] = replace(device, nodes=tuple(nodes))
     return Circuit(tuple(devices))
 
 
 def grid(side: int) -> Circuit:
     spots = [(r, q) for r in range(side) for q in range(side)]
     right = [f"Rx{r}x{q} n{r}_{q} n{r}_{q + 1} 1" for r, q in spots if q + 1 < side]
-    down = [f"Ry{r}x{q} n{r}_{q} n{r + 1}_{q} 1" for r, q in spots if r + 1 < side]
-    return netlist.parse("\n".join(["V1 n0_0 0 1", *right, *down]))
+    vertical = [f"Ry{r}x{q} n{r}_{q} n{r + 1}_{q} 1" for r, q in spots if r + 1 < side]
+    return netlist.parse("\n".join(["V1 n0_0 0 1", *right, *vertical]))
 
 
 def branches(count: int, length: int) -> Circuit:
@@ -122,53 +122,53 @@ def rings(sizes: list[int]) -> Circuit:
 @settings(max_examples=300)
 def test_a_disguised_circuit_is_the_same(seed: int, kinds: str) -> None:
     circuit = random_circuit(seed, kinds)
-    other = disguised(circuit, seed + 1)
-    for verdict in (compare(circuit, other), compare(other, circuit)):
+    copy = disguise(circuit, seed + 1)
+    for verdict in (compare(circuit, copy), compare(copy, circuit)):
         assert verdict.topology
         assert verdict.values
         assert verdict.component_f1 == 1
         assert not verdict.undecided
-    assert topology_key(circuit) == topology_key(other)
-    same = compare(circuit, circuit)
-    assert same.names
-    assert same.pin_f1 == 1
+    assert topology_key(circuit) == topology_key(copy)
+    identity = compare(circuit, circuit)
+    assert identity.names
+    assert identity.pin_f1 == 1
 
 
 @given(st.integers(0, 10**6), st.sampled_from(["RRRCLVID", "RV", "R", "EQRV", "VIEGR"]))
 @settings(max_examples=400)
 def test_a_moved_terminal_is_judged_as_networkx_does(seed: int, kinds: str) -> None:
     circuit = random_circuit(seed, kinds)
-    other = disguised(moved(circuit, seed + 2), seed + 1)
-    verdict = compare(other, circuit)
-    assert verdict.topology == oracle(circuit, other, lambda d: d.kind)
-    assert verdict.unsigned_topology == oracle(circuit, other, lambda d: d.kind, unsigned)
-    assert verdict.values == oracle(circuit, other, lambda d: (d.kind, d.value))
-    assert compare(circuit, other).values == verdict.values
+    copy = disguise(move_terminal(circuit, seed + 2), seed + 1)
+    verdict = compare(copy, circuit)
+    assert verdict.topology == oracle(circuit, copy, lambda d: d.kind)
+    assert verdict.unsigned_topology == oracle(circuit, copy, lambda d: d.kind, role_without_polarity)
+    assert verdict.values == oracle(circuit, copy, lambda d: (d.kind, d.value))
+    assert compare(circuit, copy).values == verdict.values
     if verdict.topology:
-        assert topology_key(circuit) == topology_key(other)
+        assert topology_key(circuit) == topology_key(copy)
 
 
 @given(st.integers(0, 10**6))
 @settings(max_examples=200)
 def test_names_as_networkx_does(seed: int) -> None:
     circuit = random_circuit(seed, "RRCVQ")
-    renamed = disguised(moved(circuit, seed + 2), seed + 1)
+    copy = disguise(move_terminal(circuit, seed + 2), seed + 1)
     back = sorted(circuit.devices, key=lambda d: d.name)
-    pairs = zip(renamed.devices, back, strict=True)
-    other = Circuit(tuple(replace(d, name=named.name) for d, named in pairs if d.kind == named.kind))
-    assert compare(other, circuit).names == oracle(circuit, other, lambda d: (d.name, d.value))
+    pairs = zip(copy.devices, back, strict=True)
+    copy = Circuit(tuple(replace(d, name=namesake.name) for d, namesake in pairs if d.kind == namesake.kind))
+    assert compare(copy, circuit).names == oracle(circuit, copy, lambda d: (d.name, d.value))
 
 
 def test_values_need_one_correspondence_not_equal_multisets() -> None:
     truth = netlist.parse("V1 1 0 5\nR1 1 2 1k\nR2 2 0 2k")
-    swapped = netlist.parse("V1 1 0 5\nR1 1 2 2k\nR2 2 0 1k")
-    verdict = compare(swapped, truth)
+    swapped_circuit = netlist.parse("V1 1 0 5\nR1 1 2 2k\nR2 2 0 1k")
+    verdict = compare(swapped_circuit, truth)
     assert (verdict.topology, verdict.values, verdict.names) == (True, False, False)
     assert verdict.component_f1 == 1
 
 
 @pytest.mark.parametrize(
-    ("predicted", "truth", "expected"),
+    ("prediction", "truth", "verdicts"),
     [
         ("V1 1 0 5\nR1 1 0 1k", "V1 0 1 5\nR1 1 0 1k", (False, False, False)),
         ("V1 1 0 5\nR1 1 0 1k", "V1 1 0 5\nR1 0 1 1000.0001", (True, True, True)),
@@ -189,17 +189,17 @@ def test_values_need_one_correspondence_not_equal_multisets() -> None:
         ("V1 1 0 0\nR1 1 0 1", "V1 1 0 1e-12\nR1 1 0 1", (True, False, False)),
     ],
 )
-def test_verdicts(predicted: str, truth: str, expected: tuple[bool, bool, bool]) -> None:
-    for pair in ((predicted, truth), (truth, predicted)):
+def test_verdicts(prediction: str, truth: str, verdicts: tuple[bool, bool, bool]) -> None:
+    for pair in ((prediction, truth), (truth, prediction)):
         verdict = compare(*map(netlist.parse, pair))
-        assert (verdict.topology, verdict.values, verdict.names) == expected
+        assert (verdict.topology, verdict.values, verdict.names) == verdicts
 
 
 def test_partial_credit() -> None:
     truth = netlist.parse("V1 1 0 5\nR1 1 2 1k\nR2 2 0 2k\nR3 2 0 3k")
-    less = compare(Circuit(truth.devices[:3]), truth)
-    assert less.component_f1 == pytest.approx(6 / 7)
-    assert 0.5 < less.pin_f1 < 1
+    partial = compare(Circuit(truth.devices[:3]), truth)
+    assert partial.component_f1 == pytest.approx(6 / 7)
+    assert 0.5 < partial.pin_f1 < 1
     assert compare(netlist.parse("C5 1 2 7"), truth).component_f1 == 0
     assert compare(netlist.parse("C5 1 2 7"), truth).pin_f1 == 0
     # R3 goes to node 1 instead of ground: 6 of the 7 pairs are left, of 8 there. R1 is turned round, which is nothing.
@@ -209,31 +209,34 @@ def test_partial_credit() -> None:
 
 def test_precision_and_recall_change_places_with_the_circuits() -> None:
     truth = netlist.parse("V1 1 0 5\nR1 1 2 1k\nR2 2 0 2k\nR3 2 0 3k")
-    said = netlist.parse("V1 1 0 5\nR1 1 2 1k\nR2 2 0 2.2k\nR3 2 0 3k\nC1 2 0 1u\nC2 2 0 1u")
-    found, back = compare(said, truth), compare(truth, said)
-    assert (found.component_precision, found.component_recall) == (3 / 6, 3 / 4)
+    prediction = netlist.parse("V1 1 0 5\nR1 1 2 1k\nR2 2 0 2.2k\nR3 2 0 3k\nC1 2 0 1u\nC2 2 0 1u")
+    comparison, back = compare(prediction, truth), compare(truth, prediction)
+    assert (comparison.component_precision, comparison.component_recall) == (3 / 6, 3 / 4)
     assert (back.component_precision, back.component_recall) == (3 / 4, 3 / 6)
-    assert found.component_f1 == back.component_f1 == pytest.approx(2 * 0.5 * 0.75 / (0.5 + 0.75))
+    assert comparison.component_f1 == back.component_f1 == pytest.approx(2 * 0.5 * 0.75 / (0.5 + 0.75))
 
 
 def test_kinds_and_names_have_credit_of_their_own() -> None:
     truth = netlist.parse("V1 1 0 5\nR1 1 2 1k\nR2 2 0 2k")
-    renamed = compare(netlist.parse("V1 1 0 6\nR1 1 2 1k\nR7 2 0 2k"), truth)
-    assert (renamed.kind_f1, renamed.name_f1, renamed.component_f1) == (1, pytest.approx(2 / 3), pytest.approx(2 / 3))
+    comparison = compare(netlist.parse("V1 1 0 6\nR1 1 2 1k\nR7 2 0 2k"), truth)
+    assert comparison.kind_f1 == 1
+    assert comparison.name_f1 == comparison.component_f1 == pytest.approx(2 / 3)
     other_kind = compare(netlist.parse("V1 1 0 5\nR1 1 2 1k\nL2 2 0 2k"), truth)
     assert other_kind.kind_f1 == other_kind.name_f1 == pytest.approx(2 / 3)
 
 
 def test_shares_of_nothing_are_none_unless_nothing_was_wanted() -> None:
-    some = netlist.parse("V1 1 0 5\nR1 1 0 1k")
-    for found in (compare(Circuit(()), some), compare(some, Circuit(()))):
-        assert found.component_precision == found.component_recall == found.kind_f1 == found.name_f1 == 0
-    both = compare(Circuit(()), Circuit(()))
-    assert both.component_precision == both.component_recall == both.component_f1 == both.pin_f1 == 1
+    circuit = netlist.parse("V1 1 0 5\nR1 1 0 1k")
+    for comparison in (compare(Circuit(()), circuit), compare(circuit, Circuit(()))):
+        assert comparison.component_precision == comparison.component_recall == 0
+        assert comparison.kind_f1 == comparison.name_f1 == 0
+    comparison = compare(Circuit(()), Circuit(()))
+    assert comparison.component_precision == comparison.component_recall == 1
+    assert comparison.component_f1 == comparison.pin_f1 == 1
 
 
 @pytest.mark.parametrize(
-    ("predicted", "truth", "unsigned_same"),
+    ("prediction", "truth", "unsigned_same"),
     [
         ("V1 1 0 5\nR1 1 0 1k\nD1 1 0 M", "V1 0 1 5\nR1 1 0 1k\nD1 1 0 M", True),
         ("I1 1 0 5\nR1 1 2 1k\nR2 2 0 1", "I1 0 2 5\nR1 1 2 1k\nR2 1 0 1", True),
@@ -246,21 +249,21 @@ def test_shares_of_nothing_are_none_unless_nothing_was_wanted() -> None:
         ("V1 1 0 1\nV2 2 3 1\nR1 3 0 1\nH1 2 1 V1 3", "V1 1 0 1\nV2 2 3 1\nR1 3 0 1\nH1 2 1 V2 3", False),
     ],
 )
-def test_a_wrong_polarity_alone_leaves_the_unsigned_topology(predicted: str, truth: str, unsigned_same: bool) -> None:
-    for pair in ((predicted, truth), (truth, predicted)):
-        found = compare(*map(netlist.parse, pair))
-        assert (found.topology, found.unsigned_topology) == (predicted == truth, unsigned_same)
+def test_a_wrong_polarity_alone_leaves_the_unsigned_topology(prediction: str, truth: str, unsigned_same: bool) -> None:
+    for pair in ((prediction, truth), (truth, prediction)):
+        comparison = compare(*map(netlist.parse, pair))
+        assert (comparison.topology, comparison.unsigned_topology) == (prediction == truth, unsigned_same)
 
 
 def test_the_same_devices_are_told_whatever_their_wiring() -> None:
-    one = netlist.parse("V1 1 0 5\nR1 1 2 1k\nF1 2 0 V1 3\nQ1 1 2 0 N")
-    assert same_devices(one, netlist.parse("R1 0 7 1000\nF1 7 8 V1 3\nQ1 8 8 0 n\nV1 0 8 5.000001"))
-    for changed in ("V1 1 0 5.1", "V2 1 0 5", "V1 1 0 5 AC 1", "I1 1 0 5"):
-        assert not same_devices(one, netlist.parse(f"{changed}\nR1 1 2 1k\nF1 2 0 {changed[:2]} 3\nQ1 1 2 0 N"))
+    circuit = netlist.parse("V1 1 0 5\nR1 1 2 1k\nF1 2 0 V1 3\nQ1 1 2 0 N")
+    assert same_devices(circuit, netlist.parse("R1 0 7 1000\nF1 7 8 V1 3\nQ1 8 8 0 n\nV1 0 8 5.000001"))
+    for source in ("V1 1 0 5.1", "V2 1 0 5", "V1 1 0 5 AC 1", "I1 1 0 5"):
+        assert not same_devices(circuit, netlist.parse(f"{source}\nR1 1 2 1k\nF1 2 0 {source[:2]} 3\nQ1 1 2 0 N"))
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("truth", "original", "is_same"),
     [
         (branches(20, 1), branches(20, 1), True),
         (branches(100, 2), branches(100, 2), True),
@@ -272,17 +275,17 @@ def test_the_same_devices_are_told_whatever_their_wiring() -> None:
         (rings([3, 3, 6]), rings([4, 4, 4]), False),
     ],
 )
-def test_symmetric_circuits_are_decided(one: Circuit, other: Circuit, same: bool) -> None:
+def test_symmetric_circuits_are_decided(truth: Circuit, original: Circuit, is_same: bool) -> None:
     with max_calls(400_000):
-        verdict = compare(disguised(other, 5), one)
+        verdict = compare(disguise(original, 5), truth)
     assert not verdict.undecided
-    assert verdict.topology == verdict.values == same
+    assert verdict.topology == verdict.values == is_same
 
 
 def test_what_is_too_large_is_given_up_and_says_so() -> None:
     large = branches(2000, 3)
     with max_calls(12_000_000):
-        verdict = compare(disguised(large, 1), large)
+        verdict = compare(disguise(large, 1), large)
     assert verdict.undecided
     assert not verdict.topology
 
@@ -298,24 +301,23 @@ def steps_of_comparison(circuit: Circuit, monkeypatch: pytest.MonkeyPatch) -> in
     steps: list[int] = []
     with monkeypatch.context() as patch:
         patch.setattr(Budget, "spend", lambda self, count: steps.append(count))
-        verdict = compare(disguised(circuit, 3), circuit)
+        verdict = compare(disguise(circuit, 3), circuit)
     assert verdict.topology
     assert verdict.values
     return sum(steps)
 
 
 def test_a_complete_graph_is_compared_in_steps_in_proportion_to_its_edges(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert steps_of_comparison(complete(40), monkeypatch) < 4.2 * steps_of_comparison(complete(20), monkeypatch)
-    assert steps_of_comparison(complete(141), monkeypatch) < MAX_STEPS
+    for count in (20, 40, 141):
+        circuit = complete(count)
+        assert steps_of_comparison(circuit, monkeypatch) < min(30 * len(circuit.devices), MAX_STEPS)
 
 
 def test_the_edges_that_a_search_looks_at_are_steps() -> None:
-    """Pairs of nodes without a resistor: all nodes are alike, and no two may be exchanged alone."""
-    pairs = [(a, b) for a, b in combinations(range(1, 81), 2) if (a + 1) // 2 != (b + 1) // 2]
-    devices = [Device(f"R{a}x{b}", "R", (str(a), str(b)), 1.0) for a, b in pairs]
-    circuit = Circuit((*devices, *(Device(f"C{a}", "C", (str(a), GROUND), 1.0) for a in range(1, 81))))
-    with max_calls(8_000_000):
-        assert compare(disguised(circuit, 1), circuit).undecided
+    network = Network([0] * 30, [Edge("R", ("", ""), pair) for pair in combinations(range(30), 2)])
+    assert isomorphic(network, network)
+    with pytest.raises(UndecidedError, match="more steps, got"):
+        isomorphic(network, network, max_steps=2 * len(network.edges))
 
 
 def test_the_key_is_the_same_in_another_process() -> None:
@@ -324,6 +326,6 @@ def test_the_key_is_the_same_in_another_process() -> None:
         "from circuitvlm.circuit import netlist; from circuitvlm.circuit.judge import equivalence as e;"
         f"print(e.topology_key(netlist.parse({text!r})), end='')"
     )
-    other = {**os.environ, "PYTHONHASHSEED": "7"}
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=other)
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert run.stdout == topology_key(netlist.parse(text)) == "d31da2d3cfab39af2e206983"

@@ -1,4 +1,4 @@
-"""Does hostile text do no more than be refused, in every reader of the circuit room?"""
+"""Tests that every reader of circuits and formulas refuses hostile text, and executes none."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ READERS: tuple[Callable[[str], object], ...] = (
 
 
 def check_is_read_or_refused(reader: Callable[[str], object], text: str, *, calls: int | None = None) -> None:
-    refused = (netlist.NetlistError, expression.ExpressionError, quantity.QuantityError, probe.ProbeError)
-    with max_calls(calls or 20_000 + 400 * len(text), f"{text[:60]!r}"), contextlib.suppress(*refused):
+    errors = (netlist.NetlistError, expression.ExpressionError, quantity.QuantityError, probe.ProbeError)
+    with max_calls(calls or 20_000 + 400 * len(text), f"{text[:60]!r}"), contextlib.suppress(*errors):
         reader(text)
 
 

@@ -1,4 +1,4 @@
-"""Does the judge accept every true formula and no false one, quickly, whatever it is given?"""
+"""Tests that the judge accepts every true formula and no false one, in a bounded number of steps."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("a", "b", "wanted"), PAIRS)
-def test_pairs_have_the_verdict_that_mathematics_gives(a: str, b: str, wanted: str) -> None:
-    assert equal_expressions(a, b).value == wanted
-    assert equal_expressions(b, a).value == wanted
+@pytest.mark.parametrize(("a", "b", "expected_verdict"), PAIRS)
+def test_pairs_have_the_verdict_that_mathematics_gives(a: str, b: str, expected_verdict: str) -> None:
+    assert equal_expressions(a, b).value == expected_verdict
+    assert equal_expressions(b, a).value == expected_verdict
 
 
 def test_symbols_that_are_told_decide() -> None:
@@ -115,17 +115,18 @@ def test_nothing_takes_more_than_a_bounded_number_of_calls(text: str) -> None:
 DIVIDER = netlist.parse("V1 1 0 V1\nR1 1 2 R1\nR2 2 0 R2")
 
 
-def test_what_needs_too_many_steps_is_not_accepted() -> None:
+def test_what_needs_too_many_steps_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict_module, "MAX_STEPS", 500_000)
     sides = "5000a=" * 1600 + "a+" * 4999 + "a"
     ladder = "V1 n0 0 V1\n" + "\n".join(f"R{i} n{i} n{i + 1} R{i}\nC{i} n{i + 1} 0 C{i}" for i in range(200))
     circuit = netlist.parse(ladder)
-    with max_calls(12_000_000):
+    with max_calls(6_000_000):
         assert equal_expressions(sides, f"{sides} ") is Verdict.UNREADABLE
         assert matches_circuit("x", circuit, "V1", "n1") is Verdict.DIFFERENT
         assert matches_circuit("sqrt(x)", circuit, "V1", "n1") is Verdict.UNREADABLE
 
 
-@pytest.mark.parametrize("steps", [0, 1000, 10_000])
+@pytest.mark.parametrize("steps", [0, 200, 10_000])
 def test_the_steps_that_are_left_decide_and_no_clock(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdict_module, "MAX_STEPS", steps)
     verdicts = [equal_expressions("sqrt(a+b)", "sqrt(b+a)"), matches_circuit("R2/(R1+R2)", DIVIDER, "V1", "R2")]
@@ -189,13 +190,13 @@ SENTENCES = [
 
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_an_answer_in_prose_is_judged_as_the_formula_in_it(sentence: str) -> None:
-    for formula, wanted in (
+    for formula, expected_verdict in (
         ("R_2/(R_1+R_2)", EQUAL),
         ("-R_2/(R_1+R_2)", OPPOSITE),
         ("R_1/(R_1+R_2)", DIFFERENT),
         ("R_2/(R_1||R_2)", DIFFERENT),
     ):
-        assert matches_circuit(sentence.format(formula), DIVIDER, "V1", "R2").value == wanted
+        assert matches_circuit(sentence.format(formula), DIVIDER, "V1", "R2").value == expected_verdict
 
 
 def test_other_sources_are_zero_and_probes_are_wires() -> None:
@@ -246,13 +247,13 @@ def test_what_has_no_answer_is_said() -> None:
 def symbolic_item(seed: int, components: tuple[int, int] = (3, 7)) -> Circuit:
     """A generated circuit whose values are the names of its devices; it has a voltage source."""
     for index in range(100):
-        made = generate.item([seed, 77], index, components=components).circuit
-        if any(d.kind == "V" for d in made.devices):
-            return Circuit(tuple(replace(d, value=None, text=d.name) for d in made.devices))
+        circuit = generate.item([seed, 77], index, components=components).circuit
+        if any(d.kind == "V" for d in circuit.devices):
+            return Circuit(tuple(replace(d, value=None, text=d.name) for d in circuit.devices))
     raise AssertionError("no circuit with a voltage source in 100")
 
 
-def asked(circuit: Circuit, rng: random.Random) -> tuple[str, str]:
+def choose_question(circuit: Circuit, rng: random.Random) -> tuple[str, str]:
     sources = [d.name for d in circuit.devices if d.kind == "V"]
     return rng.choice(sources), rng.choice([d.name for d in circuit.devices if d.name not in sources])
 
@@ -261,30 +262,30 @@ def asked(circuit: Circuit, rng: random.Random) -> tuple[str, str]:
 def test_true_answers_are_accepted_and_mutants_are_not(seed: int) -> None:
     rng = random.Random(seed)
     circuit = symbolic_item(seed)
-    source, output = asked(circuit, rng)
-    made = transfer_function(circuit, source=source, output=output)
-    for text in (made.text, made.latex, str(sympy.expand(made.expression)), f"H(s) = {made.latex}"):
+    source, output = choose_question(circuit, rng)
+    solution = transfer_function(circuit, source=source, output=output)
+    for text in (solution.text, solution.latex, str(sympy.expand(solution.expression)), f"H(s) = {solution.latex}"):
         assert matches_circuit(text, circuit, source, output) is Verdict.EQUAL
-    true = made.expression
+    true = solution.expression
     if true != 0:
-        assert matches_circuit(f"-({made.text})", circuit, source, output) is Verdict.OPPOSITE
+        assert matches_circuit(f"-({solution.text})", circuit, source, output) is Verdict.OPPOSITE
     for mutant in mutants(true, rng):
         verdict = matches_circuit(str(mutant), circuit, source, output)
         difference, total = sympy.cancel(mutant - true), sympy.cancel(mutant + true)
-        wanted = EQUAL if difference == 0 else OPPOSITE if total == 0 else DIFFERENT
-        assert verdict.value == wanted
-        assert equal_expressions(str(mutant), made.text).value == wanted
+        expected_verdict = EQUAL if difference == 0 else OPPOSITE if total == 0 else DIFFERENT
+        assert verdict.value == expected_verdict
+        assert equal_expressions(str(mutant), solution.text).value == expected_verdict
 
 
 def mutants(true: sympy.Expr, rng: random.Random) -> list[sympy.Expr]:
     symbols = sorted(true.free_symbols, key=str)
-    made = [2 * true, true + 1, 1 / true if true != 0 else true + 2]
+    variants = [2 * true, true + 1, 1 / true if true != 0 else true + 2]
     for symbol in symbols[:4]:
-        made += [true.subs(symbol, 2 * symbol), true.subs(symbol, -symbol), true.subs(symbol, sympy.Symbol("R99"))]
+        variants += [true.subs(symbol, 2 * symbol), true.subs(symbol, -symbol), true.subs(symbol, sympy.Symbol("R99"))]
     if len(symbols) > 1:
         a, b = rng.sample(symbols, 2)
-        made.append(true.subs({a: b, b: a}, simultaneous=True))
-    return [m for m in made if not m.has(sympy.zoo, sympy.nan)]
+        variants.append(true.subs({a: b, b: a}, simultaneous=True))
+    return [variant for variant in variants if not variant.has(sympy.zoo, sympy.nan)]
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -292,16 +293,16 @@ def test_the_judge_agrees_with_the_numeric_solver(seed: int) -> None:
     """Another route to the truth: floating point at one frequency, with values drawn at random."""
     rng = random.Random(seed)
     circuit = symbolic_item(seed, (3, 9))
-    source, output = asked(circuit, rng)
-    made = transfer_function(circuit, source=source, output=output)
+    source, output = choose_question(circuit, rng)
+    solution = transfer_function(circuit, source=source, output=output)
     values = {d.name: 10 ** rng.uniform(-1, 1) for d in circuit.devices}
     plain = tuple(
         replace(d, text="", value=values[d.name] if d.kind in "RLC" else 0.0, ac=1 + 0j if d.name == source else None)
         for d in circuit.devices
     )
     device = circuit.device(output)
-    wanted = numeric.solve(Circuit(plain), 0.3).voltage(*device.nodes)
-    assert made.value_at(0.3, values) == pytest.approx(wanted, rel=1e-6, abs=1e-9)
+    voltage = numeric.solve(Circuit(plain), 0.3).voltage(*device.nodes)
+    assert solution.value_at(0.3, values) == pytest.approx(voltage, rel=1e-6, abs=1e-9)
 
 
 @settings(max_examples=80, deadline=None)
@@ -310,25 +311,25 @@ def test_rational_functions_are_judged_as_sympy_judges_them(data: st.DataObject)
     x, y, z = sympy.symbols("x y z")
     leaf = st.sampled_from([x, y, z, sympy.Integer(2), sympy.Integer(3)])
 
-    def more(inner: st.SearchStrategy[sympy.Expr]) -> st.SearchStrategy[sympy.Expr]:
+    def combine(inner: st.SearchStrategy[sympy.Expr]) -> st.SearchStrategy[sympy.Expr]:
         pair = st.tuples(inner, inner)
         return st.one_of(
             pair.map(lambda p: p[0] + p[1]), pair.map(lambda p: p[0] * p[1]), pair.map(lambda p: p[0] - p[1])
         )
 
-    polynomial = st.recursive(leaf, more, max_leaves=6)
+    polynomial = st.recursive(leaf, combine, max_leaves=6)
     a, b, c = (data.draw(polynomial) for _ in range(3))
     first, second = sympy.together((a + b) / (c**2 + 1)), sympy.expand(a / (c**2 + 1)) + b / (c**2 + 1)
     assert equal_expressions(str(first), str(second)) is Verdict.EQUAL
-    wanted = EQUAL if sympy.expand(a - b) == 0 else OPPOSITE if sympy.expand(a + b) == 0 else DIFFERENT
-    assert equal_expressions(str(a), str(b)).value == wanted
+    expected_verdict = EQUAL if sympy.expand(a - b) == 0 else OPPOSITE if sympy.expand(a + b) == 0 else DIFFERENT
+    assert equal_expressions(str(a), str(b)).value == expected_verdict
 
 
 def test_many_threads_judge_as_one_does() -> None:
-    texts = [(a, b, wanted) for a, b, wanted in PAIRS] * 20
+    texts = [(a, b, expected_verdict) for a, b, expected_verdict in PAIRS] * 20
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda row: equal_expressions(row[0], row[1]).value, texts))
-    assert found == [wanted for _, _, wanted in texts]
+        verdicts = list(pool.map(lambda row: equal_expressions(row[0], row[1]).value, texts))
+    assert verdicts == [expected_verdict for _, _, expected_verdict in texts]
 
 
 def test_the_sign_of_f_in_lcapys_dialect_is_taken_both_ways() -> None:

@@ -46,12 +46,12 @@ def exemptions() -> list[Exemption]:
 
 
 def kinds(group: str) -> Iterator[type]:
-    """The public classes and functions that the group's part modules define."""
+    """The public classes and functions that the group's part modules and sub-packages define."""
     for name in part_modules(group):
         module = importlib.import_module(f"{PART_PACKAGES[group]}.{name}")
         for key, value in vars(module).items():
-            is_own = getattr(value, "__module__", None) == module.__name__ and not key.startswith("_")
-            if is_own and (inspect.isclass(value) or inspect.isfunction(value)):
+            is_own = f"{getattr(value, '__module__', '')}.".startswith(f"{module.__name__}.")
+            if is_own and not key.startswith("_") and (inspect.isclass(value) or inspect.isfunction(value)):
                 yield value
 
 

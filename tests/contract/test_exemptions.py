@@ -11,6 +11,10 @@ def test_every_exemption_is_of_a_known_promise() -> None:
     assert main() == 0
 
 
+def test_exemptions_of_parts_in_sub_packages_are_found() -> None:
+    assert any(exemption.kind.startswith("circuitvlm.model.lavin.") for exemption in exemptions())
+
+
 def test_every_group_of_parts_has_promises() -> None:
     promises = known_promises()
     assert [group for group, names in promises.items() if not names] == []

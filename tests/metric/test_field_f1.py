@@ -162,5 +162,5 @@ def test_a_reply_is_valid_as_it_stands_whole_with_help_or_only_repaired() -> Non
     strict, complete = (JsonValid(aspect=aspect) for aspect in ("strict", "complete"))
     assert [strict.score(said, {}).value for said in replies] == [1, 0, 0, 1, 0, 0, 0]
     assert [complete.score(said, {}).value for said in replies] == [1, 1, 0, 1, 0, 0, 0]
-    with pytest.raises(ValueError, match="expected .strict. or .complete."):
+    with pytest.raises(ValueError, match=r"expected .strict. or .complete."):
         JsonValid(aspect="loose")  # type: ignore[arg-type]  # what a YAML may state

@@ -161,9 +161,9 @@ def test_the_prefix_is_new_in_float32_and_of_the_seed(tmp_path: Path) -> None:
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
         nets.append(load_model(tmp_path, llm, tower).build(dtype=torch.bfloat16, quantization=None))
-    one, same, other = (net.projector.up.weight for net in nets)
-    assert torch.equal(one, same)
-    assert not torch.equal(one, other)
+    first, second, third = (net.projector.up.weight for net in nets)
+    assert torch.equal(first, second)
+    assert not torch.equal(first, third)
     assert {p.dtype for p in nets[0].projector.parameters()} == {torch.float32}
     assert {p.dtype for p in (*nets[0].model.parameters(), *nets[0].vision.parameters())} == {torch.bfloat16}
     model = load_model(tmp_path, llm, tower)
@@ -353,12 +353,12 @@ def test_square_shows_the_ends_of_a_long_picture_and_own_follows_clips_folder(tm
     strip = np.full((20, 200, 3), 255, dtype=np.uint8)
     strip[:, :20] = 0  # ink at the left end alone
     image = Image.fromarray(strip)
-    square, cropped = (
+    square, middle = (
         load_image_processor(tower, resize=how)(images=[image], return_tensors="pt") for how in ("square", "own")
     )
-    assert square["pixel_values"].shape == cropped["pixel_values"].shape == (1, 3, 56, 56)
+    assert square["pixel_values"].shape == middle["pixel_values"].shape == (1, 3, 56, 56)
     assert float(square["pixel_values"].max()) > 1
-    assert float(cropped["pixel_values"].abs().max()) == 0
+    assert float(middle["pixel_values"].abs().max()) == 0
     small = np.asarray(image.resize((56, 56), Image.Resampling.BICUBIC), dtype=np.float32) / 255
     torch.testing.assert_close(
         square["pixel_values"][0], torch.tensor((1 - small) * 3).permute(2, 0, 1), atol=1e-5, rtol=0

@@ -87,16 +87,16 @@ def ask(text: str, *pictures: Picture, reply: str = "R1") -> Dialogue:
 
 
 def conversations(tmp_path: Path) -> list[Dialogue]:
-    one, two, three = (picture(tmp_path, size, f"{size[0]}.png") for size in ((60, 40), (30, 90), (57, 56)))
+    first, two, three = (picture(tmp_path, size, f"{size[0]}.png") for size in ((60, 40), (30, 90), (57, 56)))
     turns = (
         Turn(role="system", text="Be brief."),
-        Turn(role="user", text="And?", images=(one,)),
+        Turn(role="user", text="And?", images=(first,)),
         Turn(role="assistant", text="A wire."),
         Turn(role="user", text="What else?", images=(two, three)),
     )
     again = Dialogue(id="again", task="t", prompt=turns, reply="Nothing, I think.")
     return [
-        ask("Read.", one),
+        ask("Read.", first),
         ask("Which?", two, three, reply=""),
         ask("How much?", reply="4"),
         again,

@@ -150,8 +150,8 @@ def test_squares_are_cut_in_the_order_of_reading_and_pass_through_hidden_layers(
     reference = []
     for image in pixels[:, 0]:
         for top in (0, 2):
-            for left in (0, 2, 4):
-                square = image[top : top + 2, left : left + 2].flatten()
+            for column in (0, 2, 4):
+                square = image[top : top + 2, column : column + 2].flatten()
                 reference.append(last(gelu(second(gelu(first(square))))).reshape(3, 4))
     torch.testing.assert_close(encoder(pixels), torch.cat(reference).reshape(2, 18, 4))
 
@@ -159,11 +159,13 @@ def test_squares_are_cut_in_the_order_of_reading_and_pass_through_hidden_layers(
 def test_several_tokens_stand_in_a_row_for_each_image(tmp_path: Path) -> None:
     model = make_model(tmp_path, patch=4, tokens=2, hidden=[16])
     net, codec = harness.build_net(model), model.codec()
-    one, other = picture(tmp_path, seed=1), picture(tmp_path, seed=2)
-    sample = codec.encode(ask(one, other), reply=True)
+    first, second = picture(tmp_path, seed=1), picture(tmp_path, seed=2)
+    sample = codec.encode(ask(first, second), reply=True)
     assert sample.image_T[sample.modality_T == IMAGE].tolist() == [0] * 8 + [1] * 8
     joint_features = model.image_features(net, harness.single_batch(sample))
-    single = [model.image_features(net, harness.single_batch(codec.encode(ask(p), reply=True))) for p in (one, other)]
+    single = [
+        model.image_features(net, harness.single_batch(codec.encode(ask(p), reply=True))) for p in (first, second)
+    ]
     torch.testing.assert_close(joint_features, torch.cat(single))
 
 
@@ -173,9 +175,9 @@ def test_the_encoder_is_new_in_float32_and_of_the_seed(tmp_path: Path) -> None:
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
         nets.append(model.build(dtype=torch.bfloat16, quantization=None))
-    one, same, other = (net.projector.layers[0].weight for net in nets)
-    assert torch.equal(one, same)
-    assert not torch.equal(one, other)
+    first, second, third = (net.projector.layers[0].weight for net in nets)
+    assert torch.equal(first, second)
+    assert not torch.equal(first, third)
     assert {p.dtype for p in nets[0].projector.parameters()} == {torch.float32}
     assert {p.dtype for p in nets[0].model.parameters()} == {torch.bfloat16}
     assert not any(p.requires_grad for p in nets[0].parameters())
@@ -199,12 +201,12 @@ def test_any_causal_lm_speaks_as_it_does_alone(kind: str, tmp_path: Path) -> Non
     ]
     plain = LLMS[kind][0].from_pretrained(tmp_path / kind, attn_implementation=model.attention).eval()
     batch = Padded()(samples, pad=codec.pad, side="left")
-    said = harness.logits(model, net, batch)
+    batch_logits = harness.logits(model, net, batch)
     for k, sample in enumerate(samples):
         words = plain.get_input_embeddings()(sample.tokens_T[None])
         words[0, sample.modality_T == IMAGE] = model.image_features(net, harness.single_batch(sample))
         reference = plain(inputs_embeds=words).logits[0, :-1][sample.labels_T[1:] != IGNORE]
-        torch.testing.assert_close(said[batch.segment_N == k], reference, atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(batch_logits[batch.segment_N == k], reference, atol=2e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", LLMS)
@@ -214,14 +216,14 @@ def test_any_causal_lm_replies_as_one_token_after_the_other(kind: str, tmp_path:
     prompts = [codec.encode(ask(picture(tmp_path, seed=k), text=t), reply=False) for k, t in enumerate(("a?", "Hm?"))]
     batch = Padded()(prompts, pad=codec.pad, side="left")
     for prompt, result in zip(prompts, model.generate(net, batch, max_new_tokens=4, synced_gpus=False), strict=True):
-        said: list[int] = []
-        while len(said) < 4:
-            sample = harness.append_tokens(prompt, [*said, 0])
+        reply: list[int] = []
+        while len(reply) < 4:
+            sample = harness.append_tokens(prompt, [*reply, 0])
             token = int(harness.logits(model, net, harness.single_batch(sample))[-1].argmax())
             if token in net.generation_config.eos_token_id:
                 break
-            said.append(token)
-        assert result == said
+            reply.append(token)
+        assert result == reply
 
 
 def test_ten_answers_are_told_apart_by_their_likelihood(tmp_path: Path) -> None:
@@ -230,14 +232,14 @@ def test_ten_answers_are_told_apart_by_their_likelihood(tmp_path: Path) -> None:
     choices = tuple(f"The digit is {k}." for k in range(10))
     bound = replace(ask(picture(tmp_path)), choices=choices)
     batch = Padded()([codec.encode(bound, reply=False)], pad=codec.pad, side="left")
-    said = codec.decode(model.generate(net, batch, max_new_tokens=20, synced_gpus=False)[0])
+    reply = codec.decode(model.generate(net, batch, max_new_tokens=20, synced_gpus=False)[0])
     likelihood = {}
     for choice in choices:
         answer_sample = codec.encode(replace(bound, reply=choice), reply=True)
         likelihood[choice] = -float(harness.losses(model, net, harness.single_batch(answer_sample))[0].detach())
-    assert said in choices
+    assert reply in choices
     best = max(likelihood.values())
-    assert likelihood[said] == pytest.approx(best, abs=0.05), "what follows the digit is the same for all"
+    assert likelihood[reply] == pytest.approx(best, abs=0.05), "what follows the digit is the same for all"
 
 
 # ----------------------------------------------------------------------------------------------------------- the tokens

@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 
-from circuitvlm.runtime.seed import derive_seed, numpy_generator, seed_random_and_numpy
+from circuitvlm.runtime.seed import derive_seed, seed_random_and_numpy
 
 
 def test_a_stream_is_the_same_on_every_machine() -> None:
@@ -20,17 +20,6 @@ def test_streams_differ_by_every_part_of_their_name() -> None:
     seeds = [derive_seed(*name) for name in names]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**63 for seed in seeds)
-
-
-def test_generators_repeat() -> None:
-    assert (
-        numpy_generator(1, "x").integers(1000, size=5).tolist()
-        == numpy_generator(1, "x").integers(1000, size=5).tolist()
-    )
-    assert (
-        numpy_generator(1, "x").integers(1000, size=5).tolist()
-        != numpy_generator(1, "y").integers(1000, size=5).tolist()
-    )
 
 
 def test_the_global_generators_repeat() -> None:

@@ -216,7 +216,7 @@ def test_every_task_can_be_asked_of_an_image_that_nobody_labelled(name: str) -> 
     task = task_of(name)
     inputs = [(question, options) for question in (None, "How many?") for options in ((), ("one", "two"))]
     accepted_inputs = [(question, options) for question, options in inputs if is_taken(task, question, options)]
-    assert len(accepted_inputs) == 1, f"{name} takes {accepted_inputs}, wanted one way to ask it"
+    assert len(accepted_inputs) == 1, f"{name}: expected one accepted input, got {accepted_inputs}"
 
 
 def is_taken(task: Task, question: str | None, options: tuple[str, ...]) -> bool:

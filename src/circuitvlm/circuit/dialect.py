@@ -41,9 +41,8 @@ def readings(circuit: Circuit) -> tuple[Circuit, ...]:
     """
     if not is_lcapy(circuit):
         return (circuit,)
-    kind_sets = [REVERSED_KINDS]
-    if any(device.kind in _VERSION_DEPENDENT_KINDS for device in circuit.devices):
-        kind_sets.append(REVERSED_KINDS | _VERSION_DEPENDENT_KINDS)
+    has_versions = any(device.kind in _VERSION_DEPENDENT_KINDS for device in circuit.devices)
+    kind_sets = [REVERSED_KINDS, REVERSED_KINDS | _VERSION_DEPENDENT_KINDS][: 1 + has_versions]
     return tuple(replace(circuit, devices=tuple(_convert(d, kinds) for d in circuit.devices)) for kinds in kind_sets)
 
 

@@ -63,5 +63,4 @@ def rewrite_mentions(device: Device, new_name: Callable[[Mention], str]) -> str:
 
 
 def _find_names(text: str, *, start: int, count: int, is_node: bool) -> list[Mention]:
-    matches = islice(_NAME.finditer(text, start), count)
-    return [Mention(match.start(), match.end(), match.group(), is_node) for match in matches]
+    return [Mention(m.start(), m.end(), m.group(), is_node) for m in islice(_NAME.finditer(text, start), count)]

@@ -7,7 +7,7 @@ cross in a dot. A crossing without a dot is no connection.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -89,19 +89,15 @@ def reading_order(placement: Placement) -> tuple[str, ...]:
     return tuple(symbol.device for symbol in sorted(placement.symbols, key=lambda symbol: symbol.centre))
 
 
-def straight_wires(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+def straight_wires(edges: Sequence[Edge]) -> tuple[Edge, ...]:
     """Join the unit edges of a drawing without crossings into the longest straight wires."""
-    edges = list(edges)
     wires: list[Edge] = []
     for axis in (0, 1):
         units = sorted({min(e) for e in edges if e[0][axis] != e[1][axis]}, key=lambda p: (p[1 - axis], p[axis]))
-        start: Point | None = None
-        for i, point in enumerate(units):
-            start = point if start is None else start
-            end = (point[0] + 1, point[1]) if axis == 0 else (point[0], point[1] + 1)
-            if i + 1 == len(units) or units[i + 1] != end:
-                wires.append((start, end))
-                start = None
+        for point in units:
+            is_continued = bool(wires) and wires[-1][1] == point and wires[-1][0][1 - axis] == point[1 - axis]
+            start = wires.pop()[0] if is_continued else point
+            wires.append((start, (point[0] + 1, point[1]) if axis == 0 else (point[0], point[1] + 1)))
     return tuple(wires)
 
 

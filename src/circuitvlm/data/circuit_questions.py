@@ -22,7 +22,7 @@ from circuitvlm.circuit.solve.probe import renumber
 from circuitvlm.core.record import Example, Picture
 from circuitvlm.data._reading import chunks
 from circuitvlm.data._reading.lazy import LazyExamples
-from circuitvlm.data._reading.splits import check_split
+from circuitvlm.data._reading.source import SplitSource
 from circuitvlm.data.circuits.drawings import Drawing, Split, item_seeds, make_drawing, read_split
 
 VERSION = 2
@@ -41,7 +41,7 @@ class _Settings:
     per_circuit: int
 
 
-class CircuitQuestions:
+class CircuitQuestions(SplitSource):
     """Generated circuits with `per_circuit` questions each, distributed evenly over `kinds` and devices.
 
     The kinds are those of `circuit.generate.question`, and "netlist" for the netlist itself. The facts of an example
@@ -74,15 +74,10 @@ class CircuitQuestions:
             for name, settings in splits.items()
         }
 
-    def splits(self) -> tuple[str, ...]:
-        """The names of the splits, in the order of the configuration."""
-        return tuple(self._splits)
-
-    def examples(self, split: str) -> Sequence[Example]:
-        """The questions of a split, drawn now if they are not on disk yet. Raises ValueError for an unknown split."""
-        check_split(split, self._splits, source="circuit_questions")
+    def _read_split(self, split: str) -> Sequence[Example]:
+        """The questions of a split, drawn now if they are not on disk yet."""
         settings = self._splits[split]
-        count, per_circuit = settings.split.count, settings.per_circuit
+        count = settings.split.count
         folder = chunks.prepare_split(
             self.cache,
             settings,
@@ -91,10 +86,10 @@ class CircuitQuestions:
             split=split,
             make_item=partial(_make_item, settings),
             select_distinct=partial(chunks.unique_rows, key=lambda row: (row["netlist"], row["questions"])),
-            count=-(-count // per_circuit),
+            count=-(-count // settings.per_circuit),
             num_workers=self.num_workers,
         )
-        numbered_lines = list(product(chunks.read_lines(folder), range(per_circuit)))[:count]
+        numbered_lines = list(product(chunks.read_lines(folder), range(settings.per_circuit)))[:count]
         return LazyExamples(numbered_lines, partial(_make_example, folder))
 
 
@@ -155,8 +150,7 @@ def _facts(drawing: Drawing, question: Question) -> dict[str, Any]:
     """The facts of an example; its probe uses the node numbers of the netlist."""
     facts: dict[str, Any] = {"kind": question.kind, "question": question.text, "answer": question.answer}
     if question.probe is not None:
-        probe = question.probe if drawing.is_numbered else renumber(drawing.circuit, question.probe)
-        facts["probe"] = probe.card
+        facts["probe"] = question.probe.card if drawing.is_numbered else renumber(drawing.circuit, question.probe).card
     if question.frequency_hz:
         facts["frequency_hz"] = question.frequency_hz
     if question.options:

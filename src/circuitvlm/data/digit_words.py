@@ -10,7 +10,8 @@ from functools import partial
 from circuitvlm.core.record import Example
 from circuitvlm.data._reading.lazy import LazyExamples
 from circuitvlm.data._reading.settings import check_choice
-from circuitvlm.data._reading.splits import check_split, read_shares, split_by_share
+from circuitvlm.data._reading.source import SplitSource
+from circuitvlm.data._reading.splits import read_shares, split_by_share
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 QUESTIONS = (
@@ -35,7 +36,7 @@ class Question:
     digit: int
 
 
-class DigitWords:
+class DigitWords(SplitSource):
     """Questions without images. Their answer is `answer` with a digit in place of `{label}`.
 
     `kinds` (of KINDS) are drawn equally often. Each of `splits` has its `count`, and its `share` of all questions; the
@@ -55,27 +56,27 @@ class DigitWords:
             raise ValueError(f"digit_words.answer: expected a text with {{label}}, got {answer!r}")
         self.seed, self.answer, self.kinds = seed, answer, tuple(kinds)
         self.counts = {name: _read_count(name, settings) for name, settings in splits.items()}
-        shares = {name: {k: v for k, v in settings.items() if k != "count"} for name, settings in splits.items()}
-        self.shares = read_shares(shares, source="digit_words")
+        self._splits = read_shares(
+            {name: {k: v for k, v in settings.items() if k != "count"} for name, settings in splits.items()},
+            source="digit_words",
+        )
 
-    def splits(self) -> tuple[str, ...]:
-        """The names of the splits, in the order of the configuration."""
-        return tuple(self.shares)
-
-    def examples(self, split: str) -> Sequence[Example]:
+    def _read_split(self, split: str) -> Sequence[Example]:
         """The examples of a split, each of which is generated on access."""
-        check_split(split, self.shares, source="digit_words")
         return LazyExamples(range(self.counts[split]), partial(self._make_example, split))
 
     def _make_example(self, split: str, index: int) -> Example:
         kind, question = self._draw(split, index)
-        facts = {
-            "kind": "instruction",
-            "question": question.text,
-            "answer": self.answer.replace("{label}", str(question.digit)),
-            "history": (),
-        }
-        return Example(id=f"{split}-{index:06d}", facts=facts, tags={"kind": "instruction", "about": kind})
+        return Example(
+            id=f"{split}-{index:06d}",
+            facts={
+                "kind": "instruction",
+                "question": question.text,
+                "answer": self.answer.replace("{label}", str(question.digit)),
+                "history": (),
+            },
+            tags={"kind": "instruction", "about": kind},
+        )
 
     def _draw(self, split: str, index: int) -> tuple[str, Question]:
         """A question with its kind. Each draw has a new kind, so a kind without questions of this split is passed."""
@@ -83,11 +84,11 @@ class DigitWords:
         for _ in range(_MAX_DRAWS):
             kind = rng.choice(self.kinds)
             question = KINDS[kind](rng)
-            if split_by_share(question.text, self.shares) == split:
+            if split_by_share(question.text, self._splits) == split:
                 return kind, question
         raise ValueError(
             f"digit_words.splits.{split}.share: expected a question of this split in {_MAX_DRAWS} draws, got none with "
-            f"the share {self.shares[split]}; raise it"
+            f"the share {self._splits[split]}; raise it"
         )
 
 
@@ -106,9 +107,8 @@ def _name_digit(digit: int, rng: random.Random) -> str:
 def _ask_shown(rng: random.Random) -> Question:
     """The digit itself before the question, perhaps in a phrase."""
     digit = rng.randrange(10)
-    prefix = rng.choice(("", "It says ", "Here is ", "Digit ", "The number ", "I see "))
-    text = prefix + _name_digit(digit, rng) + rng.choice(("", " ", ". ", ": "))
-    return Question(text + rng.choice(QUESTIONS), digit)
+    text = rng.choice(("", "It says ", "Here is ", "Digit ", "The number ", "I see ")) + _name_digit(digit, rng)
+    return Question(text + rng.choice(("", " ", ". ", ": ")) + rng.choice(QUESTIONS), digit)
 
 
 def _ask_hidden(rng: random.Random) -> Question:

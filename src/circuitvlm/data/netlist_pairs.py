@@ -21,7 +21,8 @@ from circuitvlm.data._reading.files import MAX_JSON_BYTES, UnusableError, resolv
 from circuitvlm.data._reading.images import usable_image
 from circuitvlm.data._reading.json_rows import read_rows
 from circuitvlm.data._reading.settings import check_choice
-from circuitvlm.data._reading.splits import check_split, read_shares, split_by_share
+from circuitvlm.data._reading.source import SplitSource
+from circuitvlm.data._reading.splits import read_shares, split_by_share
 from circuitvlm.data._reading.unusable import ACTIONS, UnusableItems
 from circuitvlm.data.circuitsense.examples import parse_circuit
 from circuitvlm.runtime.progress import bar
@@ -29,7 +30,7 @@ from circuitvlm.runtime.progress import bar
 IMAGE_MARK = "<image>"
 
 
-class NetlistPairs:
+class NetlistPairs(SplitSource):
     """The netlists of conversations about images: the first question of each, and its answer.
 
     `root` is a folder and `file` the JSON in it; images are relative to the file's folder or to its subfolder `images`.
@@ -44,7 +45,7 @@ class NetlistPairs:
     ) -> None:
         check_choice("netlist_pairs.on_unusable", on_unusable, ACTIONS)
         self.path = Path(root).expanduser() / file
-        self.shares = read_shares(splits, source="netlist_pairs")
+        self._splits = read_shares(splits, source="netlist_pairs")
         self.cache = Path(cache).expanduser()
         self.on_unusable = on_unusable
 
@@ -53,15 +54,9 @@ class NetlistPairs:
         """The number of unusable conversations by reason."""
         return self._contents[1]
 
-    def splits(self) -> tuple[str, ...]:
-        """The names of the splits, in the order of the configuration."""
-        return tuple(self.shares)
-
-    def examples(self, split: str) -> Sequence[Example]:
+    def _read_split(self, split: str) -> Sequence[Example]:
         """The examples of a split, in the file's order; it is read on the first call. Raises DataFileError."""
-        check_split(split, self.shares, source="netlist_pairs")
-        examples, _ = self._contents
-        return tuple(e for e in examples if split_by_share(e.tags["topology"], self.shares) == split)
+        return tuple(e for e in self._contents[0] if split_by_share(e.tags["topology"], self._splits) == split)
 
     @cached_property
     def _contents(self) -> tuple[Sequence[Example], Counter[str]]:
@@ -70,13 +65,11 @@ class NetlistPairs:
         unusable = UnusableItems()
         rows = read_rows(self.path, max_bytes=MAX_JSON_BYTES)
         for number, row in enumerate(bar(rows, label="reading netlist_pairs"), start=1):
-            try:
+            with unusable.count(f"number {number}"):
                 example = self._make_example(row, number=number)
                 if example.id in examples:
                     raise UnusableError("duplicate id", example.id)
                 examples[example.id] = example
-            except UnusableError as error:
-                unusable.add(error, f"number {number}")
         summary = f"{len(examples)} conversations in {self.path}"
         unusable.report("netlist_pairs", summary, on_unusable=self.on_unusable)
         return tuple(examples.values()), unusable.counts

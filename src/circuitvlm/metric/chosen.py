@@ -18,10 +18,11 @@ class Chosen:
     """
 
     def score(self, prediction: Any, truth: Any) -> Score:
-        if _is_truth(prediction, truth):
-            return Score(value=1.0, read=str(_letter(prediction) or ""))
         letter = _letter(prediction)
-        if letter is None or not _is_option(letter, truth):
+        if prediction is not None and type(prediction) is type(truth) and prediction == truth:
+            return Score(value=1.0, read=letter or "")  # the truth itself, which may be that of another task
+        options = truth.get("options") if isinstance(truth, Mapping) else None
+        if letter is None or not isinstance(options, int) or not 0 <= ord(letter) - ord("A") < options:
             return self.no_choice_score(truth)
         return Score(value=float(letter == truth["answer"]), read=letter)
 
@@ -57,13 +58,3 @@ class ChosenOrGuessed(Chosen):
 def _letter(prediction: Any) -> str | None:
     answer = prediction.get("answer") if isinstance(prediction, Mapping) else prediction
     return answer if isinstance(answer, str) and len(answer) == 1 else None
-
-
-def _is_option(letter: str, truth: Any) -> bool:
-    options = truth.get("options") if isinstance(truth, Mapping) else None
-    return isinstance(options, int) and 0 <= ord(letter) - ord("A") < options
-
-
-def _is_truth(prediction: Any, truth: Any) -> bool:
-    """True where the prediction is the truth itself, which may be that of another task."""
-    return prediction is not None and type(prediction) is type(truth) and bool(prediction == truth)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from circuitvlm.circuit.judge.answer import Executable, Truth, judge_formula, judge_quantity, answer_of
+from circuitvlm.circuit.judge.answer import Executable, Truth, answer_of, judge_formula, judge_quantity
 from circuitvlm.circuit.judge.verdict import Verdict, equal_expressions
 from circuitvlm.circuit.quantity import Quantity, QuantityError, compare, parse
 from circuitvlm.core.record import Score
@@ -66,8 +66,7 @@ def normalize_latex(latex_str: str) -> str:
     text = _SIZES.sub("", latex_str).replace("$", "").replace("\\[", "").replace("\\]", "")
     text = text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").replace("\\cdot", "*").replace("\\times", "*")
     text = re.sub(r"\\(?:text|mathrm|operatorname)\{([^{}]*)\}", r"\1", text).replace("**", "^")
-    text = re.sub(r"\s+", "", text)
-    text = re.sub(r"_\{([^{}]*)\}", r"_\1", text)
+    text = re.sub(r"_\{([^{}]*)\}", r"_\1", re.sub(r"\s+", "", text))
     return _LABEL.sub("", text).rstrip(".")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from circuitvlm.circuit.judge.answer import Truth, judge_formula, answer_of
+from circuitvlm.circuit.judge.answer import Truth, answer_of, judge_formula
 from circuitvlm.circuit.judge.verdict import Verdict
 from circuitvlm.core.record import Score
 

@@ -31,9 +31,8 @@ def _tree_score(prediction: dict[str, Any], truth: dict[str, Any]) -> Score:
         return Score(value=1.0, read=excerpt(prediction))
     predicted_tree, expected_tree = Tree.from_fields(predicted_fields), Tree.from_fields(expected_fields)
     expected_weight = int(expected_tree.weights().sum()) - 1  # all but the root
-    if (
-        int(predicted_tree.weights().sum()) - 1 >= 2 * expected_weight
-    ):  # an edit changes what a tree weighs by what it costs at the most
+    # an edit changes what a tree weighs by what it costs at the most
+    if int(predicted_tree.weights().sum()) - 1 >= 2 * expected_weight:
         return Score(
             value=0.0, read=excerpt(prediction), why=f"{len(predicted_tree)} nodes, expected {len(expected_tree)}"
         )

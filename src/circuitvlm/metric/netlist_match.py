@@ -43,9 +43,8 @@ class NetlistMatch:
         """Return 0 for a prediction that is not a circuit: an unreadable answer is wrong."""
         if not isinstance(prediction, Circuit) or not isinstance(truth, Circuit):
             return Score(value=0.0, why="not readable as a netlist")
-        return Score(value=self._value(prediction, truth), read=format_netlist(prediction))
-
-    def _value(self, prediction: Circuit, truth: Circuit) -> float:
         if self.aspect == "electrical":
-            return float(same_behaviour(prediction, truth))
-        return float(getattr(_cached_compare(prediction, truth), self.aspect))
+            value = same_behaviour(prediction, truth)
+        else:
+            value = getattr(_cached_compare(prediction, truth), self.aspect)
+        return Score(value=float(value), read=format_netlist(prediction))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from circuitvlm.circuit.judge.answer import Executable, Truth, judge_quantity, answer_of
+from circuitvlm.circuit.judge.answer import Executable, Truth, answer_of, judge_quantity
 from circuitvlm.circuit.quantity import QuantityError, parse
 from circuitvlm.core.record import Score
 
@@ -34,10 +34,7 @@ class QuantityMatch:
 
 
 def _states_one(answer: str | Executable) -> bool:
-    if isinstance(answer, Executable):
-        return True
     try:
-        parse(answer)
+        return isinstance(answer, Executable) or parse(answer) is not None
     except QuantityError:
         return False
-    return True

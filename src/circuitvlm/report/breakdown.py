@@ -45,8 +45,10 @@ def side_by_side(grades: Mapping[str, Grades]) -> str:
     for split, of_split in grades.items():
         items = _by_task(of_split)
         if rows := [row for task in items for row in _executed_rows(task, items)]:
-            parts += [f"**{split}: direct and executed**, % with 95 % interval; the difference in points, paired"]
-            parts += [table(["task", "n", "direct", "executed", "executed − direct"], rows)]
+            parts += [
+                f"**{split}: direct and executed**, % with 95 % interval; the difference in points, paired",
+                table(["task", "n", "direct", "executed", "executed − direct"], rows),
+            ]
     return "\n" + "\n\n".join(parts) + "\n" if parts else ""
 
 

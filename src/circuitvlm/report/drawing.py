@@ -27,8 +27,7 @@ def shorten(text: str, length: int) -> str:
 
 def wrap_name(name: str) -> str:
     """A name in lines of at most 44 characters; no `$` of it begins mathematics."""
-    text = shorten(name, _MAX_NAME).replace("$", r"\$")
-    return "\n".join(textwrap.wrap(text, _MAX_LINE, break_on_hyphens=False))
+    return "\n".join(textwrap.wrap(shorten(name, _MAX_NAME).replace("$", r"\$"), _MAX_LINE, break_on_hyphens=False))
 
 
 def png(figure: Figure) -> bytes:

@@ -88,8 +88,9 @@ def _draw_gains(axes: Axes, bars: Sequence[Bar]) -> None:
             axes.plot(100 * gain.value, row, "o", ms=7, mfc=face, mec="black")
     low, high = axes.get_xlim()
     limits = min(low, -1), max(high, 1)  # at least one point to each side, so that a tiny gain looks tiny
-    label = f"gain over the base, points, 95 % interval\nfilled: p < {ALPHA} after Holm's correction"
-    axes.set(xlim=limits, xlabel=label)
+    axes.set(
+        xlim=limits, xlabel=f"gain over the base, points, 95 % interval\nfilled: p < {ALPHA} after Holm's correction"
+    )
     axes.tick_params(left=False)
     axes.spines[["top", "right", "left"]].set_visible(False)
 

@@ -71,8 +71,7 @@ class Grades:
     @staticmethod
     def load(path: Path) -> Grades:
         """Read what `save` wrote."""
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return Grades(tuple(Item(**item) for item in content["items"]))
+        return Grades(tuple(Item(**item) for item in json.loads(path.read_text(encoding="utf-8"))["items"]))
 
     def _weighted_scores(self, metric: str) -> list[tuple[float, float]]:
         """Score and weight of each item that has the metric."""

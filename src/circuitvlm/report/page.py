@@ -137,17 +137,20 @@ def _metric_parts(
 def _arm_table(study: Study, split: str, metric: str, published_rows: Sequence[PublishedRow]) -> str:
     """A row per arm; the columns are ScienceQA's groups for its questions, else one for all items."""
     groups = _groups(study.arms[0], split, metric)
-    rows = []
-    for arm in study.arms:
-        shares = (mean_over_runs(scores) for scores in _groups(arm, split, metric).values())
-        rows.append([escape(arm.name), str(len(arm.trials)), *(percent(share, decimals=2) for share in shares)])
-    for row in published_rows:
-        rows.append([f"*{escape(row.name)}*", "published", *(row.cells.get(group, NO_VALUE) for group in groups)])
+    rows = [[escape(arm.name), str(len(arm.trials)), *_share_cells(arm, split, metric)] for arm in study.arms]
+    rows += [
+        [f"*{escape(row.name)}*", "published", *(row.cells.get(group, NO_VALUE) for group in groups)]
+        for row in published_rows
+    ]
     head = ["arm", "seeds", *(f"{group} (n={len(scores[0])})" for group, scores in groups.items())]
     note = (
         "In %, with 95 % intervals: Student's over the means of the seeds where there are several, else over the items."
     )
     return f"{table(head, rows)}\n\n{note}"
+
+
+def _share_cells(arm: Arm, split: str, metric: str) -> list[str]:
+    return [percent(mean_over_runs(scores), decimals=2) for scores in _groups(arm, split, metric).values()]
 
 
 def _groups(arm: Arm, split: str, metric: str) -> dict[str, list[list[float]]]:

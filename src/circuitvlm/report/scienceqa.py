@@ -153,10 +153,6 @@ class RowAudit:
     totals: tuple[int, ...]
     faults: tuple[str, ...]
 
-    @property
-    def is_possible(self) -> bool:
-        return not self.faults
-
 
 def audit_row(
     cells: Mapping[str, float | str], *, decimals: int = 2, sizes: Mapping[str, int] = TEST_SIZES

@@ -142,8 +142,7 @@ def resampled_gain(
         old_DS = new_DS if same_seeds else _seed_weights(len(old), rng)
         gains.append(((items_DN @ new.T) * new_DS).sum(1) - ((items_DN @ old.T) * old_DS).sum(1))
     spread = float(np.concatenate(gains).std())
-    means = [new.mean(1) - old.mean(1)] if same_seeds else [new.mean(1), old.mean(1)]
-    freedom = _freedom(spread, means)
+    freedom = _freedom(spread, [new.mean(1) - old.mean(1)] if same_seeds else [new.mean(1), old.mean(1)])
     gain = float(new.mean() - old.mean())
     half = float(student.ppf(0.975, freedom)) * spread
     p = 2 * float(student.sf(abs(gain) / spread, freedom)) if spread else float(gain == 0)

@@ -74,7 +74,12 @@ def _metric_table(metric: str, rows: Mapping[str, Mapping[str, Grades]], notes: 
     lines = [
         [name, *(cell(grades[split], metric) for split in first), notes.get(name, "")] for name, grades in rows.items()
     ]
-    for name, grades in further_rows:
-        gains = [gain_cell(first[split].values(metric), grades[split].values(metric)) for split in first]
-        lines.append([f"*{first_name} − {name}*", *gains, "paired, points"])
+    lines += [
+        [
+            f"*{first_name} − {name}*",
+            *(gain_cell(first[split].values(metric), grades[split].values(metric)) for split in first),
+            "paired, points",
+        ]
+        for name, grades in further_rows
+    ]
     return f"**{metric}**, % with 95 % interval\n\n{table(head, lines)}"

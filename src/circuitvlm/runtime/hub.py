@@ -59,9 +59,14 @@ def fetch_dataset(
         log.info("%s: %d of %d files are not here yet", name, len(missing_files), len(selection))
         patterns = list(_patterns(files, missing_files))
         for start in range(0, len(patterns), PATTERNS_PER_DOWNLOAD):
-            batch = patterns[start : start + PATTERNS_PER_DOWNLOAD]
             with _hub_access(name, commit, folder):
-                snapshot_download(name, repo_type="dataset", revision=commit, local_dir=folder, allow_patterns=batch)
+                snapshot_download(
+                    name,
+                    repo_type="dataset",
+                    revision=commit,
+                    local_dir=folder,
+                    allow_patterns=patterns[start : start + PATTERNS_PER_DOWNLOAD],
+                )
         failures = sorted(file for file in missing_files if not (folder / file).is_file())
         if failures:
             raise FetchError(

@@ -23,11 +23,6 @@ def guess_index(question_id: str, *, options: int) -> int:
     return int.from_bytes(hashlib.sha256(f"guess {question_id}".encode()).digest()[:8], "big") % options
 
 
-def numpy_generator(seed: int, *names: str | int) -> np.random.Generator:
-    """A numpy generator for one purpose; see `derive_seed`."""
-    return np.random.default_rng(derive_seed(seed, *names))
-
-
 def seed_random_and_numpy(seed: int) -> None:
     """Seed the global generators of `random` and numpy; torch's is seeded where torch is used."""
     random.seed(derive_seed(seed, "random"))

@@ -20,6 +20,4 @@ def check_shares(**shares: float) -> None:
     """Raise ValueError, with its name, for the first value outside of 0 to 1."""
     for name, share in shares.items():
         if not 0 <= share <= 1:
-            raise ValueError(
-                f"schedule.{name}: expected a share of the run or the peak rate, 0 to 1, got {share}"
-            )
+            raise ValueError(f"schedule.{name}: expected a share of the run or the peak rate, 0 to 1, got {share}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from circuitvlm.circuit.judge.answer import Executable, Truth, read_executable
+from circuitvlm.circuit.judge.answer import Truth, read_executable
 from circuitvlm.circuit.netlist import parse
 from circuitvlm.circuit.solve import probe as probes
 from circuitvlm.core.contract import Metric
@@ -15,7 +15,10 @@ AnswerMode = Literal["direct", "executed"]
 
 
 class QuestionTask:
-    """Ask the question that an example of this kind states, in place of `{question}` in `prompt`."""
+    """Ask the question that an example of this kind states, in place of `{question}` in `prompt`.
+
+    Unless a subclass reads a reply in another way, the whole of it is compared with the stated answer.
+    """
 
     kind: ClassVar[str]
 
@@ -35,6 +38,14 @@ class QuestionTask:
 
     def reply(self, example: Example) -> str:
         return self.fact(example, "answer")
+
+    def read(self, text: str) -> Any:
+        """What is compared with the truth; None where the reply has no answer."""
+        return text.strip() or None
+
+    def truth(self, example: Example) -> Any:
+        """What a reply is compared with. Raises ValueError for an example without an answer."""
+        return Truth(answer=self.fact(example, "answer"))
 
     def fact(self, example: Example, name: str) -> str:
         """A fact that is text. Raises ValueError for an example of another kind, or one without that fact."""
@@ -59,8 +70,7 @@ class ExecutableTask(QuestionTask):
         self.answer_mode = answer_mode
 
     def fits(self, example: Example) -> bool:
-        has_required_facts = {"netlist", "probe"} <= set(example.facts) or self.answer_mode == "direct"
-        return super().fits(example) and has_required_facts
+        return super().fits(example) and (self.answer_mode == "direct" or {"netlist", "probe"} <= set(example.facts))
 
     def reply(self, example: Example) -> str:
         if self.answer_mode == "direct":
@@ -70,9 +80,9 @@ class ExecutableTask(QuestionTask):
         assert truth.probe is not None, "an executed question has a probe"
         return probes.write(truth.circuit, truth.probe)
 
-    def read(self, text: str) -> str | Executable | None:
+    def read(self, text: str) -> Any:
         """The answer's text, or the netlist with its probe; None where there is none."""
-        return (text.strip() or None) if self.answer_mode == "direct" else read_executable(text)
+        return super().read(text) if self.answer_mode == "direct" else read_executable(text)
 
     def truth(self, example: Example) -> Truth:
         netlist, probe = example.facts.get("netlist"), example.facts.get("probe")

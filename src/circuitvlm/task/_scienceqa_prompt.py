@@ -28,8 +28,14 @@ REPLIES = ("A", "AL", "AE", "ALE", "AEL", "LA", "EA", "LEA", "ELA")
 ANSWER = "The answer is {}."
 WHY = "BECAUSE:"
 _LAVIN_REPLIES = {"AL": "AE", "AE": "AL"}
-_LINES = {"Q": "Question: {Q}", "C": "Context: {C}", "M": "Options: {M}", "L": WHY + " {L}", "E": WHY + " {E}"}
-_LINES["LE"] = WHY + " {L} {E}"
+_LINES = {
+    "Q": "Question: {Q}",
+    "C": "Context: {C}",
+    "M": "Options: {M}",
+    "L": f"{WHY} {{L}}",
+    "E": f"{WHY} {{E}}",
+    "LE": f"{WHY} {{L}} {{E}}",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +60,15 @@ class PromptFormat:
     def ask(self, example: Example) -> str:
         """The prompt. Raises ValueError for an example that lacks a fact."""
         texts = self._texts(example)
-        lines = [_LINES[line].format(**texts) for line in PROMPTS[self.prompt]]
-        return _single_spaced("\n".join([*lines, self.cue]))
+        return _single_spaced("\n".join([*(_LINES[line].format(**texts) for line in PROMPTS[self.prompt]), self.cue]))
 
     def say(self, example: Example) -> str:
         """The expected reply."""
         texts = self._texts(example)
         order = _LAVIN_REPLIES.get(self.reply, self.reply) if self.lavin_compat else self.reply
         lead_letters, _, reason_letters = order.partition("A")
-        words = [texts[letter] for letter in lead_letters]
-        words.append(ANSWER.format(answer_of(example)))
-        words += [WHY, *(texts[letter] for letter in reason_letters)] if reason_letters else []
+        reasons = [WHY, *(texts[letter] for letter in reason_letters)] if reason_letters else []
+        words = [*(texts[letter] for letter in lead_letters), ANSWER.format(answer_of(example)), *reasons]
         return _single_spaced(" ".join(words)).removesuffix(WHY).rstrip()
 
     def _texts(self, example: Example) -> dict[str, str]:

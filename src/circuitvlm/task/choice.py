@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -54,17 +54,16 @@ class Choice(QuestionTask):
         self.reading = reading
 
     def ask(self, example: Example) -> Dialogue:
-        dialogue, options = super().ask(example), self.options(example)
+        dialogue, options = super().ask(example), options_of(example)
         (turn,) = dialogue.prompt
         if any(option not in turn.text for option in options):
             option_lines = "\n".join(f"{letter}) {text}" for letter, text in zip(LETTERS, options, strict=False))
             turn = replace(turn, text=f"{turn.text}\n{option_lines}\nAnswer with the letter.")
-        choices = tuple(LETTERS[: len(options)]) if self.reading == "likelihood" else ()
-        return replace(dialogue, prompt=(turn,), choices=choices)
+        return replace(dialogue, prompt=(turn,), choices=self.choices(example))
 
-    def options(self, example: Example) -> Sequence[str]:
-        """The texts of the options. Raises ValueError where the example states none, or more than there are letters."""
-        return options_of(example)
+    def choices(self, example: Example) -> tuple[str, ...]:
+        """The letters to which the model is restricted; none with the reading "letter"."""
+        return tuple(LETTERS[: len(options_of(example))]) if self.reading == "likelihood" else ()
 
     def read(self, text: str) -> str | None:
         """The letter: a boxed one, else the one after the last "answer", "option" or "choice", else the only one."""
@@ -102,14 +101,17 @@ class ScienceChoice(Choice):
         return scienceqa.fits(example)
 
     def ask(self, example: Example) -> Dialogue:
-        turn = Turn(role="user", text=self.wording.ask(example), images=example.images)
-        choices = tuple(LETTERS[: len(self.options(example))]) if self.reading == "likelihood" else ()
-        reply = scienceqa.answer_of(example)
-        return Dialogue(id=example.id, task=example.task, prompt=(turn,), reply=reply, choices=choices)
+        return Dialogue(
+            id=example.id,
+            task=example.task,
+            prompt=(Turn(role="user", text=self.wording.ask(example), images=example.images),),
+            reply=scienceqa.answer_of(example),
+            choices=self.choices(example),
+        )
 
     def read(self, text: str) -> str | None:
         """The first single letter."""
         return first_letter(text[:_MAX_CHARACTERS])
 
-    def truth(self, example: Example) -> Mapping[str, object]:  # type: ignore[override]  # what `chosen` compares with
+    def truth(self, example: Example) -> Mapping[str, object]:  # type: ignore[override]  # as the metric `chosen` needs
         return scienceqa.truth_of(example)

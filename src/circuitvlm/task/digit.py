@@ -50,10 +50,13 @@ class Digit:
         return example.facts.get("kind") == self.kind
 
     def ask(self, example: Example) -> Dialogue:
-        turn = Turn(role="user", text=self.prompt, images=example.images)
-        choices = tuple(map(self._say, self.labels)) if self.reading == "likelihood" else ()
-        reply = self._say(self.truth(example))
-        return Dialogue(id=example.id, task=example.task, prompt=(turn,), reply=reply, choices=choices)
+        return Dialogue(
+            id=example.id,
+            task=example.task,
+            prompt=(Turn(role="user", text=self.prompt, images=example.images),),
+            reply=self._say(self.truth(example)),
+            choices=tuple(map(self._say, self.labels)) if self.reading == "likelihood" else (),
+        )
 
     def read(self, text: str) -> str | None:
         """The first whole number or number word if it is a digit; else None.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from circuitvlm.circuit.judge.answer import Truth
 from circuitvlm.circuit.netlist import parse
 from circuitvlm.circuit.solve import probe
@@ -17,12 +19,9 @@ class Equation(QuestionTask):
 
     kind = "equation"
 
-    def read(self, text: str) -> str | None:
-        return text.strip() or None
-
     def truth(self, example: Example) -> Truth:
         netlist, unknown = example.facts.get("netlist"), example.facts.get("unknown")
-        answer = self.fact(example, "answer")
+        truth: Truth = super().truth(example)
         if isinstance(netlist, str) and isinstance(unknown, str):
-            return Truth(answer=answer, circuit=parse(netlist), probe=probe.parse(unknown))
-        return Truth(answer=answer)
+            return replace(truth, circuit=parse(netlist), probe=probe.parse(unknown))
+        return truth

@@ -12,6 +12,7 @@ class FreeText(QuestionTask):
     kind = "open"
 
     def read(self, text: str) -> str | None:
+        """The text without differences of case, spaces and a final full stop."""
         return " ".join(text.casefold().split()).rstrip(".") or None
 
     def truth(self, example: Example) -> str | None:

@@ -6,23 +6,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from circuitvlm.core.record import Dialogue, Example, Turn
-from circuitvlm.task._question import QuestionTask
+from circuitvlm.task.free_text import FreeText
 
 _ROLES = ("system", "user", "assistant")
 
 
-class Instruct(QuestionTask):
+class Instruct(FreeText):
     """The last question of a conversation, wrapped in `prompt`; `facts["history"]` are the turns before it.
 
-    The images belong to the first turn of the user.
+    The images belong to the first turn of the user. Answers are compared as in FreeText.
     """
 
     kind = "instruction"
 
     def ask(self, example: Example) -> Dialogue:
         dialogue = super().ask(example)
-        earlier_turns = self.history(example)
-        turns = [*earlier_turns, *(replace(turn, images=()) for turn in dialogue.prompt)]
+        turns = [*self.history(example), *(replace(turn, images=()) for turn in dialogue.prompt)]
         first = next(place for place, turn in enumerate(turns) if turn.role == "user")
         turns[first] = replace(turns[first], images=example.images)
         return replace(dialogue, prompt=tuple(turns))
@@ -37,10 +36,3 @@ class Instruct(QuestionTask):
                 f"example {example.id!r}: history: expected pairs of role and text, got {wrong_pairs[0]!r}"
             )
         return [Turn(role=role, text=text) for role, text in pairs]
-
-    def read(self, text: str) -> str | None:
-        """The text without differences of case, spaces and a final full stop."""
-        return " ".join(text.casefold().split()).rstrip(".") or None
-
-    def truth(self, example: Example) -> str | None:
-        return self.read(self.fact(example, "answer"))

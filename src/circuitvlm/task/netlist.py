@@ -25,9 +25,11 @@ class Netlist:
         return example.facts.get("kind", "netlist") == "netlist" and "netlist" in example.facts
 
     def ask(self, example: Example) -> Dialogue:
-        turn = Turn(role="user", text=self.prompt, images=example.images)
         return Dialogue(
-            id=example.id, task=example.task, prompt=(turn,), reply=format(self.truth(example), renumber=False)
+            id=example.id,
+            task=example.task,
+            prompt=(Turn(role="user", text=self.prompt, images=example.images),),
+            reply=format(self.truth(example), renumber=False),
         )
 
     def read(self, text: str) -> Circuit | None:
@@ -38,12 +40,10 @@ class Netlist:
             return None
 
     def truth(self, example: Example) -> Circuit:
-        return parse(self._netlist(example))
-
-    def _netlist(self, example: Example) -> str:
+        """The circuit of the netlist. Raises ValueError for an example without one."""
         netlist = example.facts.get("netlist")
         if not isinstance(netlist, str):
             raise ValueError(
                 f"example {example.id!r}: expected facts['netlist'] as text, got facts {sorted(example.facts)}"
             )
-        return netlist
+        return parse(netlist)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 
-from circuitvlm.circuit.judge.answer import Truth
-from circuitvlm.core.record import Example
 from circuitvlm.task._question import QuestionTask
 
-_WORD_LIST = "zero one two three four five six seven eight nine ten eleven twelve"
-_WORDS = _WORD_LIST.split()
+_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _NUMBER_WORD = re.compile(rf"\b({'|'.join(_WORDS)})\b", re.I)
 _YES_NO = re.compile(r"\b(yes|no|true|false)\b", re.I)
 _MAX_CHARACTERS = 2000
@@ -26,6 +23,3 @@ class Perception(QuestionTask):
         if match := _YES_NO.search(text):
             return "yes" if match[1].lower() in ("yes", "true") else "no"
         return _NUMBER_WORD.sub(lambda word: str(_WORDS.index(word[0].lower())), text) or None
-
-    def truth(self, example: Example) -> Truth:
-        return Truth(answer=self.fact(example, "answer"))

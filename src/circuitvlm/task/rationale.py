@@ -50,11 +50,14 @@ class Rationale:
         return scienceqa.fits(example)
 
     def ask(self, example: Example) -> Dialogue:
-        turn = Turn(role="user", text=self.wording.ask(example), images=example.images)
         letters = LETTERS[: len(options_of(example))] if self.reading == "likelihood" else ""
-        choices = tuple(scienceqa.ANSWER.format(letter) for letter in letters)
-        reply = self.wording.say(example)
-        return Dialogue(id=example.id, task=example.task, prompt=(turn,), reply=reply, choices=choices)
+        return Dialogue(
+            id=example.id,
+            task=example.task,
+            prompt=(Turn(role="user", text=self.wording.ask(example), images=example.images),),
+            reply=self.wording.say(example),
+            choices=tuple(map(scienceqa.ANSWER.format, letters)),
+        )
 
     def read(self, text: str) -> str | None:
         """The letter of the answer; None where there is none, or several with reading=official."""

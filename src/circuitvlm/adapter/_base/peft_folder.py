@@ -56,8 +56,7 @@ class PeftFolder:
         """Load strictly. Raises ValueError with every missing, unexpected and misshapen tensor."""
         assert isinstance(net, PeftModel), "attach() comes before load()"
         tensors = load_peft_weights(str(folder), device="cpu")
-        parameters = dict(net.named_parameters())
-        expected = get_peft_model_state_dict(net, state_dict=parameters, save_embedding_layers=False)
+        expected = get_peft_model_state_dict(net, state_dict=dict(net.named_parameters()), save_embedding_layers=False)
         check_weights(tensors, expected, folder=folder, settings=self.settings)
         set_peft_model_state_dict(net, tensors)
 

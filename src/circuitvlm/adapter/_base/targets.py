@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import nn
 
@@ -19,18 +19,21 @@ def linear_names(net: nn.Module, model: Model, targets: Mapping[str, Sequence[st
     for component, names in targets.items():
         if component not in model.components:
             raise ValueError(f"adapter.targets: expected one of {', '.join(model.components)}, got {component!r}")
-        component_linears = list(_linears(net, model.components[component]))
-        wanted_names = {name.rsplit(".", 1)[-1] for name in component_linears} if names == "all" else set(names)
-        missing_names = wanted_names - {name.rsplit(".", 1)[-1] for name in component_linears}
-        if missing_names or not component_linears:
-            known_names = (
-                ", ".join(sorted({name.rsplit(".", 1)[-1] for name in component_linears})) or "no linear module"
-            )
+        last_names = {  # by full name; bitsandbytes' layers are subclasses of nn.Linear
+            name: name.rsplit(".", 1)[-1]
+            for name, module in net.named_modules()
+            if _is_inside(name, model.components[component]) and isinstance(module, nn.Linear)
+        }
+        known_names = set(last_names.values())
+        wanted_names = known_names if names == "all" else set(names)
+        missing_names = wanted_names - known_names
+        if missing_names or not known_names:
             raise ValueError(
-                f"adapter.targets.{component}: expected names among {known_names}, got "
+                f"adapter.targets.{component}: expected names among "
+                f"{', '.join(sorted(known_names)) or 'no linear module'}, got "
                 f"{', '.join(sorted(missing_names)) or names}"
             )
-        target_names += [name for name in component_linears if name.rsplit(".", 1)[-1] in wanted_names]
+        target_names += [name for name, last_name in last_names.items() if last_name in wanted_names]
     return target_names
 
 
@@ -71,13 +74,4 @@ def _is_inside(name: str, prefixes: Sequence[str]) -> bool:
 
 def as_regex(names: Sequence[str]) -> str:
     """Return one regular expression for exactly these full names, with block numbers as \\d+ to keep it short."""
-    stems = dict.fromkeys(re.sub(r"\\\.\d+\\\.", r"\\.\\d+\\.", re.escape(name), count=1) for name in names)
-    return "|".join(stems)
-
-
-def _linears(net: nn.Module, prefixes: Sequence[str]) -> Iterator[str]:
-    for name, module in net.named_modules():
-        if _is_inside(name, prefixes) and isinstance(
-            module, nn.Linear
-        ):  # bitsandbytes' layers are subclasses of nn.Linear
-            yield name
+    return "|".join(dict.fromkeys(re.sub(r"\\\.\d+\\\.", r"\\.\\d+\\.", re.escape(name), count=1) for name in names))

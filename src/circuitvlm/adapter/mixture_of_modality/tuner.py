@@ -44,12 +44,13 @@ class MixtureModel(BaseTuner):  # type: ignore[misc]  # PEFT is untyped
         parameter_name: str | None = None,
     ) -> None:
         in_vision_tower = re.fullmatch(config.seeing_modules, current_key) is not None
-        if isinstance(target, MixtureLayer):
-            layer = target
-            layer.add(adapter_name, config)
-        else:
-            layer = MixtureLayer(target, routing_state=self.routing_state, in_vision_tower=in_vision_tower)
-            layer.add(adapter_name, config)
+        layer = (
+            target
+            if isinstance(target, MixtureLayer)
+            else MixtureLayer(target, routing_state=self.routing_state, in_vision_tower=in_vision_tower)
+        )
+        layer.add(adapter_name, config)
+        if layer is not target:
             self._replace_module(parent, target_name, layer, target)
             if in_vision_tower:
                 layer.track_image_ends(parent)

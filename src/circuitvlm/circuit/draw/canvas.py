@@ -72,23 +72,23 @@ class Canvas:
     @property
     def limits(self) -> Rect:
         """The rectangle in which labels may stand: the page without a border of one pixel."""
-        if not self.width:
-            return -math.inf, -math.inf, math.inf, math.inf
-        return 1.0, 1.0, self.width - 1.0, self.height - 1.0
+        page = 1.0, 1.0, self.width - 1.0, self.height - 1.0
+        return page if self.width else (-math.inf, -math.inf, math.inf, math.inf)
 
     def is_covered(self, rect: Rect) -> bool:
         """Whether a rectangle overlaps ink, or lies partly outside of the page."""
         x0, y0, x1, y1 = rect
-        if x0 < 0 or y0 < 0 or x1 > self.width or y1 > self.height:
-            return True
-        return any(x0 < c and a < x1 and y0 < d and b < y1 for a, b, c, d in self.ink)
+        is_inside = x0 >= 0 and y0 >= 0 and x1 <= self.width and y1 <= self.height
+        return not is_inside or any(x0 < c and a < x1 and y0 < d and b < y1 for a, b, c, d in self.ink)
 
     def draw_line(self, *points: XY) -> None:
         """A polyline, with one rectangle of ink for each segment."""
         half = self.style.line_width / 2
         self.fragments.append(f'<path d="M{path_points(points)}"/>')
-        for (x0, y0), (x1, y1) in pairwise(points):
-            self.ink.append((min(x0, x1) - half, min(y0, y1) - half, max(x0, x1) + half, max(y0, y1) + half))
+        self.ink += [
+            (min(x0, x1) - half, min(y0, y1) - half, max(x0, x1) + half, max(y0, y1) + half)
+            for (x0, y0), (x1, y1) in pairwise(points)
+        ]
 
     def draw_dot(self, x: float, y: float, *, radius: float) -> None:
         """A filled circle."""
@@ -106,10 +106,8 @@ class Canvas:
             f' transform="translate({x:.2f} {y:.2f}) rotate({angle:.0f}) scale({scale:.3f}) translate({shift:.3f} 0)"'
             f' stroke-width="{self.style.line_width / scale:.4f}"'
         )
-        if fill:
-            self.fragments.append(f'<path d="{fill}" fill="#000"{attributes}/>')
-        if stroke:
-            self.fragments.append(f'<path d="{stroke}"{attributes}/>')
+        paths = (fill, ' fill="#000"'), (stroke, "")
+        self.fragments += [f'<path d="{path}"{colour}{attributes}/>' for path, colour in paths if path]
 
     def add_small_text(self, text: str, *, x: float, y: float) -> None:
         """A text that belongs to a symbol, centred at (x, y)."""
@@ -133,6 +131,15 @@ def arrow_svg(tail: XY, neck: XY, corners: Sequence[XY], *, attributes: str = ""
 def sign_path(sign: str, x: float, y: float, *, arm: float) -> str:
     """A + or a - centred at (x, y) as SVG path data; `arm` is half of its width."""
     return f"M{x - arm:.2f} {y:.2f}h{2 * arm:.2f}" + (f"M{x:.2f} {y - arm:.2f}v{2 * arm:.2f}" if sign == "+" else "")
+
+
+def ellipse_points(
+    x: float, y: float, radius_x: float, radius_y: float, *, start: float, stop: float, chord: float
+) -> tuple[XY, ...]:
+    """A part of an ellipse around (x, y); angles in degrees, `chord` is the angle of one chord."""
+    steps = max(2, round(abs(stop - start) / chord))
+    angles = [math.radians(start + (stop - start) * i / steps) for i in range(steps + 1)]
+    return tuple((x + radius_x * math.cos(a), y + radius_y * math.sin(a)) for a in angles)
 
 
 def bounding_box(*points: XY) -> Rect:

@@ -99,14 +99,13 @@ def _require_symbol(symbol: Symbol, device: Device, columns: _Space, rows: _Spac
         return
     if symbol.form == "box" and symbol.pins:
         first, last = (pick(x for x, _ in symbol.pins) for pick in (min, max))
-        text = " ".join(lines)
+        width = (text_width(" ".join(lines), style) + 6) / (last - first + 2 * BOX_OVERHANG)
         for gap in range(int(first - BOX_OVERHANG), int(np.ceil(last + BOX_OVERHANG))):
-            _require(columns.gaps, gap, (text_width(text, style) + 6) / (last - first + 2 * BOX_OVERHANG))
+            _require(columns.gaps, gap, width)
         _require(rows.gaps, int(y), 5 * style.font_size)
         return
-    label_side, far_side = columns.after_line, columns.before_line
-    if style.label_side == "left":
-        label_side, far_side = far_side, label_side
+    sides = columns.after_line, columns.before_line
+    label_side, far_side = sides[::-1] if style.label_side == "left" else sides
     column = int(x + 0.5)
     if style.label_layout == "split":
         _require(far_side, column, half + GAP + min(label_width, 2.2 * line_height))

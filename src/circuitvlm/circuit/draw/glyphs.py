@@ -30,11 +30,6 @@ def _font(font_path: str) -> TTFont:
 
 
 @cache
-def _units_per_em(font_path: str) -> float:
-    return float(_font(font_path)["head"].unitsPerEm)
-
-
-@cache
 def _glyph(char: str, font_path: str) -> Glyph:
     """The outline of a character; that of the font's empty box where the font does not have it."""
     font = _font(font_path)
@@ -42,7 +37,7 @@ def _glyph(char: str, font_path: str) -> Glyph:
     outline = glyphs[font.getBestCmap().get(ord(char), ".notdef")]
     pen = SVGPathPen(glyphs)
     outline.draw(pen)
-    return Glyph(path=pen.getCommands(), advance=outline.width / _units_per_em(font_path))
+    return Glyph(path=pen.getCommands(), advance=scale(font_path, outline.width))
 
 
 @cache
@@ -53,7 +48,7 @@ def width(text: str, font_path: str) -> float:
 
 def scale(font_path: str, size: float) -> float:
     """Pixels per unit of the font, at a font size in pixels."""
-    return size / _units_per_em(font_path)
+    return size / float(_font(font_path)["head"].unitsPerEm)
 
 
 def outlines(text: str, font_path: str, *, x: float, y: float, size: float, attributes: str = "") -> str:
@@ -63,7 +58,9 @@ def outlines(text: str, font_path: str, *, x: float, y: float, size: float, attr
     for char in text:
         glyph = _glyph(char, font_path)
         if glyph.path:
-            transform = f"matrix({factor:.6f} 0 0 {-factor:.6f} {x:.2f} {y:.2f})"
-            paths.append(f'<path{attributes} transform="{transform}" d="{glyph.path}"/>')
+            paths.append(
+                f'<path{attributes} transform="matrix({factor:.6f} 0 0 {-factor:.6f} {x:.2f} {y:.2f})"'
+                f' d="{glyph.path}"/>'
+            )
         x += glyph.advance * size
     return "".join(paths)

@@ -6,6 +6,7 @@ import cmath
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from operator import itemgetter
 from typing import Literal, TypeVar
 
@@ -141,19 +142,16 @@ def _vertical(label: Label, style: Style, one_line: tuple[str]) -> Iterable[tupl
     """Places beside a vertical symbol."""
     sides = style.label_side, OPPOSITE[style.label_side]
     if style.label_layout == "one_line":
-        yield _right_or_left(label, style, one_line, sides[0])
-        yield _right_or_left(label, style, label.lines, sides[0])
-        yield _right_or_left(label, style, one_line, sides[1])
+        for lines, side in ((one_line, sides[0]), (label.lines, sides[0]), (one_line, sides[1])):
+            yield _right_or_left(label, style, lines, side)
     if style.label_layout == "split" and len(label.lines) == 2:
         for a, b in (sides[::-1], sides):
             yield _right_or_left(label, style, label.lines[:1], a) + _right_or_left(label, style, label.lines[1:], b)
-    for shift in (0.0, -0.5, 0.5):
-        for side in sides:
-            yield _right_or_left(label, style, label.lines, side, shift=shift * 2 * label.half_length)
+    for shift, side in product((0.0, -0.5, 0.5), sides):
+        yield _right_or_left(label, style, label.lines, side, shift=shift * 2 * label.half_length)
     beside_lead = label.half_length + 0.55 * len(label.lines) * style.font_size + 2
-    for shift in (-beside_lead, beside_lead):
-        for side in sides:
-            yield _right_or_left(replace(label, half_width=1.0), style, label.lines, side, shift=shift)
+    for shift, side in product((-beside_lead, beside_lead), sides):
+        yield _right_or_left(replace(label, half_width=1.0), style, label.lines, side, shift=shift)
 
 
 def _right_or_left(
@@ -163,8 +161,7 @@ def _right_or_left(
     pitch = LINE_PITCH * style.font_size
     first = label.y + shift + (ASCENT * style.font_size - pitch * (len(lines) - 1)) / 2
     x = label.x + (1 if side == "right" else -1) * (label.half_width + GAP)
-    anchor: Anchor = "start" if side == "right" else "end"
-    return tuple(TextLine(text=t, x=x, y=first + pitch * i, anchor=anchor) for i, t in enumerate(lines))
+    return tuple(TextLine(t, x, first + pitch * i, "start" if side == "right" else "end") for i, t in enumerate(lines))
 
 
 def _horizontal(label: Label, style: Style, one_line: tuple[str]) -> Iterable[tuple[TextLine, ...]]:
@@ -177,10 +174,8 @@ def _horizontal(label: Label, style: Style, one_line: tuple[str]) -> Iterable[tu
         name, value = label.lines[:1], label.lines[1:]
         for is_above in places:
             yield _above_or_below(label, style, name, is_above) + _above_or_below(label, style, value, not is_above)
-    for shift in (0.0, -0.5, 0.5):
-        for is_above in places:
-            for lines in (one_line, label.lines):
-                yield _above_or_below(label, style, lines, is_above, shift=shift * label.half_length * 2)
+    for shift, is_above, lines in product((0.0, -0.5, 0.5), places, (one_line, label.lines)):
+        yield _above_or_below(label, style, lines, is_above, shift=shift * label.half_length * 2)
 
 
 def _above_or_below(
@@ -188,8 +183,9 @@ def _above_or_below(
 ) -> tuple[TextLine, ...]:
     """Lines above or below a horizontal symbol, at its centre or `shift` pixels to the right."""
     pitch = LINE_PITCH * style.font_size
-    if is_above:
-        first = label.y - label.half_width - GAP - pitch * (len(lines) - 1)
-    else:
-        first = label.y + label.half_width + GAP + ASCENT * style.font_size
+    first = (
+        label.y - label.half_width - GAP - pitch * (len(lines) - 1)
+        if is_above
+        else label.y + label.half_width + GAP + ASCENT * style.font_size
+    )
     return tuple(TextLine(text=t, x=label.x + shift, y=first + pitch * i, anchor="middle") for i, t in enumerate(lines))

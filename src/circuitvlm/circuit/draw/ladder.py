@@ -6,10 +6,10 @@ other part lies in a channel above the row, with wires from its ends down to its
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count, pairwise
+from itertools import count, pairwise, product
 
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
 from circuitvlm.circuit.placement import Edge, Placement, Point, Symbol, edge_symbol, lies_on
@@ -42,18 +42,19 @@ def ladder(circuit: Circuit) -> Placement:
     row_parts, spans = _split_parts(circuit, order, row, base)
     symbols = [edge_symbol(d.name, _pins(d, order, (column, 0), (column + 1, 0))) for d, column in row_parts]
     wires: list[Wire] = [((a, 0), (b, 0)) for a, b in row.columns.values() if a < b]
-    for column, device in row.lower_parts.items():
-        symbols.append(edge_symbol(device.name, _pins(device, [*order, base], (column, 0), (column, 1))))
-    height = 0
-    for span, channel in _assign_channels(spans):
+    symbols += [
+        edge_symbol(device.name, _pins(device, [*order, base], (column, 0), (column, 1)))
+        for column, device in row.lower_parts.items()
+    ]
+    channels = _assign_channels(spans)
+    for span, channel in channels:
         symbol, leads = _channel_part(span, -channel, order)
         symbols.append(symbol)
         wires.extend(leads)
-        height = max(height, channel)
     if len(row.lower_parts) > 1:
         wires.append(((min(row.lower_parts), 1), (max(row.lower_parts), 1)))
     ground = (min(row.lower_parts), 1) if base == GROUND else None
-    return shifted_placement(symbols, wires=wires, ground=ground, shift=height)
+    return shifted_placement(symbols, wires=wires, ground=ground, shift=max((c for _, c in channels), default=0))
 
 
 def shifted_placement(
@@ -76,19 +77,17 @@ def shifted_placement(
 
 def _dots(symbols: Sequence[Symbol], wires: Sequence[Wire]) -> tuple[Point, ...]:
     """Points with lines in three or more directions; two wires that cross have no dot."""
-    directions: dict[Point, set[object]] = {}
+    directions: defaultdict[Point, set[object]] = defaultdict(set)
     for symbol in symbols:
         for pin in symbol.pins:
-            direction = _direction(pin, symbol.centre) if symbol.form == "edge" else symbol.device
-            directions.setdefault(pin, set()).add(direction)
+            directions[pin].add(_direction(pin, symbol.centre) if symbol.form == "edge" else symbol.device)
     segments = [pair for wire in wires for pair in pairwise(wire)]
     for a, b in segments:
-        directions.setdefault(a, set()).add(_direction(a, b))
-        directions.setdefault(b, set()).add(_direction(b, a))
-    for point, point_directions in directions.items():
-        for a, b in segments:
-            if point not in (a, b) and lies_on(point, (a, b)):
-                point_directions.update((_direction(point, a), _direction(point, b)))
+        directions[a].add(_direction(a, b))
+        directions[b].add(_direction(b, a))
+    for (point, point_directions), (a, b) in product(directions.items(), segments):
+        if point not in (a, b) and lies_on(point, (a, b)):
+            point_directions.update((_direction(point, a), _direction(point, b)))
     return tuple(sorted(point for point, point_directions in directions.items() if len(point_directions) > 2))
 
 

@@ -86,9 +86,8 @@ def image(
     is_coloured = canvas.style.look == "circuitikz"
     if is_coloured and not canvas.style.blur and not canvas.style.noise:
         return _png(canvas)  # decoding and encoding it again would take a third of the time
-    buffer = io.BytesIO()
-    values = _pixels(canvas, mode="RGB" if is_coloured else "L", seed=seed)
-    Image.fromarray(values).save(buffer, format="PNG", compress_level=3)
+    picture = Image.fromarray(_pixels(canvas, mode="RGB" if is_coloured else "L", seed=seed))
+    picture.save(buffer := io.BytesIO(), format="PNG", compress_level=3)
     return buffer.getvalue()
 
 
@@ -155,8 +154,7 @@ def _draw(
     style = find_style(style) if isinstance(style, str) else style
     marks = _resolve_marks(marks, circuit)
     is_circuitikz = style.look == "circuitikz"
-    if placement is None:
-        placement = circuitikz.place(circuit) if is_circuitikz else layout.place(circuit)
+    placement = placement or (circuitikz if is_circuitikz else layout).place(circuit)
     marks = (*placement.marks, *(mark for mark in marks if mark not in placement.marks))
     if is_circuitikz:
         return circuitikz.draw(circuit, placement, style=style, width=width, height=height, seed=seed, marks=marks)
@@ -189,8 +187,10 @@ def _resolve_marks(marks: Sequence[Mark], circuit: Circuit) -> tuple[Mark, ...]:
             raise ValueError(f"mark {mark.name!r}: kind: expected 'voltage' or 'current', got {mark.kind!r}")
         device = devices.get(mark.device.upper())
         if device is None:
-            names = ", ".join(d.name for d in circuit.devices)
-            raise ValueError(f"mark {mark.name!r}: device: expected one of {names}, got {mark.device!r}")
+            raise ValueError(
+                f"mark {mark.name!r}: device: expected one of {', '.join(d.name for d in circuit.devices)}, "
+                f"got {mark.device!r}"
+            )
         if len(device.nodes) < 2:
             raise ValueError(
                 f"mark {mark.name!r}: device: expected one with 2 or more pins, "

@@ -74,13 +74,13 @@ def find_candidates(
     """
     formulas: set[str] = set()
     for passage in _likely_passages(strip_markup(text)):
-        for ranked_formula in _rank_formulas(passage, vocabulary, is_function_of_s=is_function_of_s):
-            for formula in (ranked_formula, ranked_formula.rpartition("=")[2]):
-                if formula.strip() and formula not in formulas:
-                    formulas.add(formula)
-                    yield formula
-                if len(formulas) == MAX_CANDIDATES:
-                    return
+        ranked_formulas = _rank_formulas(passage, vocabulary, is_function_of_s=is_function_of_s)
+        for formula in (text for f in ranked_formulas for text in (f, f.rpartition("=")[2])):
+            if formula.strip() and formula not in formulas:
+                formulas.add(formula)
+                yield formula
+            if len(formulas) == MAX_CANDIDATES:
+                return
 
 
 def find_equations(text: str, vocabulary: Vocabulary | None = None) -> Iterator[str]:
@@ -104,13 +104,11 @@ def _remove_boxes(text: str) -> str:
     return _BOX_OR_BRACE.sub(replace_brace, text)
 
 
-def _likely_passages(text: str) -> Iterator[str]:
+def _likely_passages(text: str) -> list[str]:
     if box := _last_box(text):
-        yield box
-        return
-    if markers := list(_ANSWER_MARKER.finditer(text)):
-        yield ": " + text[markers[-1].end() :]
-    yield text
+        return [box]
+    markers = list(_ANSWER_MARKER.finditer(text))
+    return [*(": " + text[marker.end() :] for marker in markers[-1:]), text]
 
 
 def _last_box(text: str) -> str:
@@ -191,8 +189,7 @@ def _flatten_math(text: str) -> str:
 
     def mark_formula(match: re.Match[str]) -> str:
         formula = match[1] or match[2] or match[3] or match[4]
-        formula = _ROW_END.sub("\n", re.sub(r"\s*\n\s*", " ", formula))
-        formula = _QUAD.sub(", ", formula)
+        formula = _QUAD.sub(", ", _ROW_END.sub("\n", re.sub(r"\s*\n\s*", " ", formula)))
         mark = _INLINE if match[2] or match[4] else _DISPLAY
         return mark + formula + mark
 
@@ -237,19 +234,16 @@ def _trim(formula: str) -> str:
 
 def _is_side_note(fragment: _Fragment, previous: _Fragment | None, *, follows_side_note: bool) -> bool:
     """Whether a formula is not what the text states, but a definition, a condition, or a part of a sentence."""
-    if _DEFINITION.search(fragment.sentence):
+    if _DEFINITION.search(fragment.sentence) or re.match(r"s\s*=", fragment.formula):
         return True
     if previous is not None and not re.search(r"[.?!\n]", fragment.words):
         words = fragment.words.replace(_INLINE, " ").split()
-        if follows_side_note and set(words) <= {"is", "are", "and", ",", ";", "=", "or", ":"}:
+        continues_note = follows_side_note and set(words) <= {"is", "are", "and", ",", ";", "=", "or", ":"}
+        if continues_note or ("=" in previous.formula and words in ([","], [";"], [",", "and"])):
             return True
-        if "=" in previous.formula and words in ([","], [";"], [",", "and"]):
-            return True
-    if not _ASSERTION.search(fragment.sentence) and (
+    return not _ASSERTION.search(fragment.sentence) and bool(
         _CONDITION.search(fragment.sentence) or _REFERENCE.search(fragment.sentence)
-    ):
-        return True
-    return bool(re.match(r"s\s*=", fragment.formula))
+    )
 
 
 def _rank(fragment: _Fragment) -> int:

@@ -56,15 +56,13 @@ def _joined_name(tokens: Sequence[Token], equation: str) -> str:
     """Return the name that the lexer split into several symbols, as `ZC` into Z*C; empty if all are known (`RC`)."""
     end = next((i for i in range(1, len(tokens)) if argument_length(tokens, i)), len(tokens))
     symbols = tokens[:end]
-    if any(symbol.kind != "name" or symbol.run_start != symbols[0].run_start for symbol in symbols):
-        return ""
-    if len(tokens) - end != argument_length(tokens, end):
+    is_one_run = all(symbol.kind == "name" and symbol.run_start == symbols[0].run_start for symbol in symbols)
+    if not is_one_run or len(tokens) - end != argument_length(tokens, end):
         return ""
     name = canonical_name(equation.partition("=")[0].partition("(")[0].rstrip(": "))
     is_product = all(symbol.is_known or symbol.text == "s" for symbol in symbols)
-    if not name.isalnum() or (is_product and name == "".join(symbol.text for symbol in symbols)):
-        return ""
-    return name
+    is_split = is_product and name == "".join(symbol.text for symbol in symbols)
+    return name if name.isalnum() and not is_split else ""
 
 
 def right_side_names(equation: str, vocabulary: Vocabulary | None = None) -> frozenset[str]:
@@ -118,8 +116,10 @@ class Substitution:
         nodes = 1 + sum(arg.nodes for arg in args)
         levels = 1 + max((arg.levels for arg in args), default=0)
         if nodes > MAX_NODES or levels > MAX_LEVELS:
-            limits = f"{MAX_NODES} nodes and {MAX_LEVELS} levels"
-            raise ExpressionError(f"expected at most {limits} after substitution, got {nodes} and {levels}")
+            raise ExpressionError(
+                f"expected at most {MAX_NODES} nodes and {MAX_LEVELS} levels after substitution,"
+                f" got {nodes} and {levels}"
+            )
         return _Expansion(replace(node, args=tuple(arg.expression for arg in args)), nodes, levels)
 
     def _expand_symbol(self, node: Expression, *, level: int) -> _Expansion:

@@ -147,10 +147,8 @@ def _parse_meanings(name: str, definitions: Sequence[Definition], vocabulary: Vo
     meanings: list[Expression] = []
     for definition in definitions:
         with contextlib.suppress(ExpressionError):
-            right_sides = _split_sides(tokenize(definition.equation, vocabulary))[0][1:]
-            meanings += [
-                _root(side, definition.degree) for side in _parse_sides(right_sides) if _is_meaning(name, side)
-            ]
+            right_sides = _parse_sides(_split_sides(tokenize(definition.equation, vocabulary))[0][1:])
+            meanings += [_root(side, definition.degree) for side in right_sides if _is_meaning(name, side)]
     return meanings
 
 
@@ -163,10 +161,8 @@ def _choose_meaning(meanings: Mapping[str, list[Expression]], name: str, *, is_n
 
 def _is_meaning(name: str, side: Expression) -> bool:
     """Whether a side defines the symbol: `s = j\\omega` does, but `s = -1/(RC)` is a pole, and `R = R` says nothing."""
-    symbols = side.symbols()
-    if name in ("s", "omega"):
-        return symbols == {"f"} or (name == "s" and symbols == {"omega"})
-    return symbols != {name}
+    meanings = {"s": ({"f"}, {"omega"}), "omega": ({"f"},)}
+    return side.symbols() in meanings[name] if name in meanings else side.symbols() != {name}
 
 
 def _root(side: Expression, degree: int) -> Expression:
@@ -228,7 +224,7 @@ def _split_sides(tokens: Iterable[Token]) -> tuple[list[list[Token]], list[str]]
 
 def _replace_single_bar(side: list[Token]) -> list[Token]:
     """Return the side with a single bar as the sign of parallel elements: `R1 | R2`."""
-    is_single = sum(token.kind == "|" for token in side) == 1
+    is_single = [token.kind for token in side].count("|") == 1
     return [replace(token, kind="||") if is_single and token.kind == "|" else token for token in side]
 
 
@@ -267,8 +263,7 @@ def _bracket_length(side: list[Token], start: int) -> int:
 
 def _is_ratio_name(side: list[Token]) -> bool:
     """Whether a side is `V_o/V_i`, or the name of a transfer function with its argument."""
-    if not _is_name(side):
-        return False
     initials = [token.text[0] for token in side if token.kind == "name" and token.text not in ("s", "omega")]
     is_voltage_ratio = len(initials) == 2 and all(initial in "Vv" for initial in initials)
-    return is_voltage_ratio or (initials == ["H"] and any(token.kind == "open" for token in side))
+    is_call = initials == ["H"] and any(token.kind == "open" for token in side)
+    return (is_voltage_ratio or is_call) and _is_name(side)

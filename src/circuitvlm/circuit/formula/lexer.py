@@ -91,9 +91,9 @@ def tokenize(text: str, vocabulary: Vocabulary | None) -> Iterator[Token]:
 def _refuse_prose(text: str, vocabulary: Vocabulary | None) -> None:
     """Raise ExpressionError for two adjacent words, or a word in capitals: a product of them is no formula."""
     for match in _PROSE.finditer(text):
-        words = match[0].split()
         if not any(
-            word in FUNCTIONS or word in SYMBOL_NAMES or (vocabulary and vocabulary.find(word)) for word in words
+            word in FUNCTIONS or word in SYMBOL_NAMES or (vocabulary and vocabulary.find(word))
+            for word in match[0].split()
         ):
             raise ExpressionError(f"expected a formula, got prose: {match[0][:40]!r}")
 

@@ -111,9 +111,8 @@ class _Parser:
         self._enter()
         exponent = self._parse_signed(self._parse_power)  # a tower of powers is grouped from the right
         self.depth -= 1
-        if base_token.text == "e" and not base_token.is_known:
-            return Expression("exp", (exponent,))
-        return _power(base, exponent)
+        is_exponential = base_token.text == "e" and not base_token.is_known
+        return Expression("exp", (exponent,)) if is_exponential else _power(base, exponent)
 
     def _parse_atom(self) -> Expression:
         token = self.next_token()
@@ -141,10 +140,8 @@ class _Parser:
         raise ExpressionError(f"expected a number, a symbol or a bracket, got {token.text[:40]!r}")
 
     def _parse_symbol(self, token: Token) -> Expression:
-        if token.kind == "j":
-            return Expression("j")
-        if token.text == "pi" and not token.is_known:
-            return Expression("pi")
+        if token.kind == "j" or (token.text == "pi" and not token.is_known):
+            return Expression("j" if token.kind == "j" else "pi")
         if token.text[0] in _SIGNALS:
             self.position += argument_length(self.tokens, self.position)
         return Expression("symbol", name=token.text)
@@ -193,8 +190,10 @@ class _Parser:
     def _parse_root_index(self) -> Fraction:
         index = self._parse_group(self.next_token())
         if index.op != "number" or index.number.denominator != 1 or not 1 <= index.number <= MAX_EXPONENT:
-            value = index.number if index.op == "number" else index.op
-            raise ExpressionError(f"expected a root with an index from 1 to {MAX_EXPONENT}, got the index {value}")
+            raise ExpressionError(
+                f"expected a root with an index from 1 to {MAX_EXPONENT},"
+                f" got the index {index.number if index.op == 'number' else index.op}"
+            )
         return index.number
 
     def _parse_function_argument(self, function: str) -> Expression:
@@ -250,8 +249,10 @@ def _constant(node: Expression) -> Fraction | None:
     if node.op == "^":
         bits = max(first.numerator.bit_length(), first.denominator.bit_length())
         if abs(last) > MAX_EXPONENT or abs(last) * bits > _MAX_POWER_BITS:
-            power = f"a number of {bits} bits to the power {_magnitude(last)}"
-            raise ExpressionError(f"expected an exponent of at most {MAX_EXPONENT}, got {power} in an exponent")
+            raise ExpressionError(
+                f"expected an exponent of at most {MAX_EXPONENT},"
+                f" got a number of {bits} bits to the power {_magnitude(last)} in an exponent"
+            )
         return first ** int(last) if last.denominator == 1 and (first or last >= 0) else None
     return sum(values, Fraction(0)) if node.op == "+" else math.prod(values, start=Fraction(1))
 

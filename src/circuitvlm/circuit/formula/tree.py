@@ -26,11 +26,7 @@ class Expression:
 
     def symbols(self) -> frozenset[str]:
         """Return the names of all symbols; constants are not symbols."""
-        names: set[str] = set()
-        stack = [self]
-        while stack:
-            node = stack.pop()
-            if node.op == "symbol":
-                names.add(node.name)
-            stack.extend(node.args)
-        return frozenset(names)
+        nodes = [self]
+        for node in nodes:  # the list grows until it holds the whole tree
+            nodes += node.args
+        return frozenset(node.name for node in nodes if node.op == "symbol")

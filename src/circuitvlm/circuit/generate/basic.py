@@ -7,13 +7,13 @@ column by column, top to bottom (`placement.reading_order`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from circuitvlm.circuit.generate.basic_edges import choose_edges, choose_part_edges
-from circuitvlm.circuit.generate.lattice import DisjointSet, bottom_points, edge_points
+from circuitvlm.circuit.generate.lattice import bottom_points, choose_edges, choose_part_edges, name_nodes
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
 from circuitvlm.circuit.placement import (
     Edge,
@@ -98,7 +98,7 @@ def _single(rng: np.random.Generator) -> Item:
     nodes = tuple(GROUND if pin == ground else next(numbers) for pin in pins)
     device = Device(name=name, kind=kind, nodes=nodes, value=_value(rng, kind))
     placement = Placement(symbols=(edge_symbol(name, pins),), wires=(), dots=(), ground=ground)
-    return Item(circuit=Circuit(devices=(device,)), placement=placement, family=SINGLE)
+    return Item(Circuit(devices=(device,)), placement, family=SINGLE)
 
 
 def _item(rng: np.random.Generator, *, parts: list[Edge], wires: list[Edge], family: str) -> Item:
@@ -111,7 +111,7 @@ def _item(rng: np.random.Generator, *, parts: list[Edge], wires: list[Edge], fam
     ground = bottom[int(rng.integers(len(bottom)))]
     names = _names(rng, kinds)
     decade = int(rng.integers(0, 3))
-    nodes = _nodes(wires, pins=pins, ground=ground)
+    nodes = name_nodes(pins, wires=wires, ground=ground)
     devices = tuple(
         Device(name=name, kind=kind, nodes=(nodes[a], nodes[b]), value=_value(rng, kind, decade=decade))
         for name, kind, (a, b) in zip(names, kinds, pins, strict=True)
@@ -131,8 +131,8 @@ def _kinds(rng: np.random.Generator, count: int) -> list[str]:
     """One to three sources, and resistors; every second circuit may have capacitors and inductors too."""
     max_sources = 1 if count < 4 else 2 if count < 6 else 3
     sources = min(max_sources, int(rng.choice([1, 2, 3], p=[0.6, 0.3, 0.1])))
-    passive = "R" if rng.random() < 0.5 else "RRCL"
-    kinds = [str(rng.choice(list(passive))) for _ in range(count)]
+    passive = list("R" if rng.random() < 0.5 else "RRCL")
+    kinds = [str(rng.choice(passive)) for _ in range(count)]
     places = rng.permutation(count)[:sources]
     if rng.random() < 0.4:  # the usual drawing: a source at the left
         places[0] = 0
@@ -144,22 +144,9 @@ def _kinds(rng: np.random.Generator, count: int) -> list[str]:
 def _names(rng: np.random.Generator, kinds: list[str]) -> list[str]:
     """Names numbered by kind; in every second circuit not in reading order, so that a model has to read them."""
     is_shuffled = rng.random() < 0.5
-    numbers = {}
-    for kind in dict.fromkeys(kinds):
-        count = kinds.count(kind)
-        numbers[kind] = iter(rng.permutation(count) + 1 if is_shuffled else range(1, count + 1))
+    counts = Counter(kinds)
+    numbers = {k: iter(rng.permutation(n) + 1 if is_shuffled else range(1, n + 1)) for k, n in counts.items()}
     return [f"{kind}{next(numbers[kind])}" for kind in kinds]
-
-
-def _nodes(wires: list[Edge], *, pins: list[Edge], ground: Point) -> dict[Point, str]:
-    """The node at each grid point: 0 is ground, the others are numbered in the order of the parts."""
-    groups = DisjointSet()
-    for wire in wires:
-        groups.union(*wire)
-    names = {groups.find(ground): GROUND}
-    for point in (point for edge in pins for point in edge):
-        names.setdefault(groups.find(point), str(len(names)))
-    return {point: names[groups.find(point)] for point in edge_points([*wires, *pins])}
 
 
 def _node_labels(nodes: dict[Point, str]) -> tuple[tuple[str, Point], ...]:

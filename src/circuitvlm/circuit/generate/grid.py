@@ -14,9 +14,8 @@ import numpy as np
 
 from circuitvlm.circuit.generate.basic import Item, item_rng
 from circuitvlm.circuit.generate.grid_devices import Part, carries_current, create_device, name_parts, plan_parts
-from circuitvlm.circuit.generate.grid_edges import choose_grid_edges
-from circuitvlm.circuit.generate.lattice import DisjointSet, bottom_points, edge_points
-from circuitvlm.circuit.graph import GROUND, LINEAR_KINDS, Circuit
+from circuitvlm.circuit.generate.lattice import bottom_points, choose_grid_edges, edge_points, name_nodes
+from circuitvlm.circuit.graph import LINEAR_KINDS, Circuit
 from circuitvlm.circuit.placement import (
     Edge,
     Mark,
@@ -103,7 +102,10 @@ def _item(
     bottom = bottom_points(edges)
     ground_place = int(rng.integers(len(bottom)))
     ground = bottom[ground_place if is_symbolic else 0]  # a reader of a numeric circuit has to find it without a sign
-    nodes = _nodes(rng, [p.pins for p in placed_parts], wires=wires, ground=ground, is_symbolic=is_symbolic)
+    gap_count = int(rng.integers(0, 3)) if is_symbolic and rng.random() < 0.4 else 0
+    # In a symbolic circuit the numbers of nodes are shuffled, and some of them may be missing.
+    choose_numbers = (lambda count: rng.permutation(count + gap_count)[:count]) if is_symbolic else range
+    nodes = name_nodes([p.pins for p in placed_parts], wires=wires, ground=ground, choose_numbers=choose_numbers)
     part_nodes = {name: (nodes[p.pins[0]], nodes[p.pins[1]]) for name, p in zip(names, placed_parts, strict=True)}
     marks = _marks(rng, parts)
     devices = tuple(
@@ -157,26 +159,6 @@ def _point_between(a: Point, b: Point, share: float) -> Point:
     return round(a[0] + share * (b[0] - a[0]), 3), round(a[1] + share * (b[1] - a[1]), 3)
 
 
-def _nodes(
-    rng: np.random.Generator, pins: Sequence[Edge], *, wires: list[Edge], ground: Point, is_symbolic: bool
-) -> dict[Point, str]:
-    """The node at each point: 0 is ground. The others are numbered by first appearance.
-
-    In a symbolic circuit their numbers are shuffled, and some numbers may be missing.
-    """
-    groups = DisjointSet()
-    for wire in wires:
-        groups.union(*wire)
-    names = {groups.find(ground): GROUND}
-    pin_groups = [groups.find(point) for edge in pins for point in edge]
-    unnamed_groups = dict.fromkeys(group for group in pin_groups if group not in names)
-    gap_count = int(rng.integers(0, 3)) if is_symbolic and rng.random() < 0.4 else 0
-    count = len(unnamed_groups)
-    numbers = rng.permutation(count + gap_count)[:count] if is_symbolic else range(count)
-    names.update({group: str(int(number) + 1) for group, number in zip(unnamed_groups, numbers, strict=True)})
-    return {point: names[groups.find(point)] for point in edge_points([*pins, *wires])}
-
-
 def _marks(rng: np.random.Generator, parts: Sequence[Part]) -> tuple[Mark, ...]:
     """The quantities that control sources: a voltage of a device, or the current of a probe."""
     controlled_parts = {part.control: part for part in parts if part.control}
@@ -190,5 +172,5 @@ def _marks(rng: np.random.Generator, parts: Sequence[Part]) -> tuple[Mark, ...]:
 
 def _grid_lines(rng: np.random.Generator, *, gaps: int) -> tuple[float, ...]:
     """The positions of grid lines in centimetres, rounded to a tenth."""
-    distances = rng.uniform(*LINE_DISTANCES, size=gaps)
-    return tuple(round(float(position), 1) for position in (0.0, *np.cumsum(distances)))
+    positions = np.cumsum(rng.uniform(*LINE_DISTANCES, size=gaps))
+    return tuple(round(float(position), 1) for position in (0.0, *positions))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -70,11 +71,10 @@ def plan_parts(rng: np.random.Generator, *, count: int, kinds: str, is_symbolic:
     controllers = [part.number for part in parts if part.kind in "RCL"]
     rng.shuffle(hosts)
     rng.shuffle(controllers)
-    probes = []
-    for _ in range(probe_count):
+    probes = list(range(len(parts), len(parts) + probe_count))
+    for number in probes:
         host = hosts.pop() if hosts and rng.random() < 0.5 else -1
-        probes.append(len(parts))
-        parts.append(Part(number=len(parts), kind="V", is_probe=True, host=host))
+        parts.append(Part(number=number, kind="V", is_probe=True, host=host))
     for kind in controlled_kinds:
         controller = probes.pop() if kind in "FH" else controllers.pop()
         parts.append(Part(number=len(parts), kind=kind, controller=controller))
@@ -96,7 +96,7 @@ def _controlled_sources(rng: np.random.Generator, *, room: int, kinds: str) -> l
     if not source_kinds or room < 2 or rng.random() > CONTROLLED_SHARE:
         return []
     number = 2 if room > 4 and rng.random() < 0.2 else 1
-    return [str(kind) for kind in rng.choice(source_kinds, size=number)]
+    return list(map(str, rng.choice(source_kinds, size=number)))
 
 
 def name_parts(rng: np.random.Generator, parts: Sequence[Part], *, shuffle: bool) -> list[Part]:
@@ -109,21 +109,17 @@ def name_parts(rng: np.random.Generator, parts: Sequence[Part], *, shuffle: bool
         order = rng.permutation(len(numbers)) if shuffle else range(len(numbers))
         names.update({number: f"{kind}{first + int(i)}" for number, i in zip(numbers, order, strict=True)})
     voltages = (f"V{i}" for i in range(len(parts) + 10) if f"V{i}" not in names.values())
-    gain_counts = {"x": 0, "y": 0}
-    named_parts = []
-    for part in parts:
-        part = replace(part, name=names[part.number])
+    gain_numbers = {letter: itertools.count(1) for letter in "xy"}
+    named_parts = [replace(part, name=names[part.number]) for part in parts]
+    for i, part in enumerate(named_parts):
         if part.controller >= 0:
-            letter = "x" if part.kind in "EH" else "y"
-            gain_counts[letter] += 1
-            controller_name = names[part.controller]
-            part = replace(
+            letter, controller_name = "x" if part.kind in "EH" else "y", names[part.controller]
+            named_parts[i] = replace(
                 part,
                 control=controller_name[1:] if part.kind in "FH" else next(voltages),
                 controller_name=controller_name,
-                gain=f"{letter}_{gain_counts[letter]}",
+                gain=f"{letter}_{next(gain_numbers[letter])}",
             )
-        named_parts.append(part)
     return named_parts
 
 
@@ -143,10 +139,9 @@ def create_device(
     if part.is_probe:
         return Device(name=part.name, kind="V", nodes=nodes, value=0.0)
     words = [part.controller_name] if part.kind in "FH" else []
-    if is_symbolic:
-        text = " ".join([*words, part.gain or part.name])
-        return Device(name=part.name, kind=part.kind, nodes=nodes, text=text)
-    return Device(name=part.name, kind=part.kind, nodes=nodes, value=_value(rng, part.kind), text=" ".join(words))
+    words += [part.gain or part.name] if is_symbolic else []
+    value = None if is_symbolic else _value(rng, part.kind)
+    return Device(name=part.name, kind=part.kind, nodes=nodes, value=value, text=" ".join(words))
 
 
 def _value(rng: np.random.Generator, kind: str) -> float:
@@ -165,10 +160,9 @@ def carries_current(rng: np.random.Generator, circuit: Circuit) -> bool:
     is_symbolic = any(device.value is None for device in circuit.devices)
     circuit = _with_values(rng, circuit) if is_symbolic else circuit
     try:
-        if not is_symbolic:
-            dc_solution = solve(circuit)
-            if any(abs(dc_solution.voltage(node)) > MAX_VALUE for node in circuit.nodes):
-                return False
+        dc_solution = None if is_symbolic else solve(circuit)
+        if dc_solution and any(abs(dc_solution.voltage(node)) > MAX_VALUE for node in circuit.nodes):
+            return False
         solution = solve(circuit, frequency_hz=FREQUENCY_HZ)
     except SingularCircuitError:
         return False
@@ -183,10 +177,12 @@ def carries_current(rng: np.random.Generator, circuit: Circuit) -> bool:
 
 def _with_values(rng: np.random.Generator, circuit: Circuit) -> Circuit:
     """The circuit with random impedances and gains of about one."""
-    scale = {"C": 1 / (2 * np.pi * FREQUENCY_HZ), "L": 1 / (2 * np.pi * FREQUENCY_HZ)}
-    devices = []
-    for device in circuit.devices:
-        value = float(rng.uniform(0.5, 2.0) * scale.get(device.kind, 1.0))
-        text = device.text.split()[0] if device.kind in "FH" else ""
-        devices.append(device if device.value is not None else replace(device, value=value, text=text))
-    return Circuit(devices=tuple(devices))
+    scale = dict.fromkeys("CL", 1 / (2 * np.pi * FREQUENCY_HZ))
+    factors = rng.uniform(0.5, 2.0, size=len(circuit.devices))
+    devices = tuple(
+        replace(d, value=float(factor * scale.get(d.kind, 1.0)), text=d.text.split()[0] if d.kind in "FH" else "")
+        if d.value is None
+        else d
+        for d, factor in zip(circuit.devices, factors, strict=True)
+    )
+    return Circuit(devices)

@@ -93,8 +93,7 @@ def questions(
     There are fewer than `count` where the circuit has no more. `shows_names`: whether the drawing shows the names of
     devices. Marks are named U0, U1 and so on, and I0, I1 and so on. Raises ValueError for an unknown kind.
     """
-    unknown = set(kinds) - set(_MAKERS)
-    if unknown:
+    if unknown := set(kinds) - set(_MAKERS):
         raise ValueError(f"kinds: expected some of {', '.join(_MAKERS)}, got {sorted(unknown)}")
     chosen_questions: list[Question] = []
     for _ in range(_TRIES_PER_QUESTION * count):
@@ -125,11 +124,9 @@ def _measurement(draw: _Draw) -> Question | None:
     frequency = float(rng.choice(FREQUENCIES_HZ)) if draw.stores_energy and rng.random() < 0.4 else 0.0
     quantity = str(rng.choice(["v", "v", "i", "i", "p"] if draw.shows_names and not frequency else ["v", "i"]))
     is_reversed = bool(rng.random() < 0.4)
-    mark = None
-    if quantity == "p":
-        probe = Probe("p", (device.name,))
-        text = f"What is the power that {device.name} takes up in this circuit?"
-    else:
+    mark, probe = None, Probe("p", (device.name,))
+    text = f"What is the power that {device.name} takes up in this circuit?"
+    if quantity != "p":
         kind: Literal["voltage", "current"] = "voltage" if quantity == "v" else "current"
         mark = Mark(kind, f"{'U' if quantity == 'v' else 'I'}{draw.number}", device.name, is_reversed=is_reversed)
         probe = _marked_probe(device, mark)
@@ -137,10 +134,8 @@ def _measurement(draw: _Draw) -> Question | None:
     if frequency:
         frequency_text = f"{frequency / 1e3:g} kHz" if frequency >= 1e3 else f"{frequency:g} Hz"
         text = text[:-1] + f" as a phasor, with all sources at {frequency_text} and their values as amplitudes?"
-    value = _value(draw.circuit, probe, frequency)
-    if value is None:
-        return None
-    return Question("measurement", text, format_quantity(value, probe.unit), probe, mark, frequency)
+    answer = _answer(draw.circuit, probe, frequency)
+    return Question("measurement", text, answer, probe, mark, frequency) if answer else None
 
 
 def _marked_probe(device: Device, mark: Mark) -> Probe:
@@ -152,19 +147,15 @@ def _marked_probe(device: Device, mark: Mark) -> Probe:
 
 def _transfer(draw: _Draw) -> Question | None:
     """The transfer function from a voltage source to a marked voltage."""
-    if not draw.shows_names or not draw.is_symbolic:
-        return None
     sources, outputs = draw.devices("V"), draw.devices("RCL")
-    if not sources or not outputs:
+    if not draw.shows_names or not draw.is_symbolic or not sources or not outputs:
         return None
     source, output = draw.pick(sources), draw.pick(outputs)
     mark = Mark("voltage", f"U{draw.number}", output.name, is_reversed=bool(draw.rng.random() < 0.3))
     probe = replace(_marked_probe(output, mark), source=source.name)
     formula = _formula(draw.circuit, source.name, probe.targets)
-    if not formula:
-        return None
     text = f"What is the transfer function from {source.name} to the voltage {mark.name} in this circuit?"
-    return Question("transfer_function", text, f"H(s) = {formula}", probe, mark)
+    return Question("transfer_function", text, f"H(s) = {formula}", probe, mark) if formula else None
 
 
 @lru_cache(maxsize=128)  # the same output of a circuit is drawn again and again
@@ -185,12 +176,10 @@ def _impedance(draw: _Draw) -> Question | None:
     device = draw.pick([d for d in draw.circuit.devices if len(d.nodes) >= 2])
     frequency = float(draw.rng.choice(FREQUENCIES_HZ)) if draw.stores_energy else 0.0
     probe = Probe("z", device.nodes[:2])
-    value = _value(draw.circuit, probe, frequency)
-    if value is None:
-        return None
+    answer = _answer(draw.circuit, probe, frequency)
     quantity = f"impedance at {frequency:g} Hz" if frequency else "resistance"
     text = f"What is the equivalent {quantity} between the ends of {device.name}, with all sources set to zero?"
-    return Question("impedance", text, format_quantity(value, probe.unit), probe, frequency_hz=frequency)
+    return Question("impedance", text, answer, probe, frequency_hz=frequency) if answer else None
 
 
 def _perception(draw: _Draw) -> Question | None:
@@ -239,6 +228,12 @@ _MAKERS: dict[str, Callable[[_Draw], Question | None]] = {
     "perception": _perception,
     "choice": _choice,
 }
+
+
+def _answer(circuit: Circuit, probe: Probe, frequency_hz: float) -> str:
+    """The value of a probe as text; empty where it has none or makes no question."""
+    value = _value(circuit, probe, frequency_hz)
+    return "" if value is None else format_quantity(value, probe.unit)
 
 
 def _value(circuit: Circuit, probe: Probe, frequency_hz: float) -> float | complex | None:

@@ -135,7 +135,7 @@ def _are_same(first: _Solution, second: _Solution) -> bool:
         return False
     if not _are_near(first.powers, second.powers, rounding=_POWER_ROUNDING).all():
         return False
-    # Voltages that are equal but for rounding cannot be sorted: some pairing of the nodes must bring them together.
+    # Voltages that are equal except for rounding cannot be sorted: some pairing of the nodes must bring them together.
     is_same = _are_near(first.voltages[:, None], second.voltages[None, :], rounding=_VOLTAGE_ROUNDING)
     may_be_paired = np.logical_and.reduce(is_same, axis=-1)
     return bool(may_be_paired[linear_sum_assignment(may_be_paired, maximize=True)].all())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-class UndecidedError(ValueError):
+class UndecidedError(Exception):
     """A comparison that needs more steps than it may take, or a value that is undefined or too large."""
 
 

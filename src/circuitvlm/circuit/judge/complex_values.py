@@ -78,7 +78,7 @@ def evaluate(formula: Expression, trial: int, budget: Budget, aliases: Mapping[s
 
 
 def are_equal(a: Any, b: Any) -> bool:
-    """Whether two values are equal but for the last quarter of their digits."""
+    """Whether two values are equal except for the last quarter of their digits."""
     return bool(abs(a - b) <= context().mpf(10) ** (-DIGITS * 3 // 4) * max(abs(a), abs(b)))
 
 

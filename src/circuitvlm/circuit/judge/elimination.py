@@ -16,7 +16,7 @@ from circuitvlm.circuit.solve.singular import SingularCircuitError
 MAX_UNKNOWNS = 400
 
 ENTRY_STEPS = 10
-"""Steps of an entry of the matrix beside those of its value: of `field`, about 0.2 microseconds each."""
+"""Steps of an entry of the matrix, added to those of its value: of `field`, about 0.2 microseconds each."""
 
 COMPLEX_STEPS = 25
 """Steps of the multiplication of two complex numbers of many digits, with the subtraction of the product."""
@@ -37,7 +37,7 @@ def solve(system: Equations, sources: Mapping[str, int], point: field.Point, bud
     budget.spend(ENTRY_STEPS * len(system.entries))
     for entry in system.entries:
         row = rows[entry.row]
-        row[entry.column] = (row.get(entry.column, 0) + entry.sign * _coefficient(entry, point, budget)) % PRIME
+        row[entry.column] = (row.get(entry.column, 0) + entry.sign * _value_in_field(entry, point, budget)) % PRIME
     for number, sign, name in system.sources:
         rows[number][size] = (rows[number].get(size, 0) + sign * sources.get(name, 0)) % PRIME
     return _eliminate(rows, budget)
@@ -50,23 +50,23 @@ def solve_complex(system: Equations, source: str, trial: int, budget: Budget) ->
     budget.spend(COMPLEX_STEPS * (size**3 // 3 + 4 * size**2))
     matrix, right_side = ctx.zeros(size), ctx.zeros(size, 1)
     for entry in system.entries:
-        matrix[entry.row, entry.column] += entry.sign * complex_values.evaluate(_coefficient_of(entry), trial, budget)
+        matrix[entry.row, entry.column] += entry.sign * complex_values.evaluate(_coefficient(entry), trial, budget)
     for number, sign, name in system.sources:
         right_side[number] += sign * (name == source)
     try:
         return list(ctx.lu_solve(matrix, right_side))
     except ZeroDivisionError as error:
-        raise SingularCircuitError("the circuit's equations are singular") from error
+        raise SingularCircuitError(f"expected independent equations, got {error}") from error
 
 
-def _coefficient(entry: Entry, point: field.Point, budget: Budget) -> int:
+def _value_in_field(entry: Entry, point: field.Point, budget: Budget) -> int:
     try:
-        return field.evaluate(_coefficient_of(entry), point, budget)
+        return field.evaluate(_coefficient(entry), point, budget)
     except ZeroDivisionError as error:
-        raise SingularCircuitError("a resistance is zero, or a value has no finite size") from error
+        raise SingularCircuitError(f"expected a finite {entry.kind}, got {error}") from error
 
 
-def _coefficient_of(entry: Entry) -> Expression:
+def _coefficient(entry: Entry) -> Expression:
     if entry.value is None:
         return _UNIT
     if entry.kind == "conductance":
@@ -89,7 +89,10 @@ def _eliminate(rows: list[dict[int, int]], budget: Budget) -> list[int]:
         budget.spend(len(open_rows) * (4 + len(pivot_row)) // 4)
         counts = [(sum(c in row for row in open_rows.values()), c) for c in pivot_row if c != size]
         if not counts:
-            raise SingularCircuitError("the circuit's equations are singular: a floating node or a loop of sources")
+            raise SingularCircuitError(
+                f"expected independent equations, got equation {number} of {size} that depends on others:"
+                " a floating node or a loop of sources"
+            )
         column = min(counts)[1]
         scale = pow(pivot_row.pop(column), -1, PRIME)
         pivot_row = {c: v * scale % PRIME for c, v in pivot_row.items()}

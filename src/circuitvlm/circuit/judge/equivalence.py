@@ -104,7 +104,7 @@ _kind = attrgetter("kind")
 
 
 def _compare_wiring(pair: tuple[Circuit, Circuit], classes: _ValueClasses) -> list[bool | None]:
-    """Whether they are the same by names, by values, by topology, and but for polarities; None where it was given up.
+    """Whether they are the same by names, by values, by topology, and except for polarities; None where undecided.
 
     From the finest to the coarsest: what is the same by name is the same, and needs no search.
     """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from functools import lru_cache, reduce
 
 from circuitvlm.circuit.formula.expression import Expression
@@ -55,16 +54,10 @@ def random_point(trial: int, values: Mapping[str, int] | None = None) -> Point:
     return value
 
 
-def residue(number: Fraction) -> int:
-    """A rational number modulo PRIME. Raises ZeroDivisionError where PRIME divides its denominator."""
-    numerator, denominator = number.numerator, number.denominator
-    return numerator % PRIME if denominator == 1 else numerator % PRIME * inverse(denominator) % PRIME
-
-
 def inverse(value: int) -> int:
     """1/value modulo PRIME. Raises ZeroDivisionError."""
     if value % PRIME == 0:
-        raise ZeroDivisionError(f"expected a value that PRIME does not divide, got {value}")
+        raise ZeroDivisionError(f"expected a divisor other than 0 modulo PRIME, got {value}")
     return pow(value, -1, PRIME)
 
 
@@ -78,10 +71,10 @@ def evaluate(formula: Expression, point: Point, budget: Budget) -> int:
         return point(formula.name)
     if op == "number":
         budget.spend(INVERSION_STEPS)
-        return residue(formula.number)
+        return formula.number.numerator * inverse(formula.number.denominator) % PRIME
     if op == "j":
         return J
-    if op == "pi":  # transcendental: no rational relation can hold by it, so a random value stands for it
+    if op == "pi":  # transcendental: no rational relation can hold by it, so a random value represents it
         return point("pi")
     args = formula.args
     budget.spend(1 + len(args) * (1 if op in ("+", "*", "neg") else INVERSION_STEPS))

@@ -185,7 +185,7 @@ class _CircuitJudge:
         )
 
     def _is_near(self, side: Expression, number: Expression) -> bool:
-        """Whether a formula's value is the number that stands behind it; true where a symbol has no value."""
+        """Whether a formula's value is the number that follows it; true where a symbol has no value."""
         aliases = self._aliases_of(side)
         if any(name not in aliases or aliases[name].op != "number" for name in side.symbols()):
             return True

@@ -36,15 +36,15 @@ takes linear time, and a text has at most `expression.MAX_CHARACTERS`.
 def equal_expressions(a: str, b: str, symbols: Iterable[str] | None = None) -> Verdict:
     """Whether two texts state one formula, one the negative of the other, or neither.
 
-    Both are evaluated at random points of a finite field of 2^61 elements (an error has a probability below 1e-14);
-    those with roots or functions at random complex points with 40 digits, s in the right half plane and all other
-    symbols positive. Without `symbols`, a run of letters in one text is read by the symbols of the other (`sRC`
-    beside `s*R*C`). A formula before a number (`R2/(R1+R2) = 0.5`) or before a sign of approximation counts as well
-    as what stands behind; a text whose sides contradict each other is "different". An equation equals the one with
-    its sides exchanged. Symbols that a text defines beside its formula ("where \\tau = RC") are put in, but for
-    `symbols` and those that the other text leaves undefined; a definition that cannot be put in, as one in a circle,
-    counts as none. A text that is no formula, has no value anywhere, or needs more than MAX_STEPS steps is
-    "unreadable". Safe in threads; nothing is executed.
+    Both are evaluated at random points of a finite field of 2^61 elements (an error has a probability below 1e-14).
+    Formulas with roots or functions are evaluated at random complex points with 40 digits: s in the right half plane
+    and all other symbols positive. Without `symbols`, a run of letters in one text is read by the symbols of the other
+    (`sRC` where that has `s*R*C`). A formula before a number (`R2/(R1+R2) = 0.5`) or before a sign of approximation
+    counts as well as what follows. A text whose sides contradict each other is "different". An equation equals the one
+    with its sides exchanged. Symbols that a text defines ("where \\tau = RC") are substituted, except `symbols` and
+    those that the other text leaves undefined. A definition that cannot be substituted, such as a circular one, is
+    ignored. A text that is no formula, has no value anywhere, or needs more than MAX_STEPS steps is "unreadable".
+    Safe in threads; nothing is executed.
     """
     budget = Budget(MAX_STEPS)
     vocabulary = None if symbols is None else Vocabulary(symbols)
@@ -74,9 +74,9 @@ def matches_circuit(answer: str, circuit: Circuit, source: str = "V1", output: s
     `source` is the name of a V or I; the others are set to zero. `output` is a device (the voltage of its first node
     against its second), a node (against ground), or two nodes, as ("3", "2") or "v(3,2)". The circuit's equations are
     solved in a finite field with random values for its symbols, and the answer evaluated at the same values: exact,
-    with no transfer function formed. A device without a number has its text as symbol, else its name; an answer may
-    use either, and define other symbols beside its formula. E sources with the gain `Ad` or `inf` are ideal op-amps,
-    unless the answer itself speaks of that gain.
+    without forming a transfer function. A device without a number has its text as symbol, else its name; an answer may
+    use either, and define other symbols in its text. E sources with the gain `Ad` or `inf` are ideal op-amps,
+    unless the answer itself contains that gain.
     A netlist in lcapy's dialect is read by lcapy's conventions, in each of the ways that its versions have
     (`dialect.readings`). Takes at most MAX_STEPS steps.
     Raises KeyError for an unknown source or output, UnsolvableDeviceError for devices that are not linear, and
@@ -90,8 +90,8 @@ def matches_circuit(answer: str, circuit: Circuit, source: str = "V1", output: s
 def matches_unknown(answer: str, circuit: Circuit, probe: Probe) -> Verdict:
     """Whether `answer` is the Laplace transform of a node's voltage or of the current of a V, L, E or H.
 
-    All independent sources act, by their values or names, each as a step (V1/s) or each as it stands (V1): which of
-    the two an answer means is not told apart. Otherwise as `matches_circuit`.
+    All independent sources act, by their values or names, each as a step (V1/s) or each as a value (V1): an answer
+    may mean either. Otherwise as `matches_circuit`.
     """
     names = {name.upper() for name in build_equations(to_spice(circuit)).unknowns}
     if not {f"{probe.quantity}({target})".upper() for target in probe.targets if target != GROUND} <= names:
@@ -160,9 +160,9 @@ def _parse_again(text: str, statement: Statement, reference: Statement, vocabula
 def _parse_defined(
     text: str, reference_text: str, reference: Statement, vocabulary: Vocabulary | None
 ) -> Statement | None:
-    """The text with its definitions put in, except those of known symbols and of those the reference leaves undefined.
+    """The text with its definitions substituted; None where the formula has no symbol that is defined.
 
-    None where the formula has no symbol that is defined.
+    Symbols of the vocabulary, and those that the reference leaves undefined, are not substituted.
     """
     vocabulary = vocabulary or Vocabulary((), any_case=False)
     symbols = _symbols(reference)

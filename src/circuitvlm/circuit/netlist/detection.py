@@ -69,11 +69,9 @@ def _find_candidate(tokens: Sequence[str], start: int = 0) -> _Candidate | None:
         words = tokens[start + 1 : end + 1]
     end = start + 1 + (3 if kind in "QM" else count_nodes(kind, words))
     nodes = tokens[start + 1 : end]
-    if end > len(tokens) or (kind == "X" and not nodes):
-        return None
-    if not all(is_node_name(node) and not is_card(node) for node in nodes):
-        return None
-    return _Candidate(tokens[start], kind, nodes, tokens[end : end + 2])
+    is_complete = end <= len(tokens) and (kind != "X" or len(nodes) > 0)
+    are_nodes = all(is_node_name(node) and not is_card(node) for node in nodes)
+    return _Candidate(tokens[start], kind, nodes, tokens[end : end + 2]) if is_complete and are_nodes else None
 
 
 def _are_coils(words: Sequence[str]) -> bool:
@@ -86,11 +84,9 @@ def confidence(tokens: Sequence[str], start: int = 0) -> int:
     SURE needs nodes that are all numbers or ground, and a value or model; 1 needs a name with a digit and a value.
     """
     device = _find_candidate(tokens, start)
-    if device is None:
-        return 0
-    if device.kind == "K":
+    if device and device.kind == "K":
         return SURE if has_digit(device.name) and _are_coils(tokens[start + 1 : start + 4]) else 0
-    if not device.has_value:
+    if not device or not device.has_value:
         return 0
     if all(map(is_index, device.nodes)):
         return SURE
@@ -117,9 +113,8 @@ def is_device(tokens: Sequence[str]) -> bool:
     if device.kind == "K":
         coils, has_number = tokens[1:3], any(map(is_number, tokens[3:5]))
         return (has_digit(device.name) and _are_coils(coils)) or (has_number and all(w[0] in "Ll" for w in coils))
-    if has_digit(device.name) or len(device.name) == 1 or all(map(is_index, device.nodes)):
-        return True
-    return device.has_value and (device.kind in LINEAR_KINDS or device.has_index)
+    is_plain = has_digit(device.name) or len(device.name) == 1 or all(map(is_index, device.nodes))
+    return is_plain or (device.has_value and (device.kind in LINEAR_KINDS or device.has_index))
 
 
 def is_device_not_title(tokens: Sequence[str], *, next_words: Collection[str]) -> bool:
@@ -129,16 +124,15 @@ def is_device_not_title(tokens: Sequence[str], *, next_words: Collection[str]) -
         return False
     if device.kind == "K" or starts_device(tokens, 0) or all(map(is_index, device.nodes)):
         return True
-    if any(confidence(tokens, i) == SURE for i in range(1, min(len(device.nodes) + 2, len(tokens)))):
-        return False
-    return (device.has_index and device.has_value) or any(node.lower() in next_words for node in device.nodes)
+    has_device = any(confidence(tokens, i) == SURE for i in range(1, min(len(device.nodes) + 2, len(tokens))))
+    is_likely = (device.has_index and device.has_value) or any(node.lower() in next_words for node in device.nodes)
+    return is_likely and not has_device
 
 
 def is_malformed_device(tokens: Sequence[str]) -> bool:
     """Whether a line that states no device was probably intended as one (`R1 1`, `U1 1 2 3`), and is no title."""
-    if not _SHORT_NAME.fullmatch(tokens[0]) or len(tokens) < 2 or not is_index(tokens[1]):
-        return False
-    return kind_of(tokens[0]) != "" or (len(tokens) > 2 and is_index(tokens[2]))
+    has_node = _SHORT_NAME.fullmatch(tokens[0]) is not None and len(tokens) > 1 and is_index(tokens[1])
+    return has_node and (kind_of(tokens[0]) != "" or (len(tokens) > 2 and is_index(tokens[2])))
 
 
 def node_words(tokens: Sequence[str]) -> Sequence[str]:
@@ -175,13 +169,9 @@ def find_end(tokens: Sequence[str], start: int, *, known_nodes: Collection[str])
             return end
         if end < first_end or tokens[end][0].upper() not in PIN_NAMES:
             continue
-        if needs_sure:
-            is_end = confidence(tokens, end) == SURE
-        else:
-            is_end = starts_device(tokens, end) or starts_by_nodes(
-                tokens, end, known_nodes=known_nodes, own_nodes=own_nodes
-            )
-        if is_end:
+        if confidence(tokens, end) == SURE if needs_sure else starts_device(tokens, end):
+            return end
+        if not needs_sure and starts_by_nodes(tokens, end, known_nodes=known_nodes, own_nodes=own_nodes):
             return end
     return len(tokens)
 

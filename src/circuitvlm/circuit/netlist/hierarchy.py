@@ -29,9 +29,9 @@ class Definition:
     body: list[Line] = field(default_factory=list)
 
     @property
-    def is_empty(self) -> bool:
-        """Whether it has no devices: it only states the nodes of something that is described elsewhere."""
-        return all(statement.is_card(line.tokens[0]) for line in self.body)
+    def device_lines(self) -> list[Line]:
+        """The lines that are no cards; none where something is described elsewhere and only its nodes are stated."""
+        return [line for line in self.body if not statement.is_card(line.tokens[0])]
 
 
 @dataclass(slots=True)
@@ -114,24 +114,25 @@ def flatten(devices: Sequence[Device], hierarchy: Hierarchy, *, flat: bool, limi
     flattener = _Flattener(hierarchy, limit)
     for device in devices:
         flattener.add(device, path=device.name)
-    if not devices:
-        tops = _find_tops(hierarchy)
-        for top in tops:
-            flattener.expand(top, path=top.name.upper() if len(tops) > 1 else "")
+    tops = [] if devices else _find_tops(hierarchy)
+    for top in tops:
+        flattener.expand(top, path=top.name.upper() if len(tops) > 1 else "")
     return flattener.devices
 
 
 def _find_tops(hierarchy: Hierarchy) -> list[Definition]:
     """The definitions that no other calls and that a current can flow through: with more than one outer node."""
-    lines = [line for definition in hierarchy.definitions.values() for line in definition.body]
     called_names = {
-        _subcircuit_name(statement.read_device(x.tokens, line=x.number)) for x in lines if x.tokens[0][0] in "Xx"
+        _subcircuit_name(statement.read_device(line.tokens, line=line.number))
+        for definition in hierarchy.definitions.values()
+        for line in definition.body
+        if line.tokens[0][0] in "Xx"
     }
     return [
         definition
         for name, definition in hierarchy.definitions.items()
         if name not in called_names
-        and not definition.is_empty
+        and definition.device_lines
         and (len(definition.ports) != 1 or _has_ground(definition))
     ]
 
@@ -161,7 +162,7 @@ class _Flattener:
         `device` has its name in the whole circuit.
         """
         definition = self.hierarchy.definitions.get(_subcircuit_name(device))
-        if definition is None or definition.is_empty:
+        if definition is None or not definition.device_lines:
             self.devices.append(device)
         else:
             if len(definition.ports) != len(device.nodes):
@@ -178,8 +179,13 @@ class _Flattener:
                     line=definition.line,
                 )
             self.calls += 1
-            values = assignments(device.text.split(" ")[1:])
-            self.expand(definition, path=path, nodes=device.nodes, values=values, callers=(*callers, key))
+            self.expand(
+                definition,
+                path=path,
+                nodes=device.nodes,
+                values=assignments(device.text.split(" ")[1:]),
+                callers=(*callers, key),
+            )
         if len(self.devices) > self.limit or self.calls > self.limit:
             raise NetlistError(f"expected at most {self.limit} devices, got more", line=line)
 
@@ -197,12 +203,9 @@ class _Flattener:
         ports = dict(zip(definition.ports, nodes or (), strict=nodes is not None))
         scope = _Scope(path, ports, self.hierarchy.global_nodes)
         line_numbers: dict[str, int] = {}
-        for line in definition.body:
-            if statement.is_card(line.tokens[0]):
-                continue
+        for line in definition.device_lines:
             device = statement.read_device(line.tokens, line=line.number, parameters=parameters)
-            first = line_numbers.setdefault(device.name, line.number)
-            if first != line.number:
+            if (first := line_numbers.setdefault(device.name, line.number)) != line.number:
                 raise NetlistError(
                     f"{device.name}: expected one device with this name, got another one in line {first}",
                     line=line.number,
@@ -246,6 +249,5 @@ class _Scope:
 def _join(*parts: str) -> str:
     """The parts with points between them; a name that is too long ends in a hash."""
     name = ".".join(parts)
-    if len(name) <= statement.MAX_NAME:
-        return name
-    return f"{name[:40]}.{blake2b(name.lower().encode(), digest_size=8).hexdigest()}"
+    is_long = len(name) > statement.MAX_NAME
+    return f"{name[:40]}.{blake2b(name.lower().encode(), digest_size=8).hexdigest()}" if is_long else name

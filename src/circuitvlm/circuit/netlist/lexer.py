@@ -63,8 +63,7 @@ class NetlistError(ValueError):
     """
 
     def __init__(self, reason: str, *, line: int | None = None) -> None:
-        self.line = line
-        self.reason = reason
+        self.line, self.reason = line, reason
         super().__init__(reason if line is None else f"line {line}: {reason}")
 
 
@@ -92,8 +91,11 @@ def lex(text: str) -> list[Line]:
     for trigger, pattern, replacement in _SUBSTITUTIONS:
         if trigger in text:
             text = pattern.sub(replacement, text)
-    lines = _join_continuations(text)
-    return [Line(number, tokens, raw) for number, raw in lines if (tokens := tuple(split_words(raw, line=number)))]
+    return [
+        Line(number, tokens, raw)
+        for number, raw in _join_continuations(text)
+        if (tokens := tuple(split_words(raw, line=number)))
+    ]
 
 
 def is_single_line(text: str) -> bool:
@@ -188,13 +190,13 @@ def _split_groups(raw: str) -> list[str]:
     pieces: list[str] = []
     position = 0
     while position < len(raw):
-        end = partners.get(position, position) + 1
+        piece = raw[position : partners.get(position, position) + 1]
         if position in partners:
             # Blanks inside a group are marked as line breaks until the line has been split.
-            pieces.append(re.sub(r" ?([(){},=]) ?", r"\1", raw[position:end]).replace(" ", "\n"))
+            pieces.append(re.sub(r" ?([(){},=]) ?", r"\1", piece).replace(" ", "\n"))
         else:
-            pieces.append(" " if raw[position] in "(){}," else raw[position])
-        position = end
+            pieces.append(" " if piece in "(){}," else piece)
+        position += len(piece)
     return [word.replace("\n", " ") for word in "".join(pieces).split(" ") if word]
 
 

@@ -15,8 +15,7 @@ _MAX_ROUNDS = 16
 
 def assignments(words: Sequence[str]) -> dict[str, str]:
     """The parameters among the words (`wn=1u`), by name in lower case."""
-    pairs = (word.partition("=") for word in words)
-    return {name.lower(): value for name, _, value in pairs if value}
+    return {name.lower(): value for name, _, value in (word.partition("=") for word in words) if value}
 
 
 def resolve(parameters: Mapping[str, str]) -> dict[str, str]:
@@ -26,8 +25,7 @@ def resolve(parameters: Mapping[str, str]) -> dict[str, str]:
     """
     values = dict(parameters)
     for _ in range(_MAX_ROUNDS):
-        last = values
-        values = {name: _substitute(value, last, ignored_name=name) for name, value in last.items()}
+        last, values = values, {n: _substitute(value, values, ignored_name=n) for n, value in values.items()}
         if values == last:
             return values
     name = next(name for name in values if values[name] != last[name])
@@ -39,16 +37,13 @@ def substitute(words: Sequence[str], parameters: Mapping[str, str], *, kind: str
 
     The kinds that have a numeric value may state a name as a word of its own (`R1 1 2 rload`); others say `w=wn`.
     """
-    if not parameters:
-        return list(words)
-    result: list[str] = []
-    for word in words:
+    result = list(words)
+    for i, word in enumerate(words if parameters else ()):
         key, _, value = word.partition("=")
         if value:
-            word = f"{key}={_substitute(value, parameters)}"
+            result[i] = f"{key}={_substitute(value, parameters)}"
         elif word[0] == "{" or kind in LINEAR_KINDS:
-            word = _substitute(word, parameters)
-        result.append(word)
+            result[i] = _substitute(word, parameters)
     return result
 
 

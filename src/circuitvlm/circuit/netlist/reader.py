@@ -78,9 +78,8 @@ class Reader:
             elif statement.is_card(word):
                 position = self._read_card(tokens, position)
             else:
-                end = detection.find_end(tokens, position, known_nodes=self._node_keys)
-                self._read_device(tokens[position:end], line=line.number)
-                position = end
+                start, position = position, detection.find_end(tokens, position, known_nodes=self._node_keys)
+                self._read_device(tokens[start:position], line=line.number)
         return True
 
     def _find_first_device(self, tokens: Sequence[str], *, line: Line, index: int) -> int:
@@ -110,11 +109,10 @@ class Reader:
     def _is_device_line(self, tokens: Sequence[str], *, line: Line, index: int) -> bool:
         """Whether the line begins with a device."""
         may_be_title = line.number == self._all_lines[0].number and not (self.devices or self._prose or self.title)
-        if may_be_title:
+        is_device = detection.is_device(tokens)
+        if is_device and may_be_title:
             next_words = {word.lower() for line in self._lines[index + 1 :] for word in line.tokens[1:5]}
             is_device = detection.is_device_not_title(tokens, next_words=next_words)
-        else:
-            is_device = detection.is_device(tokens)
         return is_device or (
             len(tokens) > 2
             and detection.has_known_nodes(tokens, known_nodes=self._find_nodes(), needs_all=may_be_title)
@@ -122,9 +120,8 @@ class Reader:
 
     def _explains_device(self, tokens: Sequence[str]) -> bool:
         """Whether a line explains a device that has been read: `R1 is the load resistor.`"""
-        if tokens[0].rstrip(":").upper() not in self.line_numbers or detection.confidence(tokens):
-            return False
-        return not any(detection.is_node(word, known_nodes=self._find_nodes()) for word in tokens[1:3])
+        is_known = tokens[0].rstrip(":").upper() in self.line_numbers and not detection.confidence(tokens)
+        return is_known and not any(detection.is_node(word, known_nodes=self._find_nodes()) for word in tokens[1:3])
 
     def _find_nodes(self) -> frozenset[str]:
         """The nodes, in lower case, of all lines that state devices by their form.
@@ -203,7 +200,6 @@ def _strip_prefix(tokens: tuple[str, ...]) -> tuple[str, ...]:
 
     The lexer has already removed the bracket of `1)`.
     """
-    if len(tokens) > 1 and _BULLET.fullmatch(tokens[0]):
-        return tokens[1:]
+    has_bullet = len(tokens) > 1 and _BULLET.fullmatch(tokens[0])
     has_prefix = len(tokens) > 3 and _LINE_PREFIX.fullmatch(tokens[0]) and detection.is_device(tokens[1:])
-    return tokens[1:] if has_prefix else tokens
+    return tokens[1:] if has_bullet or has_prefix else tokens

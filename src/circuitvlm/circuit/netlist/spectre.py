@@ -97,9 +97,8 @@ def _is_master(master: str, *, name: str, words: Sequence[str]) -> bool:
 
 def _node_counts(kind: str) -> tuple[int, ...]:
     """The numbers of nodes that a device of this kind may have."""
-    if kind in "MQ":
-        return (3, 4)
-    return (len(PIN_NAMES[kind]),) if PIN_NAMES.get(kind) else ()
+    pins = PIN_NAMES.get(kind)
+    return (3, 4) if kind in "MQ" else (len(pins),) if pins else ()
 
 
 def _prefix(name: str, kind: str) -> str:
@@ -112,5 +111,5 @@ def _source_words(parameters: Mapping[str, str]) -> list[str]:
     if "mag" in parameters:
         words += ["ac", parameters["mag"], *([parameters["phase"]] if "phase" in parameters else [])]
     is_plain = words and parameters.get("type", "").lower() == "dc"
-    used_keys = {"dc", "mag", "phase", "type"} if is_plain else {"dc", "mag", "phase"}
+    used_keys = {"dc", "mag", "phase", *(["type"] if is_plain else [])}
     return [*words, *(f"{key}={value}" for key, value in parameters.items() if key not in used_keys)]

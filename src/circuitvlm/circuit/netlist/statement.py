@@ -86,8 +86,7 @@ def count_nodes(kind: str, words: Sequence[str]) -> int:
     if kind == "X":
         return max(plain - 1 - (plain > 1 and words[plain - 1].lower() in ("params:", "param:")), 0)
     if kind in "EG":
-        is_behavioural = len(words) > 2 and (words[2].lower() in _BEHAVIOURAL or not is_node_name(words[2]))
-        return 2 if is_behavioural else 4
+        return 2 if len(words) > 2 and (words[2].lower() in _BEHAVIOURAL or not is_node_name(words[2])) else 4
     if kind == "M":
         return 4 if plain > 4 or (plain == 4 and is_index(words[3])) else 3
     if kind == "Q":
@@ -108,8 +107,7 @@ def read_device(tokens: Sequence[str], *, line: int, parameters: Mapping[str, st
 
 
 def _read(name: str, tokens: Sequence[str], parameters: Mapping[str, str]) -> Device:
-    kind = _kind_by_letter(tokens[0])
-    if not kind:
+    if not (kind := _kind_by_letter(tokens[0])):
         raise ValueError(f"expected a device of a kind in {' '.join(PIN_NAMES)}, got {tokens[0][:MAX_NAME]!r}")
     tokens = _normalize(kind, tokens)
     if len(tokens) > MAX_WORDS:
@@ -120,9 +118,8 @@ def _read(name: str, tokens: Sequence[str], parameters: Mapping[str, str]) -> De
     words = [text for word in tokens[1 + count :] if (text := word.rstrip("\\"))]
     if len(nodes) < count or (kind == "X" and not count):
         raise ValueError(f"expected {max(count, 1)} nodes, got {len(nodes)}: {' '.join(tokens)[:80]!r}")
-    for node in nodes:
-        if not is_node_name(node) or len(node) > MAX_NAME:
-            raise ValueError(f"expected a node such as 3 or out, got {node[:MAX_NAME]!r}")
+    if invalid_nodes := [node for node in nodes if not is_node_name(node) or len(node) > MAX_NAME]:
+        raise ValueError(f"expected a node such as 3 or out, got {invalid_nodes[0][:MAX_NAME]!r}")
     if kind in "RCLVIDQMJ":
         before_remark = list(takewhile(lambda word: not _REMARK.fullmatch(word), words))
         if not before_remark and any(map(is_number, words)):
@@ -130,9 +127,8 @@ def _read(name: str, tokens: Sequence[str], parameters: Mapping[str, str]) -> De
         words = before_remark
     words = substitute(words, parameters, kind=kind)
     value, ac, text = parse_value("B" if kind in "EG" and count == 2 else kind, words)
-    if value is not None and kind in "RLCVI" and _ASIDE.fullmatch(text):
-        text = ""
-    return Device(name=name, kind=kind, nodes=nodes, value=value, ac=ac, text=text)
+    is_aside = value is not None and kind in "RLCVI" and _ASIDE.fullmatch(text)
+    return Device(name=name, kind=kind, nodes=nodes, value=value, ac=ac, text="" if is_aside else text)
 
 
 def _normalize(kind: str, tokens: Sequence[str]) -> Sequence[str]:
@@ -141,6 +137,5 @@ def _normalize(kind: str, tokens: Sequence[str]) -> Sequence[str]:
         tokens = [*tokens[:3], *tokens[4:6], *(tokens[6:] or ["inf"])]  # lcapy's E1 3 0 opamp 1 2 [Ad [Ac]]
     if kind in "EG" and len(tokens) > 4 and (pair := _NODE_PAIR.fullmatch(tokens[3])):
         return [*tokens[:3], *pair.groups(), *tokens[4:]]  # E1 3 0 (1,2) 100k
-    if kind == "X":
-        return [word for word in tokens if word != "/"]  # CDL's sign between the nodes and the subcircuit
-    return tokens
+    # CDL writes a slash between the nodes and the subcircuit.
+    return [word for word in tokens if word != "/"] if kind == "X" else tokens

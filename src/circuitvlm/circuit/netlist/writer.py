@@ -40,8 +40,9 @@ def device_line(device: Device, *, names: Mapping[str, str], text_names: Mapping
     Without `mentioned` the text remains as it is. Raises NetlistError for control characters.
     """
     if text_names is not None and "(" in device.text:
-        text = rewrite_mentions(device, lambda m: text_names[node_key(m.name)] if m.is_node else m.name)
-        device = replace(device, text=text)
+        device = replace(
+            device, text=rewrite_mentions(device, lambda m: text_names[node_key(m.name)] if m.is_node else m.name)
+        )
     words = device.text.split(" ") if device.text else []
     # The devices that F, H and K refer to stand before the value, all other text after it.
     count = {"F": 1, "H": 1, "K": 2}.get(device.kind, 0) if device.value is not None else 0

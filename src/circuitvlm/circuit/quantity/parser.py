@@ -6,6 +6,7 @@ import cmath
 import math
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from circuitvlm.circuit.quantity.tokens import Token
@@ -67,11 +68,9 @@ class QuantityParser(UnitParser):
         index, sign = self.parse_sign(start)
         if quantity := self._parse_infix_prefix(index):
             return quantity._replace(value=sign * quantity.value)
-        number = self._parse_sum(index, sign=sign, depth=0)
-        if number is None:
+        if (number := self._parse_sum(index, sign=sign, depth=0)) is None:
             return None
-        value, end = number
-        unit = None
+        (value, end), unit = number, None
         phasor = self._parse_phasor(number)
         if phasor is None:
             unit, end = self.parse_unit(end)  # 5 V ∠ 90°
@@ -96,9 +95,8 @@ class QuantityParser(UnitParser):
     def _parse_infix_prefix(self, index: int) -> ParsedQuantity | None:
         """Return 2k2, 4R7 or 3V3: the prefix or the unit is in the place of the decimal point."""
         number, word = self.token(index), self.token(index + 1)
-        if number.kind != "number" or not number.text.isdigit() or word.kind != "word" or not word.is_adjacent:
-            return None
-        if not (match := _INFIX_PREFIX.fullmatch(word.text)):
+        is_whole = number.kind == "number" and number.text.isdigit() and word.kind == "word" and word.is_adjacent
+        if not is_whole or not (match := _INFIX_PREFIX.fullmatch(word.text)):
             return None
         letter, decimals, unit_text = match.groups()
         prefix = {"r": Unit("Ohm"), "v": Unit("V")}.get(letter.lower()) or find_prefix(letter, is_adjacent=True)
@@ -110,8 +108,7 @@ class QuantityParser(UnitParser):
 
     def _parse_sum(self, start: int, *, sign: int, depth: int) -> ParsedNumber | None:
         """Return a product, or the sum of a real and an imaginary one; in brackets any sum."""
-        first = self._parse_product(start, depth=depth)
-        if first is None:
+        if (first := self._parse_product(start, depth=depth)) is None:
             return None
         value, index = sign * first.value, first.end
         while (operator := self.kind(index)) in ("+", "-"):
@@ -137,8 +134,7 @@ class QuantityParser(UnitParser):
                 factor = ParsedNumber(1j, index + 1)
                 value = value * 1j
             elif kind == "√" or text in ("sqrt", "frac", "π") or (text == "pi" and is_adjacent):
-                factor = self._parse_factor(index, depth=depth)
-                if factor is None:
+                if (factor := self._parse_factor(index, depth=depth)) is None:
                     return number
                 is_mixed_number = text == "frac" and self.token(index - 1).text.isdigit() and 0 < factor.value.real < 1
                 value = value + factor.value if is_mixed_number else value * factor.value
@@ -183,8 +179,7 @@ class QuantityParser(UnitParser):
 
     def _parse_group(self, index: int, *, depth: int) -> ParsedNumber | None:
         start, sign = self.parse_sign(index + 1)
-        number = self._parse_sum(start, sign=sign, depth=depth + 1)
-        if number is not None:
+        if number := self._parse_sum(start, sign=sign, depth=depth + 1):
             number = self._parse_phasor(number, depth=depth + 1) or number
         if number is None or self.kind(number.end) != ")" or not is_in_range(number.value):
             return None
@@ -192,19 +187,15 @@ class QuantityParser(UnitParser):
 
     def _parse_power_of_ten(self, index: int) -> ParsedNumber | None:
         exponent = self.parse_exponent(index)
-        if exponent is None or self.kind(exponent.end) == "^":
-            return None
-        return ParsedNumber(10.0 ** int(exponent.value.real), exponent.end)
+        is_single = exponent is not None and self.kind(exponent.end) != "^"
+        return ParsedNumber(10.0 ** int(exponent.value.real), exponent.end) if exponent and is_single else None
 
     def _parse_damaged_power(self, index: int) -> ParsedNumber | None:
         """Return the 10-3 of `3.4 x 10-3`: a power whose superscript was lost in copying."""
         ten, minus, number = (self.token(index + offset) for offset in (1, 2, 3))
-        if self.kind(index) != "*" or ten.text != "10" or minus.kind != "-":
-            return None
-        if not (minus.is_adjacent and number.is_adjacent and number.kind == "number"):
-            return None
-        is_exponent = number.text.isdigit() and len(number.text) <= 2
-        return ParsedNumber(10.0 ** -int(number.text), index + 4) if is_exponent else None
+        is_power = self.kind(index) == "*" and ten.text == "10" and minus.kind == "-" and minus.is_adjacent
+        is_exponent = number.kind == "number" and number.is_adjacent and number.text.isdigit() and len(number.text) < 3
+        return ParsedNumber(10.0 ** -int(number.text), index + 4) if is_power and is_exponent else None
 
     def _parse_phasor(self, magnitude: ParsedNumber, *, depth: int = 0) -> ParsedNumber | None:
         """Return the phasor of this magnitude: 5∠30°, 5 at an angle of 30°, 5 e^(j30°), 5 exp(j0.5)."""
@@ -221,19 +212,16 @@ class QuantityParser(UnitParser):
         return ParsedNumber(magnitude.value * cmath.exp(1j * angle.value), angle.end)
 
     def _parse_angle_in_words(self, start: int, *, depth: int) -> ParsedNumber | None:
-        end = start
-        while self.token(end).text in _ANGLE_WORDS and end < start + _MAX_ANGLE_WORDS:
-            end += 1
-        if not any(self.token(index).text in ("angle", "phase") for index in range(start, end)):
-            return None
-        return self._parse_angle(end, is_in_degrees=True, depth=depth)
+        texts = [self.token(index).text for index in range(start, start + _MAX_ANGLE_WORDS)]
+        words = list(takewhile(_ANGLE_WORDS.__contains__, texts))
+        has_angle = not {"angle", "phase"}.isdisjoint(words)
+        return self._parse_angle(start + len(words), is_in_degrees=True, depth=depth) if has_angle else None
 
     def _parse_imaginary_exponent(self, start: int, *, depth: int) -> ParsedNumber | None:
         has_bracket = self.kind(start) == "("
         index, sign = self.parse_sign(start + has_bracket)
         if self.kind(index) == "j" or self.token(index).text in ("j", "i"):
-            has_star = self.kind(index + 1) == "*"
-            angle = self._parse_angle(index + 1 + has_star, is_in_degrees=False, depth=depth)
+            angle = self._parse_angle(index + 1 + (self.kind(index + 1) == "*"), is_in_degrees=False, depth=depth)
         else:
             number = self._parse_product(index, depth=depth + 1)
             is_complex = number is not None and isinstance(number.value, complex)

@@ -31,6 +31,7 @@ _SPICE_NUMBER = re.compile(
 )
 _INFIX_NUMBER = re.compile(r"([+-]?)([0-9]{1,12})(meg|[tgkmunpfrµμ])([0-9]{1,3})(?:ohms?|[vafhΩω])?", re.I)
 _METERS_PER_MIL = 25.4e-6
+_RANGE = f"0 or a magnitude from {MIN_MAGNITUDE:g} to {MAX_MAGNITUDE:g}"
 _MINUS_SIGNS = str.maketrans(dict.fromkeys(MINUS_SIGNS, "-"))
 _UNITS_WITHOUT_PREFIX = frozenset(("dB", "deg", "rad/s"))
 
@@ -102,8 +103,7 @@ def format_engineering(value: float) -> str:
     # Decided by the seven digits and not by `value`: else the text of a number at the border would not be stable.
     if min(last_digit, 10 - last_digit) <= 4e-7 * int(mantissa.replace(".", "")):
         mantissa, _, power = f"{float(f'{mantissa}e{power}'):.5e}".partition("e")
-    sign = "-" if value < 0 else ""
-    group = int(power) // 3 * 3
+    sign, group = "-" if value < 0 else "", int(power) // 3 * 3
     if group not in _SPICE_SUFFIXES:
         return f"{sign}{_trim_zeros(mantissa)}e{int(power)}"
     return f"{sign}{_shift_point(mantissa, int(power) - group)}{_SPICE_SUFFIXES[group]}"
@@ -169,10 +169,9 @@ def format_quantity(value: float | complex, unit: str) -> str:
         raise ValueError(f"value: expected a real number of {unit}, got {value!r}")
     mantissa, _, power = f"{abs(value):.3e}".partition("e")
     group = int(power) // 3 * 3
-    if unit in _UNITS_WITHOUT_PREFIX or group not in _SI_PREFIXES:
-        digits, prefix = f"{abs(value):.4g}", ""
-    else:
-        digits, prefix = _shift_point(mantissa, int(power) - group), _SI_PREFIXES[group]
+    has_prefix = unit not in _UNITS_WITHOUT_PREFIX and group in _SI_PREFIXES
+    digits = _shift_point(mantissa, int(power) - group) if has_prefix else f"{abs(value):.4g}"
+    prefix = _SI_PREFIXES[group] if has_prefix else ""
     if isinstance(value, complex):
         angle = _trim_zeros(f"{math.degrees(cmath.phase(value)):.2f}")
         return f"{digits}∠{'0' if angle == '-0' else angle}° {prefix}{unit}"
@@ -181,8 +180,7 @@ def format_quantity(value: float | complex, unit: str) -> str:
 
 def _check_magnitude(value: float | complex) -> None:
     if not MIN_MAGNITUDE <= abs(value) <= MAX_MAGNITUDE:
-        expected_range = f"0 or a magnitude from {MIN_MAGNITUDE:g} to {MAX_MAGNITUDE:g}"
-        raise ValueError(f"value: expected {expected_range}, got {value!r}")
+        raise ValueError(f"value: expected {_RANGE}, got {value!r}")
 
 
 def _suffix_exponent(letters: str) -> int:
@@ -198,8 +196,7 @@ def _parse_decimal(digits: str, *, exponent: int, text: str) -> float:
     # One correctly rounded conversion: multiplying by 1e-6 afterwards would turn 4.7u into 4.699999e-06.
     value = float(f"{digits}e{exponent}")
     if not is_in_range(value, digits):
-        expected_range = f"0 or a magnitude from {MIN_MAGNITUDE:g} to {MAX_MAGNITUDE:g}"
-        raise ValueError(f"expected {expected_range}, got {_shorten(text)}")
+        raise ValueError(f"expected {_RANGE}, got {_shorten(text)}")
     return value or 0.0  # 0.0 for -0.0
 
 

@@ -81,12 +81,10 @@ class _QuantityRanker:
         if not self.parser.is_number_start(index + has_sign) or (has_sign and not self._is_sign(index)):
             return None
         previous_token = self.parser.token(index - 1)
-        if self._is_enumerator(index) or previous_token.kind in ("^", "?"):
+        is_in_name = self.parser.token(index).is_adjacent and previous_token.kind in ("word", "number", "#")
+        if is_in_name or self._is_enumerator(index) or previous_token.kind in ("^", "?"):
             return None
-        if self.parser.token(index).is_adjacent and previous_token.kind in ("word", "number", "#"):
-            return None
-        quantity = self.parser.parse_quantity(index)
-        if quantity is None:
+        if (quantity := self.parser.parse_quantity(index)) is None:
             return None
         is_tolerance = previous_token.kind == "±" and self.quantity_end == index - 1
         if not self._is_label(index, quantity) and not is_tolerance:
@@ -124,9 +122,8 @@ class _QuantityRanker:
             rank = max(self.mark, _STRONG_RANK)
         else:
             rank = self.mark or (_BARE_RANK if quantity.unit is None else _UNIT_RANK)
-        if self.bracket_depth or self.is_doubtful or self._is_operand(index, quantity.end):
-            return min(rank, _STRONG_RANK) // 2 - 1
-        return rank
+        is_aside = self.bracket_depth or self.is_doubtful or self._is_operand(index, quantity.end)
+        return min(rank, _STRONG_RANK) // 2 - 1 if is_aside else rank
 
     def _is_operand(self, start: int, end: int) -> bool:
         """Whether an operation that was not calculated joins this number to another."""

@@ -142,10 +142,9 @@ def find_prefix(word: str, *, is_adjacent: bool) -> Unit | None:
     """
     if is_adjacent and word == "R":
         return Unit("Ohm")
+    is_unit_letter = not is_adjacent and word in ("f", "T", "G")
     power = 6 if word.lower() == "meg" else _PREFIXES.get(word)
-    if power is None or (not is_adjacent and word in ("f", "T", "G")):
-        return None
-    return Unit(None, power)
+    return None if power is None or is_unit_letter else Unit(None, power)
 
 
 def divide_units(numerator: Unit, denominator: Unit) -> Unit:

@@ -48,9 +48,8 @@ class UnitParser:
         has_bracket = self.kind(start) == "("
         index, sign = self.parse_sign(start + has_bracket)
         number = self.token(index)
-        if number.kind != "number" or not number.text.isdigit() or len(number.text) > 3 or int(number.text) > 300:
-            return None
-        if has_bracket and self.kind(index + 1) != ")":
+        is_whole = number.kind == "number" and number.text.isdigit() and len(number.text) <= 3
+        if not is_whole or int(number.text) > 300 or (has_bracket and self.kind(index + 1) != ")"):
             return None
         return ParsedNumber(sign * float(number.text), index + 1 + has_bracket)
 
@@ -95,8 +94,7 @@ class UnitParser:
         if kind == "°":
             return (UNSUPPORTED_UNIT, index + 2) if next_token.text in ("C", "F", "K") else (Unit("deg"), index + 1)
         if kind == "-" and is_adjacent and next_token.kind == "word" and next_token.is_adjacent:
-            unit = find_unit(next_token.text)
-            return (unit, index + 2) if unit else (None, index)
+            return (unit, index + 2) if (unit := find_unit(next_token.text)) else (None, index)
         slash = index + (kind == "number" and text == "1")
         if self.kind(slash) == "/":  # /Ω or 1/Ω
             unit = find_unit(self.token(slash + 1).text)

@@ -51,10 +51,7 @@ def build_equations(circuit: Circuit, *, ideal: bool = True) -> Equations:
     With `ideal`, an E source for which `values.is_ideal_opamp` holds is an ideal op-amp, whose inputs have one voltage.
     Otherwise its gain is a symbol. Raises UnsolvableDeviceError.
     """
-    builder = _Builder(circuit, ideal=ideal)
-    for device in circuit.devices:
-        builder.stamp(device)
-    return builder.equations
+    return _Builder(circuit, ideal=ideal).equations
 
 
 def symbolic_value(device: Device) -> Expression:
@@ -68,10 +65,9 @@ def symbolic_value(device: Device) -> Expression:
     text = " ".join(words).strip("{}'\"")
     if device.kind == "E" and words:
         text = words[0].strip("{}")  # `Ad 0`: differential and common-mode gain
-    if text.lower() in ("", "<empty>"):
-        return Expression("symbol", name=device.name)
-    if _WORD.fullmatch(text):
-        return Expression("symbol", name=canonical_name(text))
+    is_empty = text.lower() in ("", "<empty>")
+    if is_empty or _WORD.fullmatch(text):
+        return Expression("symbol", name=device.name if is_empty else canonical_name(text))
     try:
         return parse(text)
     except ExpressionError as error:
@@ -97,6 +93,8 @@ class _Builder:
         currents = [f"i({device.name})" for device in circuit.devices if self._has_branch(device)]
         self.equations = Equations(unknowns=voltages + currents)
         self._rows = {f"v({GROUND})": -1} | {name: i for i, name in enumerate(self.equations.unknowns)}
+        for device in circuit.devices:
+            self._stamp(device)
 
     def _has_branch(self, device: Device) -> bool:
         return device.kind in "VEHL" or (device.kind == "R" and self._values[device.name] == _ZERO)
@@ -105,7 +103,7 @@ class _Builder:
         if row >= 0 and column >= 0:
             self.equations.entries.append(Entry(row, column, sign, kind, value))
 
-    def stamp(self, device: Device) -> None:
+    def _stamp(self, device: Device) -> None:
         """Add the entries of the device."""
         a, b, *inputs = (self._rows[f"v({node})"] for node in device.nodes)
         value = self._values.get(device.name)

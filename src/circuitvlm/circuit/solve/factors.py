@@ -65,8 +65,7 @@ def _find_group(terms: Terms, symbol: int, symbols: Sequence[int]) -> set[int]:
     rng = random.Random(symbol)
     point = [rng.randrange(1, _PRIME) for _ in next(iter(terms))]
     # Of f = g*x + h: the values of h and g, and for each symbol y those of y * dh/dy and y * dg/dy.
-    values = [0, 0]
-    derivatives = [[0] * len(point), [0] * len(point)]
+    values, derivatives = [0, 0], [[0] * len(point), [0] * len(point)]
     for exponents, number in terms.items():
         value = number * pow(point[0], exponents[0], _PRIME)
         present = [i for i in symbols if exponents[i]]
@@ -75,8 +74,7 @@ def _find_group(terms: Terms, symbol: int, symbols: Sequence[int]) -> set[int]:
         values[exponents[symbol]] += value
         for i in present:
             derivatives[exponents[symbol]][i] += value
-    h, g = values
-    dh, dg = derivatives
+    (h, g), (dh, dg) = values, derivatives
     return {symbol} | {i for i in symbols if (dg[i] * h - g * dh[i]) % _PRIME}
 
 

@@ -37,7 +37,7 @@ def node_equations(circuit: Circuit, *, ideal: bool = True) -> tuple[str, ...]:
     """
     spice = to_spice(circuit)
     system = build_equations(spice, ideal=ideal)
-    unknowns = [_unknown_symbol(name) for name in system.unknowns]
+    unknowns = list(map(_unknown_symbol, system.unknowns))
     left_sides: list[Expr] = [sympy.Integer(0)] * len(unknowns)
     for entry in system.entries:
         left_sides[entry.row] += entry.sign * _coefficient(entry) * unknowns[entry.column]
@@ -49,18 +49,14 @@ def node_equations(circuit: Circuit, *, ideal: bool = True) -> tuple[str, ...]:
 
 def as_sympy(node: Expression) -> Expr:
     """The formula as an expression of SymPy."""
-    if node.op == "symbol":
-        return Symbol(node.name)
     if node.op == "number":
         return sympy.Rational(node.number.numerator, node.number.denominator)
-    return _FUNCTIONS[node.op](*map(as_sympy, node.args))
+    return Symbol(node.name) if node.op == "symbol" else _FUNCTIONS[node.op](*map(as_sympy, node.args))
 
 
 def _coefficient(entry: Entry) -> Expr:
     """The factor of the unknown in an entry, without its sign."""
-    if entry.value is None:
-        return sympy.Integer(1)
-    value = as_sympy(entry.value)
+    value = sympy.Integer(1) if entry.value is None else as_sympy(entry.value)
     if entry.kind == "conductance":
         return 1 / value
     return S * value if entry.kind in ("capacitance", "inductance") else value

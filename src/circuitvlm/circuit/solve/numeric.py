@@ -35,8 +35,7 @@ class Solution:
     """Node voltages and device currents at one frequency: floats at 0 Hz, otherwise complex amplitudes (phasors)."""
 
     def __init__(self, circuit: Circuit, *, system: _System, unknowns: _Array) -> None:
-        self._circuit = circuit
-        self._system = system
+        self._circuit, self._system = circuit, system
         self._voltages, self._branch_currents = system.split(unknowns)
 
     def voltage(self, a: str, b: str = GROUND) -> float | complex:
@@ -58,8 +57,7 @@ class Solution:
         """
         device = self._circuit.device(name)
         drop = self._voltages[device.nodes[0]] - self._voltages[device.nodes[1]]
-        current = complex(self._current(device))
-        return self._convert(drop * current.conjugate() / (2 if self._system.omega else 1))
+        return self._convert(drop * complex(self._current(device)).conjugate() / (2 if self._system.omega else 1))
 
     def _convert(self, value: complex) -> float | complex:
         return complex(value) if self._system.omega else float(value.real)
@@ -93,8 +91,7 @@ class Solution:
     def _careful_currents(self) -> Mapping[str, complex]:
         """Branch currents of every R and L, for differences of voltages that have lost their digits."""
         system = self._system.careful_copy(self._circuit)
-        unknowns = system.solve()
-        return {} if unknowns is None else system.split(unknowns)[1]
+        return {} if (unknowns := system.solve()) is None else system.split(unknowns)[1]
 
 
 def solve(circuit: Circuit, frequency_hz: float = 0.0) -> Solution:
@@ -119,8 +116,7 @@ def solve(circuit: Circuit, frequency_hz: float = 0.0) -> Solution:
         raise SingularCircuitError(fault)
     if unknowns is None or system.is_doubtful:
         careful_system = system.careful_copy(circuit)
-        careful_unknowns = careful_system.solve()
-        if careful_unknowns is not None:
+        if (careful_unknowns := careful_system.solve()) is not None:
             system, unknowns = careful_system, careful_unknowns
     if unknowns is None:
         raise SingularCircuitError(
@@ -171,11 +167,8 @@ class _System:
         self._matrix: _Array = np.zeros((size, size), dtype=np.complex128 if omega else np.float64)
         self._right: _Array = np.zeros(size, dtype=self._matrix.dtype)
         for device in circuit.devices:
-            rows = [self._rows[node] for node in device.nodes]
-            if device.name in self._branch_rows:
-                self._stamp_branch(device, self.values[device.name], *rows)
-            else:
-                self._stamp(device, self.values[device.name], *rows)
+            stamp = self._stamp_branch if device.name in self._branch_rows else self._stamp
+            stamp(device, self.values[device.name], *(self._rows[node] for node in device.nodes))
 
     def careful_copy(self, circuit: Circuit) -> _System:
         """The careful equations of the same circuit."""

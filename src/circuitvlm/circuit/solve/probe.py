@@ -6,6 +6,7 @@ A probe is written as SPICE writes the quantities of its .print and .tf cards (Q
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -68,8 +69,7 @@ def parse(text: str) -> Probe:
     match = _QUANTITY.match(card[1] if card else text)
     if match is None:
         raise ProbeError(f"probe: expected v(5,7), i(V1), p(R1), z(1,0), or .tf v(2,0) V1, got {text[:60]!r}")
-    sign, quantity, first, second = match.groups()
-    quantity = quantity.lower()
+    sign, first, second, quantity = *match.group(1, 3, 4), match[2].lower()
     is_of_device = quantity in "ip"
     if is_of_device and second is not None:
         raise ProbeError(f"probe: expected one device for {quantity}, got {text[:60]!r}")
@@ -81,13 +81,10 @@ def parse(text: str) -> Probe:
 def probes_of(text: str) -> tuple[Probe, ...]:
     """The probes on the print and .tf cards of a netlist's text, inside and outside control blocks, in their order."""
     probes: list[Probe] = []
-    for line in text.splitlines():
-        card = line.strip()
+    for card in map(str.strip, text.splitlines()):
         if card[:6].lower() in (".print", "print ") or card[:4].lower() == ".tf ":
-            try:
+            with contextlib.suppress(ProbeError):  # `print all` or a plot, which are no probes
                 probes.append(parse(card))
-            except ProbeError:
-                continue  # `print all` or a plot, which are no probes
     return tuple(probes)
 
 
@@ -147,12 +144,10 @@ def _impedance(circuit: Circuit, plus: str, minus: str, frequency_hz: float) -> 
         replace(d, value=0.0, ac=None, text="") if d.kind == "V" else d for d in circuit.devices if d.kind != "I"
     ]
     devices.append(Device(name=_TEST_SOURCE, kind="I", nodes=(minus, plus), value=1.0))
-    passive = Circuit(devices=tuple(devices))
-    if GROUND not in passive.nodes:
-        new_names = {node: GROUND if node == minus else node for node in passive.nodes}
-        passive = Circuit(tuple(replace(d, nodes=tuple(new_names[node] for node in d.nodes)) for d in devices))
+    if all(GROUND not in d.nodes for d in devices):
+        devices = [replace(d, nodes=tuple(GROUND if n == minus else n for n in d.nodes)) for d in devices]
         minus = GROUND
-    return solve(passive, frequency_hz).voltage(plus, minus)
+    return solve(Circuit(tuple(devices)), frequency_hz).voltage(plus, minus)
 
 
 def output_nodes(circuit: Circuit, output: str | Sequence[str]) -> tuple[str, str]:
@@ -166,12 +161,12 @@ def output_nodes(circuit: Circuit, output: str | Sequence[str]) -> tuple[str, st
             if device.name.upper() == output.strip().upper() and len(device.nodes) > 1:
                 return device.nodes[0], device.nodes[1]
         inner = re.sub(r"^v\(", "", output.strip().removesuffix(")"), flags=re.I)
-        names = [part.strip() for part in inner.split(",")]
+        names = list(map(str.strip, inner.split(",")))
     known_nodes = {node.lower(): node for node in (*circuit.nodes, GROUND)}
     if not 1 <= len(names) <= 2 or any(name.lower() not in known_nodes for name in names):
-        devices = ", ".join(d.name for d in circuit.devices)
         raise KeyError(
-            f"output {output!r} is no device and no node; devices: {devices}; nodes: {', '.join(known_nodes)}"
+            f"output {output!r} is no device and no node; devices: {', '.join(d.name for d in circuit.devices)};"
+            f" nodes: {', '.join(known_nodes)}"
         )
     plus, minus = (known_nodes[name.lower()] for name in (*names, GROUND)[:2])
     return plus, minus
@@ -180,7 +175,7 @@ def output_nodes(circuit: Circuit, output: str | Sequence[str]) -> tuple[str, st
 def find_source(circuit: Circuit, source: str) -> Device:
     """The independent source with this name. Raises KeyError with the names of the circuit's sources."""
     sources = {device.name.upper(): device for device in circuit.devices if device.kind in "VI"}
-    if source.strip().upper() not in sources:
+    if (name := source.strip().upper()) not in sources:
         names = ", ".join(device.name for device in sources.values()) or "none"
         raise KeyError(f"no independent source {source!r}; the circuit has {names}")
-    return sources[source.strip().upper()]
+    return sources[name]

@@ -34,8 +34,7 @@ def structural_fault(circuit: Circuit, *, values: Mapping[str, float], frequency
         d.nodes[:2] for d in circuit.devices if _conducts(d, value=values[d.name], dc=not frequency_hz)
     )
     grounded_nodes = nx.node_connected_component(paths, GROUND)
-    floating_nodes = [node for node in circuit.nodes if node not in grounded_nodes]
-    if floating_nodes:
+    if floating_nodes := [node for node in circuit.nodes if node not in grounded_nodes]:
         devices = [d.name for d in circuit.devices if set(d.nodes) & set(floating_nodes)]
         return (
             f"nodes {_format_names(floating_nodes)} have no path to ground {suffix}"
@@ -45,10 +44,8 @@ def structural_fault(circuit: Circuit, *, values: Mapping[str, float], frequency
 
 
 def _is_short(device: Device, *, value: float, dc: bool) -> bool:
-    if device.kind in "VEH":
-        return True
     is_zero = (device.kind in "RL" and value == 0) or (device.kind == "L" and dc)
-    return is_zero and device.nodes[0] != device.nodes[1]
+    return device.kind in "VEH" or (is_zero and device.nodes[0] != device.nodes[1])
 
 
 def _conducts(device: Device, *, value: float, dc: bool) -> bool:
@@ -65,8 +62,7 @@ def _find_loop(devices: Iterable[Device]) -> list[str]:
         a, b = device.nodes[:2]
         tree.add_nodes_from((a, b))
         if components[a] == components[b]:
-            path = nx.shortest_path(tree, a, b)
-            return [*(tree.edges[edge]["name"] for edge in pairwise(path)), device.name]
+            return [*(tree.edges[edge]["name"] for edge in pairwise(nx.shortest_path(tree, a, b))), device.name]
         components.union(a, b)
         tree.add_edge(a, b, name=device.name)
     return []

@@ -142,8 +142,11 @@ class _Solution:
         values = [(entry.kind == "conductance", entry.value) for entry in system.entries if entry.value is not None]
         formulas = dict.fromkeys(key for key in values if key[1].op != "number")
         self.places = {key: place for place, key in enumerate(formulas, start=1)}
-        numbers = [(is_conductance, value.number) for is_conductance, value in values if value.op == "number"]
-        is_integer = all(not is_conductance and number.denominator == 1 for is_conductance, number in numbers)
+        is_integer = all(
+            not is_conductance and value.number.denominator == 1
+            for is_conductance, value in values
+            if value.op == "number"
+        )
         # Integers where possible: fractions in plain Python take twice as long.
         self.ring, *self.generators = ring([f"x{i}" for i in range(len(self.places) + 1)], ZZ if is_integer else QQ)
         self.numerators, self.denominator = self._solve(source)
@@ -177,9 +180,8 @@ class _Solution:
             value = self.generators[self.places[is_conductance, entry.value]]
         else:
             number = 1 / entry.value.number if is_conductance else entry.value.number
-            is_integer = self.ring.domain is ZZ
             value = self.ring.ground_new(
-                ZZ(number.numerator) if is_integer else QQ(number.numerator, number.denominator)
+                ZZ(number.numerator) if self.ring.domain is ZZ else QQ(number.numerator, number.denominator)
             )
         return value * self.generators[0] if entry.kind in ("capacitance", "inductance") else value
 
@@ -189,18 +191,17 @@ class _Solution:
 
     def with_resistances(self, polynomials: Sequence[PolyElement]) -> list[PolyElement]:
         """The polynomials times the same power of each resistance, with resistances as generators."""
-        conductances = [place for (is_conductance, _), place in self.places.items() if is_conductance]
-        powers = {i: max((m[i] for p in polynomials for m in p), default=0) for i in conductances}
+        powers = {
+            place: max((m[place] for p in polynomials for m in p), default=0)
+            for (is_conductance, _), place in self.places.items()
+            if is_conductance
+        }
         return [
             self.ring.from_dict(
                 {tuple(powers[i] - e if i in powers else e for i, e in enumerate(m)): c for m, c in p.items()}
             )
             for p in polynomials
         ]
-
-    def formulas(self) -> list[Expr]:
-        """The formula of each generator after `with_resistances`."""
-        return [S, *(as_sympy(value) for _, value in self.places)]
 
 
 def _refuse_large(rows: list[list[PolyElement]]) -> None:
@@ -220,7 +221,7 @@ def _reduce(solution: _Solution, numerator: PolyElement) -> TransferFunction:
     numerator, denominator = numerator.cancel(denominator)
     if denominator.LC < 0:
         numerator, denominator = -numerator, -denominator
-    formulas = solution.formulas()
+    formulas = [S, *(as_sympy(value) for _, value in solution.places)]  # of each generator
     if len(set(formulas)) == len(formulas) and all(formula.is_Symbol for formula in formulas):
         return TransferFunction(_in_symbols(numerator, formulas), _in_symbols(denominator, formulas))
     # Values such as {2*R}, or one symbol with two generators.

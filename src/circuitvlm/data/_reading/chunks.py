@@ -72,8 +72,7 @@ def prepare_split(
     Its name is made of the settings and the version of the code that generates them. `num_workers` processes make the
     items (0: this one). Raises ValueError if too few of the made items are distinct.
     """
-    settings_text = json.dumps([version, asdict(settings)], sort_keys=True)
-    folder = cache / f"{split}-{hashlib.sha256(settings_text.encode()).hexdigest()[:12]}"
+    folder = cache / f"{split}-{settings_digest(settings, version=version)}"
     if (folder / ITEMS).is_file():
         return folder
     chunk_size = -(-count // -(-count // CHUNK))  # at most CHUNK, and the same for all chunks
@@ -90,6 +89,12 @@ def prepare_split(
         f"{folder}: expected {count} distinct items, got {len(rows)} of {chunk_count * chunk_size} made; lower "
         "`count`, or allow a larger variety"
     )
+
+
+def settings_digest(settings: DataclassInstance, *, version: int) -> str:
+    """The hash of settings and of the version of the code that uses them, as a part of a folder's name."""
+    text = json.dumps([version, asdict(settings)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def unique_rows(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> list[Row]:

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 MAX_JSON_BYTES, MAX_TEXT_BYTES = 200_000_000, 1_000_000
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
+"""The byte order mark of UTF-8."""
 
 
 class DataFileError(ValueError):
@@ -58,7 +59,7 @@ def decode(raw: bytes) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return raw.removeprefix(_BOM).decode("cp1252", errors="replace")
+        return raw.removeprefix(BOM).decode("cp1252", errors="replace")
 
 
 def read_json(path: Path) -> Any:
@@ -66,7 +67,7 @@ def read_json(path: Path) -> Any:
     if path.stat().st_size > MAX_JSON_BYTES:
         raise UnusableError("JSON file too large", path)
     raw = path.read_bytes()
-    return parse_json(decode(raw), path=path, offset=len(_BOM) if raw.startswith(_BOM) else 0)
+    return parse_json(decode(raw), path=path, offset=len(BOM) if raw.startswith(BOM) else 0)
 
 
 def parse_json(text: str, *, path: Path, offset: int = 0) -> Any:
@@ -89,5 +90,7 @@ def write_atomically(path: Path, raw: bytes) -> None:
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """A sort key that orders numbers within names by value: q2 before q10."""
-    parts = re.findall(r"([0-9]{1,18})|([^0-9]+)", name)
-    return [(0, int(number), "") if number else (1, 0, word) for number, word in parts]
+    return [
+        (0, int(number), "") if number else (1, 0, word)
+        for number, word in re.findall(r"([0-9]{1,18})|([^0-9]+)", name)
+    ]

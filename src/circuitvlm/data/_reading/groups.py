@@ -21,3 +21,8 @@ def group_names(pairs: Iterable[tuple[str, str]]) -> Groups:
 def format_groups(groups: Sequence[Sequence[str]], *, description: str) -> list[str]:
     """The lines of a report: the number of groups with a description, then the names of the first groups."""
     return [f"{len(groups)} {description}", *(f"  {', '.join(group[:MAX_NAMES])}" for group in groups[:MAX_NAMES])]
+
+
+def format_nonempty_groups(groups: Sequence[Sequence[str]], *, description: str) -> list[str]:
+    """The lines of `format_groups`; none without groups."""
+    return format_groups(groups, description=description) if groups else []

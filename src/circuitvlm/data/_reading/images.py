@@ -84,11 +84,10 @@ def rasterize_svg(raw: bytes) -> bytes:
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise UnusableError("unreadable image", error) from error
     _strip(tree)
-    if _count_elements(tree) > _MAX_ELEMENTS:
-        raise UnusableError("SVG of too many elements", f"{_count_elements(tree):,} elements")
-    width, height = _size(tree)
-    tree.set("width", str(width))
-    tree.set("height", str(height))
+    if (count := _count_elements(tree)) > _MAX_ELEMENTS:
+        raise UnusableError("SVG of too many elements", f"{count:,} elements")
+    for side, pixels in zip(("width", "height"), _size(tree), strict=True):
+        tree.set(side, str(pixels))
     try:
         png: bytes = resvg_py.svg_to_bytes(
             svg_string=ElementTree.tostring(tree, encoding="unicode"),
@@ -142,7 +141,7 @@ def _count_elements(tree: ElementTree.Element) -> int:
             if _local_name(node) == "use":
                 total += sum(count_reference(node.attrib[key].strip()[1:], ancestors) for key in _links(node))
             if total > _MAX_ELEMENTS:
-                return total
+                break
         return total
 
     def count_reference(name: str, ancestors: tuple[str, ...]) -> int:
@@ -157,7 +156,7 @@ def _count_elements(tree: ElementTree.Element) -> int:
     return count(tree, ())
 
 
-def _size(tree: ElementTree.Element) -> tuple[int, int]:
+def _size(tree: ElementTree.Element) -> list[int]:
     """Width and height in pixels, from the attributes or else the view box, scaled into the limits.
 
     Raises UnusableError without a size.
@@ -168,8 +167,7 @@ def _size(tree: ElementTree.Element) -> tuple[int, int]:
     sides = [float(match.group(1)) for match in matches if match]
     if len(sides) != 2 or min(sides) <= 0:
         raise UnusableError("SVG without a size", sides)
-    scale = min(1.0, _SIDE_LIMITS[1] / max(sides))
-    width, height = (max(_SIDE_LIMITS[0], round(side * scale)) for side in sides)
     if "viewBox" not in tree.attrib:
         tree.set("viewBox", f"0 0 {sides[0]:g} {sides[1]:g}")
-    return width, height
+    scale = min(1.0, _SIDE_LIMITS[1] / max(sides))
+    return [max(_SIDE_LIMITS[0], round(side * scale)) for side in sides]

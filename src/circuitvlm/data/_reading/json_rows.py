@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from circuitvlm.data._reading.files import DataFileError, decode, parse_json
-
-_BOM = b"\xef\xbb\xbf"
+from circuitvlm.data._reading.files import BOM, DataFileError, decode, parse_json
 
 
 def read_rows(path: Path, *, max_bytes: int) -> Sequence[Any]:
@@ -18,7 +16,7 @@ def read_rows(path: Path, *, max_bytes: int) -> Sequence[Any]:
     if (size := path.stat().st_size) > max_bytes:
         raise DataFileError(f"{path}: expected JSON of at most {max_bytes:,} bytes, got {size:,}")
     raw = path.read_bytes()
-    start = len(_BOM) if raw.startswith(_BOM) else 0
+    start = len(BOM) if raw.startswith(BOM) else 0
     if not raw[start:].lstrip().startswith(b"["):
         return list(_parse_lines(raw, path=path))
     rows = parse_json(decode(raw), path=path, offset=start)

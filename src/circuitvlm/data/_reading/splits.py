@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 GENERATED_SPLITS = ("train", "validation", "test")
 """What a generated item belongs to, with 80, 10 and 10 % of all items."""
-
-
-def check_split(split: str, splits: Collection[str], *, source: str) -> None:
-    """Raise ValueError if a source has no split of this name."""
-    if split not in splits:
-        raise ValueError(f"{source}: expected a split of {', '.join(splits)}, got {split!r}")
 
 
 def read_shares(splits: Mapping[str, Mapping[str, float]], *, source: str) -> dict[str, float]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import reprlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from circuitvlm.data._reading.files import DataFileError, UnusableError
 
@@ -21,10 +23,14 @@ class UnusableItems:
         self.counts: Counter[str] = Counter()
         self.first_locations: dict[str, str] = {}
 
-    def add(self, error: UnusableError, location: str) -> None:
-        """Count an item under the reason of its error."""
-        self.counts[str(error)] += 1
-        self.first_locations.setdefault(str(error), f"{location}, got {reprlib.repr(error.got)}")
+    @contextmanager
+    def count(self, location: str) -> Iterator[None]:
+        """Count an item, instead of raising an UnusableError of its block, under the reason of this error."""
+        try:
+            yield
+        except UnusableError as error:
+            self.counts[str(error)] += 1
+            self.first_locations.setdefault(str(error), f"{location}, got {reprlib.repr(error.got)}")
 
     def report(self, source: str, usable: str, *, on_unusable: str) -> None:
         """Log in one line what is usable and what is not. Raises DataFileError for unusable items under "stop"."""

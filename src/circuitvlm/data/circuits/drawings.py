@@ -135,8 +135,7 @@ def make_drawing(split: Split, index: int) -> Drawing:
         divisor = 2 if item.family == generate.SINGLE else 1
         if divisor == 1 and generated_split(topology) != split.topologies:
             continue
-        width, height = _page_size(split, item, style=style, divisor=divisor)
-        page = {"width": width, "height": height, "style": style, "seed": seed}
+        page = {**_page_size(split, item, style=style, divisor=divisor), "style": style, "seed": seed}
         drawing = Drawing(item.circuit, item.placement, item.family, topology, page)
         if drawing.overlap_area() < 1:
             return drawing
@@ -147,13 +146,13 @@ def make_drawing(split: Split, index: int) -> Drawing:
     )
 
 
-def _page_size(split: Split, item: generate.Item, *, style: str, divisor: int) -> tuple[int, int]:
+def _page_size(split: Split, item: generate.Item, *, style: str, divisor: int) -> dict[str, int]:
     """The size of the drawing in pixels: a circuit on a grid keeps its aspect ratio, with as many pixels in total."""
     if style != GRID_STYLE or divisor > 1:
-        return split.width // divisor, split.height // divisor
+        return {"width": split.width // divisor, "height": split.height // divisor}
     width, height = draw.default_size(item.placement)
     factor = math.sqrt(split.width * split.height / (width * height))
-    return round(width * factor), round(height * factor)
+    return {"width": round(width * factor), "height": round(height * factor)}
 
 
 def _generate(seeds: Sequence[int], attempt: int, *, split: Split, style: str, symbolic: bool) -> generate.Item:

@@ -15,14 +15,14 @@ from typing import Any
 from circuitvlm.circuit import generate
 from circuitvlm.core.record import Example
 from circuitvlm.data._reading import chunks
-from circuitvlm.data._reading.splits import check_split
+from circuitvlm.data._reading.source import SplitSource
 from circuitvlm.data.circuits.drawings import Split, make_drawing, read_split
 
 VERSION = 1
 """Increase this when a change gives other circuits or pixels for the same settings: older caches are then not used."""
 
 
-class Circuits:
+class Circuits(SplitSource):
     """Generated circuits with their netlists.
 
     `width` and `height` are the size of the drawings in pixels; single components have half of it. `cache` is the
@@ -47,13 +47,8 @@ class Circuits:
             name: read_split(name, settings, seed=seed, width=width, height=height) for name, settings in splits.items()
         }
 
-    def splits(self) -> tuple[str, ...]:
-        """The names of the splits, in the order of the configuration."""
-        return tuple(self._splits)
-
-    def examples(self, split: str) -> Sequence[Example]:
-        """The examples of a split, drawn now if they are not on disk yet. Raises ValueError for an unknown split."""
-        check_split(split, self._splits, source="circuits")
+    def _read_split(self, split: str) -> Sequence[Example]:
+        """The examples of a split, drawn now if they are not on disk yet."""
         settings = self._splits[split]
         folder = chunks.prepare_split(
             self.cache,

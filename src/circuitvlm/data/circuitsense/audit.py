@@ -11,7 +11,6 @@ from circuitvlm.circuit.graph import Circuit
 from circuitvlm.circuit.judge import verdict
 from circuitvlm.circuit.solve import probe
 from circuitvlm.data._reading.groups import MAX_NAMES, Groups, format_groups, group_names
-from circuitvlm.data._reading.splits import split_by_share
 from circuitvlm.data.circuitsense.examples import Question
 from circuitvlm.data.circuitsense.kinds import KINDS
 from circuitvlm.data.circuitsense.raw import PARTS
@@ -52,21 +51,20 @@ class Audit:
 
     def lines(self) -> list[str]:
         """The report, one result a line."""
-        lines = [f"{count} of level {level}, {kind}" for (level, kind), count in sorted(self.counts.items())]
-        lines += [f"{count} cannot be used: {reason}" for reason, count in sorted(self.unusable.items())]
-        lines.append(f"{self.unread_netlists} netlists cannot be read")
-        lines += format_groups(self.isomorphic_circuits, description="groups of circuits are isomorphic")
-        lines += format_groups(self.image_circuits, description="images belong to several circuits")
-        lines.append(f"{self.divided_topologies} topologies are in more than one split")
-        lines.append(
-            f"{len(self.contradictions)} of {self.checked_answers} checked answers are contradicted by the solver"
-        )
-        lines += [
-            f"  {c.id} ({c.kind}): answer {c.answer[:_MAX_ANSWER_LENGTH]!r}, result {c.result}"
-            for c in self.contradictions[:MAX_NAMES]
+        return [
+            *(f"{count} of level {level}, {kind}" for (level, kind), count in sorted(self.counts.items())),
+            *(f"{count} cannot be used: {reason}" for reason, count in sorted(self.unusable.items())),
+            f"{self.unread_netlists} netlists cannot be read",
+            *format_groups(self.isomorphic_circuits, description="groups of circuits are isomorphic"),
+            *format_groups(self.image_circuits, description="images belong to several circuits"),
+            f"{self.divided_topologies} topologies are in more than one split",
+            f"{len(self.contradictions)} of {self.checked_answers} checked answers are contradicted by the solver",
+            *(
+                f"  {c.id} ({c.kind}): answer {c.answer[:_MAX_ANSWER_LENGTH]!r}, result {c.result}"
+                for c in self.contradictions[:MAX_NAMES]
+            ),
+            *(f"{n} answers could not be checked: {reason}" for reason, n in sorted(self.unchecked_answers.items())),
         ]
-        counts = sorted(self.unchecked_answers.items())
-        return [*lines, *(f"{count} answers could not be checked: {reason}" for reason, count in counts)]
 
 
 def audit(root: str, *, cache: str, revision: str = "main", max_samples: int | None = None, seed: int = 0) -> Audit:
@@ -84,7 +82,8 @@ def audit(root: str, *, cache: str, revision: str = "main", max_samples: int | N
     )
     questions = source.scan.questions
     topologies = [(q.example.tags["topology"], q) for q in questions if "topology" in q.example.tags]
-    split_pairs = ((topology, split_by_share(q.split_key, source.shares)) for topology, q in topologies)
+    examples = [(split, example) for split in source.splits() for example in source.examples(split)]
+    split_pairs = ((e.tags["topology"], split) for split, e in examples if "topology" in e.tags)
     checked_count, reasons, contradictions = _check_answers(questions)
     return Audit(
         counts=Counter((q.example.tags["level"], q.example.tags["kind"]) for q in questions),

@@ -37,8 +37,7 @@ def load_question(ref: QuestionRef, *, cache: Path) -> Question:
     The netlist of the example follows SPICE's conventions. Raises UnusableError.
     """
     raw = ref.load()
-    is_choice = bool(raw.options and raw.choice)
-    check_texts(raw.question, answer=raw.choice if is_choice else raw.answer)
+    check_texts(raw.question, answer=raw.choice if raw.options and raw.choice else raw.answer)
     paths = [usable_image(path, cache=cache) for path in raw.images]
     hashes = tuple(map(file_digest, raw.images))
     circuit = parse_circuit(raw.netlist)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from circuitvlm.data._reading.files import natural_key, read_text
@@ -69,11 +70,10 @@ def group_files(files: Iterable[str], *, root_path: str = "") -> list[QuestionFi
     for file in files:
         path = PurePosixPath(file)
         names_by_folder.setdefault(path.parent.as_posix(), []).append(path.name)
-    questions = [
-        question
+    questions = chain.from_iterable(
+        _group_folder("" if folder == "." else folder, names, root_path=root_path)
         for folder, names in names_by_folder.items()
-        for question in _group_folder("" if folder == "." else folder, names, root_path=root_path)
-    ]
+    )
     return sorted(questions, key=lambda question: (natural_key(question.folder), natural_key(question.stem)))
 
 
@@ -109,8 +109,8 @@ def _select_images(images: Iterable[str]) -> list[str]:
 
 def find_questions(root: Path, files: Iterable[str], *, root_path: str) -> Iterator[QuestionRef]:
     """The questions among the files below a root; `root_path` is the end of the path of the root."""
-    for question in group_files(files, root_path=root_path):
-        yield QuestionRef(question.id, question.part, _loader(root, question))
+    questions = group_files(files, root_path=root_path)
+    return (QuestionRef(question.id, question.part, _loader(root, question)) for question in questions)
 
 
 def _loader(root: Path, question: QuestionFiles) -> Callable[[], RawQuestion]:

@@ -169,8 +169,11 @@ class _Folder:
         for name, answer in _texts(row, "nodal_equations"):
             if answer:
                 domain = {"t_domain": "time", "s_domain": "Laplace (s)"}.get(name, name.removesuffix("_domain"))
-                load_nodal = partial(load, question=NODAL.format(domain=domain), answer=answer, kind="open")
-                yield self._ref("generated", f"{circuit}/{name}", load_nodal)
+                yield self._ref(
+                    "generated",
+                    f"{circuit}/{name}",
+                    partial(load, question=NODAL.format(domain=domain), answer=answer, kind="open"),
+                )
 
     def _question(self, row: Any, *, number: int) -> QuestionRef:
         """One question of the QA file; the published variant of this file has neither measurements nor netlists."""

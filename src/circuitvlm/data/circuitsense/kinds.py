@@ -126,11 +126,9 @@ def _find_probe(question: str, *, netlist_text: str) -> str:
     quantity = _QUANTITY_NAME.search(question)
     if quantity is None:
         return ""
-    for line in netlist_text.splitlines():
-        match = _PRINT.fullmatch(line)
-        if match and match[2].casefold() == quantity[1].casefold():
-            return normalize_probe(match[1])
-    return ""
+    matches = filter(None, map(_PRINT.fullmatch, netlist_text.splitlines()))
+    commands = (match[1] for match in matches if match[2].casefold() == quantity[1].casefold())
+    return normalize_probe(next(commands, ""))
 
 
 def _find_unknown(question: str, answer: str) -> str:

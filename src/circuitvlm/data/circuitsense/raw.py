@@ -54,11 +54,8 @@ def unusable_loader(reason: str, got: object) -> Callable[[], RawQuestion]:
 
 def part_of(components: Iterable[str]) -> str:
     """The part of the data set by the names of the folders of a path; empty if none of them is a part."""
-    for name in components:
-        for part in PARTS[:4]:
-            if re.match(rf"{part}(?![a-z])", name.lower()):
-                return part
-    return ""
+    parts = (part for name in components for part in PARTS[:4] if re.match(rf"{part}(?![a-z])", name.lower()))
+    return next(parts, "")
 
 
 _PLACEHOLDER = re.compile(

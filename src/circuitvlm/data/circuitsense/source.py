@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +20,8 @@ from circuitvlm.core.record import Example
 from circuitvlm.data._reading.files import DataFileError, UnusableError, natural_key
 from circuitvlm.data._reading.root import find_files
 from circuitvlm.data._reading.settings import check_choice
-from circuitvlm.data._reading.splits import check_split, hash_position, read_shares, split_by_share
+from circuitvlm.data._reading.source import SplitSource
+from circuitvlm.data._reading.splits import hash_position, read_shares, split_by_share
 from circuitvlm.data._reading.unusable import ACTIONS, UnusableItems
 from circuitvlm.data.circuitsense import folders, generator_files
 from circuitvlm.data.circuitsense.examples import Question, load_question
@@ -39,7 +41,7 @@ class Scan:
     unread_netlists: int
 
 
-class CircuitSense:
+class CircuitSense(SplitSource):
     """CircuitSense's questions, each with the facts that a task or a verifier needs.
 
     `root` is a folder, or the name of a data set on the hub, which is downloaded into `cache` at `revision`. `parts`
@@ -68,20 +70,15 @@ class CircuitSense:
         self.root, self.revision = root, revision
         self.parts = _check_names("circuitsense.parts", parts, PARTS)
         self.kinds = _check_names("circuitsense.kinds", kinds, KINDS)
-        self.shares = read_shares(splits, source="circuitsense")
+        self._splits = read_shares(splits, source="circuitsense")
         if max_samples is not None and max_samples < 1:
             raise ValueError(f"circuitsense.max_samples: expected null, or 1 or more, got {max_samples!r}")
         check_choice("circuitsense.on_unusable", on_unusable, ACTIONS)
         self.max_samples, self.seed, self.on_unusable = max_samples, seed, on_unusable
         self.cache = Path(cache).expanduser()
 
-    def splits(self) -> tuple[str, ...]:
-        """The names of the splits, in the order of the configuration."""
-        return tuple(self.shares)
-
-    def examples(self, split: str) -> Sequence[Example]:
+    def _read_split(self, split: str) -> Sequence[Example]:
         """The examples of a split; the files are read on the first call. Raises DataFileError, hub.FetchError."""
-        check_split(split, self.shares, source="circuitsense")
         return self._examples[split]
 
     @property
@@ -107,9 +104,9 @@ class CircuitSense:
 
     @cached_property
     def _examples(self) -> dict[str, tuple[Example, ...]]:
-        examples: dict[str, list[Example]] = {split: [] for split in self.shares}
+        examples: dict[str, list[Example]] = {split: [] for split in self._splits}
         for question in self.scan.questions:
-            examples[split_by_share(question.split_key, self.shares)].append(question.example)
+            examples[split_by_share(question.split_key, self._splits)].append(question.example)
         return {split: tuple(split_examples) for split, split_examples in examples.items()}
 
     def _find_refs(self) -> list[QuestionRef]:
@@ -119,12 +116,11 @@ class CircuitSense:
         )
         root = Path(self.root).expanduser()
         root_path = "/".join(root.resolve().parts[-3:]).lstrip("/") if root.is_dir() else ""
-        refs = [
-            *folders.find_questions(folder, files, root_path=root_path),
-            *generator_files.find_questions(folder, files),
-        ]
-        part_refs = [ref for ref in refs if ref.part in self.parts]
-        return sorted(self._sample(part_refs, key=lambda ref: ref.id), key=lambda ref: natural_key(ref.id))
+        refs = chain(
+            folders.find_questions(folder, files, root_path=root_path), generator_files.find_questions(folder, files)
+        )
+        samples = self._sample([ref for ref in refs if ref.part in self.parts], key=lambda ref: ref.id)
+        return sorted(samples, key=lambda ref: natural_key(ref.id))
 
     def _select_files(self, files: Sequence[str]) -> list[str]:
         """The files on the hub that the selected questions need."""
@@ -153,17 +149,14 @@ def _read(refs: Sequence[QuestionRef], *, kinds: Sequence[str], cache: Path) -> 
     ids: set[str] = set()
     unread_netlists = 0
     for ref in bar(refs, label="reading circuitsense"):
-        try:
+        with unusable.count(ref.id):
             if ref.id in ids:
                 raise UnusableError("duplicate id", ref.id)
             ids.add(ref.id)
             question = load_question(ref, cache=cache)
-        except UnusableError as error:
-            unusable.add(error, ref.id)
-            continue
-        unread_netlists += question.has_unread_netlist
-        if question.example.facts["kind"] in kinds:
-            questions.append(question)
+            unread_netlists += question.has_unread_netlist
+            if question.example.facts["kind"] in kinds:
+                questions.append(question)
     return Scan(_join_split_keys(questions), unusable, unread_netlists)
 
 

@@ -62,8 +62,7 @@ def write(folder: Path, items: Iterable[CircuitItem]) -> None:
         questions += _questions(item, text)
         (folder / f"{item.id}.png").write_bytes(item.image)
     summary = {"total_circuits": len(results), "successful": len(results), "skipped": 0, "failed": 0}
-    circuit_count = len({row["circuit_id"] for row in questions})
-    metadata = {"total_circuits": circuit_count, "total_questions": len(questions)}
+    metadata = {"total_circuits": len({row["circuit_id"] for row in questions}), "total_questions": len(questions)}
     _write_json(folder / LABELS, labels)
     _write_json(folder / EQUATIONS, {"summary": summary, "results": results})
     _write_json(folder / QUESTIONS, {"metadata": metadata, "questions": questions})

@@ -10,15 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from circuitvlm.data._reading.files import list_files
+from circuitvlm.data._reading.groups import Groups, format_nonempty_groups, group_names
 from circuitvlm.data._reading.images import file_digest
 from circuitvlm.data.cord.files import PARTS, has_truth, part_of
 from circuitvlm.data.cord.source import Cord
-
-MAX_NAMES = 10
-"""The number of groups, and of ids in a group, that a report names."""
-
-Key = tuple[str, str]
-"""The part and the id of a receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +26,8 @@ class Audit:
     parts: Mapping[str, int]
     fields: Mapping[str, int]
     unusable: Mapping[str, int]
-    images: tuple[tuple[str, ...], ...]
-    parses: tuple[tuple[str, ...], ...]
+    images: Groups
+    parses: Groups
 
     @property
     def is_faulty(self) -> bool:
@@ -41,14 +36,13 @@ class Audit:
 
     def lines(self) -> list[str]:
         """The report, one result a line."""
-        lines = [f"{count} in {part}" for part, count in self.parts.items()]
-        lines += [f"{count} of {field}" for field, count in sorted(self.fields.items())]
-        lines += [f"{count} cannot be used: {reason}" for reason, count in sorted(self.unusable.items())]
-        for kind, groups in (("image", self.images), ("parse", self.parses)):
-            if groups:
-                lines.append(f"{len(groups)} groups with the same {kind} in several parts")
-                lines += [f"  {', '.join(group[:MAX_NAMES])}" for group in groups[:MAX_NAMES]]
-        return lines
+        return [
+            *(f"{count} in {part}" for part, count in self.parts.items()),
+            *(f"{count} of {field}" for field, count in sorted(self.fields.items())),
+            *(f"{count} cannot be used: {reason}" for reason, count in sorted(self.unusable.items())),
+            *format_nonempty_groups(self.images, description="groups with the same image in several parts"),
+            *format_nonempty_groups(self.parses, description="groups with the same parse in several parts"),
+        ]
 
 
 def is_cord(root: str) -> bool:
@@ -63,25 +57,24 @@ def is_cord(root: str) -> bool:
 def audit(root: str, *, cache: str) -> Audit:
     """Read all parts of a folder and compare them. Raises DataFileError."""
     folder_parts = {part_of(file) for file in list_files(Path(root).expanduser())}
-    parts = [part for part in PARTS if part in folder_parts]
-    splits = {part: {"part": part} for part in parts}
+    splits = {part: {"part": part} for part in PARTS if part in folder_parts}
     source = Cord(root=root, revision="main", splits=splits, on_unusable="count", cache=cache)
-    fields: Counter[str] = Counter()
-    images: dict[str, list[Key]] = {}
-    parses: dict[str, list[Key]] = {}
-    for part in parts:
-        for example in source.examples(part):
-            answer = str(example.facts["answer"])
-            fields.update(_leaf_paths(json.loads(answer)))
-            images.setdefault(file_digest(example.images[0].path), []).append((part, example.id))
-            parses.setdefault(answer, []).append((part, example.id))
-    counts = {part: len(source.examples(part)) for part in parts}
-    return Audit(counts, fields, source.unusable, _select_shared(images), _select_shared(parses))
-
-
-def _select_shared(groups: Mapping[str, list[Key]]) -> tuple[tuple[str, ...], ...]:
-    """The ids of the groups that are in more than one part."""
-    return tuple(tuple(name for _, name in keys) for keys in groups.values() if len({part for part, _ in keys}) > 1)
+    examples = [example for part in splits for example in source.examples(part)]
+    part_by_id = {example.id: example.tags["part"] for example in examples}
+    images, parses = (
+        tuple(ids for ids in groups if len({part_by_id[name] for name in ids}) > 1)
+        for groups in (
+            group_names((file_digest(example.images[0].path), example.id) for example in examples),
+            group_names((str(example.facts["answer"]), example.id) for example in examples),
+        )
+    )
+    return Audit(
+        parts={part: len(source.examples(part)) for part in splits},
+        fields=Counter(path for e in examples for path in _leaf_paths(json.loads(str(e.facts["answer"])))),
+        unusable=source.unusable,
+        images=images,
+        parses=parses,
+    )
 
 
 def _leaf_paths(value: Any, prefix: str = "") -> Iterator[str]:

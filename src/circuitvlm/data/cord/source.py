@@ -18,7 +18,7 @@ from circuitvlm.data._reading.files import DataFileError, UnusableError
 from circuitvlm.data._reading.images import MAX_PIXELS
 from circuitvlm.data._reading.root import find_files
 from circuitvlm.data._reading.settings import check_choice
-from circuitvlm.data._reading.splits import check_split
+from circuitvlm.data._reading.source import SplitSource
 from circuitvlm.data._reading.unusable import ACTIONS, UnusableItems
 from circuitvlm.data.cord.files import PARTS, Entry, part_of, read_entries
 from circuitvlm.data.cord.truth import parse_answer
@@ -28,7 +28,7 @@ MAX_IMAGE_BYTES = 100_000_000
 """Some of CORD's photographs have twelve megapixels, and are PNG files."""
 
 
-class Cord:
+class Cord(SplitSource):
     """Receipts with their parse.
 
     `root` is a folder with parquet files, with {train,dev,test}/{image,json}/receipt_00000.{png,json}, or with JSON
@@ -50,21 +50,16 @@ class Cord:
         cache: str,
     ) -> None:
         check_choice("cord.on_unusable", on_unusable, ACTIONS)
-        self.parts = _read_parts({name: settings for name, settings in splits.items() if settings is not None})
+        self._splits = _read_parts({name: settings for name, settings in splits.items() if settings is not None})
         self.root, self.revision, self.on_unusable = root, revision, on_unusable
         self.cache = Path(cache).expanduser()
         self.unusable: Counter[str] = Counter()
         """The number of unusable receipts by reason, in all splits that were read."""
         self._examples: dict[str, Sequence[Example]] = {}
 
-    def splits(self) -> tuple[str, ...]:
-        """The names of the splits, in the order of the configuration."""
-        return tuple(self.parts)
-
-    def examples(self, split: str) -> Sequence[Example]:
+    def _read_split(self, split: str) -> Sequence[Example]:
         """The receipts of a split, in the files' order; read on the first call. Raises DataFileError, FetchError."""
-        check_split(split, self.parts, source="cord")
-        part = self.parts[split]
+        part = self._splits[split]
         if part not in self._examples:
             self._examples[part] = self._read(part)
         return self._examples[part]
@@ -75,12 +70,10 @@ class Cord:
         unusable = UnusableItems()
         entries = read_entries(folder, files, part=part, cache=self.cache)
         for entry in bar(entries, label=f"reading cord/{part}"):
-            try:
+            with unusable.count(entry.location):
                 if entry.id in examples:
                     raise UnusableError("duplicate name", entry.id)
                 examples[entry.id] = _make_example(entry, part=part)
-            except UnusableError as error:
-                unusable.add(error, entry.location)
         unusable.report("cord", f"{len(examples)} receipts of {part} in {self.root}", on_unusable=self.on_unusable)
         self.unusable += unusable.counts
         return tuple(examples.values())
@@ -88,7 +81,11 @@ class Cord:
     def _find_files(self, part: str) -> tuple[Path, Sequence[str]]:
         """The folder and its files, some of which are of this part. Raises DataFileError, FetchError."""
         folder, files = find_files(
-            self.root, source="cord", revision=self.revision, cache=self.cache, select=self._select_files
+            self.root,
+            source="cord",
+            revision=self.revision,
+            cache=self.cache,
+            select=lambda files: [f for f in files if f.endswith(".parquet") and part_of(f) in self._splits.values()],
         )
         parts = sorted({part_of(file) for file in files} - {""})
         if part not in parts:
@@ -97,10 +94,6 @@ class Cord:
                 f"{part}/json/receipt_00000.json or {part}.jsonl; got files of {', '.join(parts) or 'no part'}"
             )
         return folder, files
-
-    def _select_files(self, files: Sequence[str]) -> list[str]:
-        """The parquet files of the parts that the splits use."""
-        return [file for file in files if file.endswith(".parquet") and part_of(file) in self.parts.values()]
 
 
 def _read_parts(splits: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

@@ -72,5 +72,6 @@ def _read_rows(path: Path, *, cache: Path) -> tuple[list[int], dict[int, Path]]:
     columns = parquet.columns(path)
     if "label" not in columns:
         raise DataFileError(f"{path}: expected columns image and label, got {', '.join(columns)}")
-    labels = [row["label"] for row in parquet.rows(path, columns=["label"])]
-    return _check_labels(labels, path=path), parquet.unpack_images(path, cache=cache)
+    return _check_labels(
+        [row["label"] for row in parquet.rows(path, columns=["label"])], path=path
+    ), parquet.unpack_images(path, cache=cache)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from sklearn.datasets import load_digits
 
 from circuitvlm.core.record import Example
 from circuitvlm.data._reading.root import find_files
-from circuitvlm.data._reading.splits import check_split
+from circuitvlm.data._reading.source import SplitSource
 from circuitvlm.data.digits import files
 from circuitvlm.data.digits.pool import Pool, make_examples, pool_of_arrays, read_splits, split_indices
 
 
-class _DigitSource(ABC):
+class _DigitSource(SplitSource):
     """A source whose splits take images of its parts; a subclass reads a part."""
 
     def __init__(
@@ -33,16 +33,11 @@ class _DigitSource(ABC):
         self._splits = read_splits(splits, parts=parts)
         self._pools: dict[str, Pool] = {}
 
-    def splits(self) -> tuple[str, ...]:
-        """The names of the splits, in the order of the configuration."""
-        return tuple(self._splits)
-
-    def examples(self, split: str) -> Sequence[Example]:
+    def _read_split(self, split: str) -> Sequence[Example]:
         """The examples of a split; only its part is read, on the first call.
 
         Raises ValueError if the part has too few images, and what reading the part raises.
         """
-        check_split(split, self._splits, source="digits")
         part = self._splits[split].part
         if part not in self._pools:
             self._pools[part] = self._read_part(part)
@@ -72,8 +67,9 @@ class Digits(_DigitSource):
 
     def _read_part(self, part: str) -> Pool:
         digits = load_digits()
-        pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
-        return pool_of_arrays(pixels, digits.target.tolist(), cache=self.cache)
+        return pool_of_arrays(
+            np.rint(digits.images * (255 / 16)).astype(np.uint8), digits.target.tolist(), cache=self.cache
+        )
 
 
 class Mnist(_DigitSource):
@@ -102,11 +98,10 @@ class Mnist(_DigitSource):
 
     def _read_part(self, part: str) -> Pool:
         folder, paths = find_files(
-            self.root, source="digits", revision=self.revision, cache=self.cache, select=_select_files
+            self.root,
+            source="digits",
+            revision=self.revision,
+            cache=self.cache,
+            select=lambda paths: [p for p in paths if p.endswith(".parquet") and files.part_of(p) in files.PARTS],
         )
         return files.read_part(folder, paths, part=part, cache=self.cache)
-
-
-def _select_files(paths: Sequence[str]) -> list[str]:
-    """The parquet files of digits."""
-    return [path for path in paths if path.endswith(".parquet") and files.part_of(path) in files.PARTS]

@@ -47,8 +47,9 @@ def _parse_alpaca(row: Mapping[str, Any], *, file: str) -> Conversation:
         raise UnusableError("no answer" if question else "no question", row)
     if context:
         question = f"{question}\n\n{context}"
-    turns = (Turn(role="user", text=question), Turn(role="assistant", text=answer))
-    return Conversation(turns, "", f"text {question}", file)
+    return Conversation(
+        (Turn(role="user", text=question), Turn(role="assistant", text=answer)), "", f"text {question}", file
+    )
 
 
 def _parse_llava(row: Mapping[str, Any], *, file: str) -> Conversation:

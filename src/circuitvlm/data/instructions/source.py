@@ -20,7 +20,8 @@ from circuitvlm.data._reading.images import RASTER, usable_image
 from circuitvlm.data._reading.json_rows import read_rows
 from circuitvlm.data._reading.lazy import LazyExamples
 from circuitvlm.data._reading.settings import check_choice
-from circuitvlm.data._reading.splits import check_split, read_shares, split_by_share
+from circuitvlm.data._reading.source import SplitSource
+from circuitvlm.data._reading.splits import read_shares, split_by_share
 from circuitvlm.data._reading.unusable import ACTIONS, UnusableItems
 from circuitvlm.data.instructions.rows import Conversation, parse_row
 from circuitvlm.runtime.progress import bar
@@ -38,7 +39,7 @@ class Entry:
     image: Path | None
 
 
-class Instructions:
+class Instructions(SplitSource):
     """Questions with their answers and the turns before them.
 
     `root` is a folder, `files` the JSON files in it (lists, or one object a line), `images` the subfolder to which
@@ -68,15 +69,10 @@ class Instructions:
             raise ValueError(f"instructions.files: expected one or more files of different names, got {list(files)}")
         self.root, self.files, self.images = Path(root).expanduser(), tuple(files), images
         self.turns, self.on_unusable = turns, on_unusable
-        self.shares = read_shares(splits, source="instructions")
+        self._splits = read_shares(splits, source="instructions")
 
-    def splits(self) -> tuple[str, ...]:
-        """The names of the splits, in the order of the configuration."""
-        return tuple(self.shares)
-
-    def examples(self, split: str) -> Sequence[Example]:
+    def _read_split(self, split: str) -> Sequence[Example]:
         """The examples of a split, in the files' order; they are read on the first call. Raises DataFileError."""
-        check_split(split, self.shares, source="instructions")
         return LazyExamples(self._entries[0][split], _make_example)
 
     @property
@@ -87,21 +83,18 @@ class Instructions:
     @cached_property
     def _entries(self) -> tuple[Mapping[str, Sequence[Entry]], Counter[str]]:
         """The entries of each split, and the number of unusable conversations by reason."""
-        entries: dict[str, list[Entry]] = {split: [] for split in self.shares}
+        entries: dict[str, list[Entry]] = {split: [] for split in self._splits}
         unusable = UnusableItems()
         for file in self.files:
             stem = Path(file).stem
             rows = read_rows(self.root / file, max_bytes=MAX_FILE_BYTES)
             for number, row in enumerate(bar(rows, label=f"reading {file}"), start=1):
                 name = f"{stem}-{number}"
-                try:
+                with unusable.count(name):
                     conversation = parse_row(row, file=stem)
                     image = self._find_image(conversation.image)
-                except UnusableError as error:
-                    unusable.add(error, name)
-                    continue
-                split = split_by_share(conversation.key, self.shares)
-                entries[split] += self._make_entries(name, conversation, image)
+                    split = split_by_share(conversation.key, self._splits)
+                    entries[split] += self._make_entries(name, conversation, image)
         counts = ", ".join(f"{len(split_entries)} {split}" for split, split_entries in entries.items())
         unusable.report("instructions", f"{counts} in {self.root}", on_unusable=self.on_unusable)
         return entries, unusable.counts
@@ -131,5 +124,6 @@ def _make_example(entry: Entry) -> Example:
         "history": tuple((turn.role, turn.text) for turn in turns[: entry.answer - 1]),
     }
     images = () if entry.image is None else (Picture(entry.image),)
-    tags = {"kind": "instruction", "file": entry.conversation.file}
-    return Example(id=entry.id, images=images, facts=facts, tags=tags)
+    return Example(
+        id=entry.id, images=images, facts=facts, tags={"kind": "instruction", "file": entry.conversation.file}
+    )

@@ -83,8 +83,11 @@ def _fill(sheet: Sheet, layout: str, sale: Sale, style: Style, *, extra_count: i
     if void := sale.parse.get("void_menu"):
         name_x = sheet.text_width("VOID") + sheet.gap
         name_end = sheet.width - sheet.text_width(void["price"]) - sheet.gap
-        cells = [Cell("VOID"), Cell(void["nm"], x=name_x, max_width=name_end - name_x)]
-        sheet.add_row(*cells, Cell(void["price"], x=sheet.width, align="r"))
+        sheet.add_row(
+            Cell("VOID"),
+            Cell(void["nm"], x=name_x, max_width=name_end - name_x),
+            Cell(void["price"], x=sheet.width, align="r"),
+        )
     if is_whole:
         sheet.add_rule(style.rule)
     if "total" in sale.parse:
@@ -113,12 +116,22 @@ def _draw_extra_lines(sale: Sale, rng: random.Random) -> list[tuple[str, str]]:
     number = rng.randint(10**3, 10**7)
     language = sale.language
     cashier, table, receipt = ("Kasir", "Meja", "No") if language == "id" else ("Cashier", "Table", "Receipt")
-    details = [f"{date} {time}", f"{receipt}: {number}"]
-    details += [f"{cashier}: {rng.choice(PEOPLE)}", f"{table} {rng.randint(1, 40)}"]
-    address = [f"{rng.choice(STREETS[language])} {rng.randint(1, 220)}", rng.choice(CITIES[language])]
-    address.append(f"Tel {rng.randint(10**6, 10**9)}")
-    farewell = [*rng.sample(THANKS[language], 2), rng.choice(("www.example.com", "Powered by POS", "* * *"))]
-    lines = {"address": address, "details": details, "farewell": farewell}
+    details = [
+        f"{date} {time}",
+        f"{receipt}: {number}",
+        f"{cashier}: {rng.choice(PEOPLE)}",
+        f"{table} {rng.randint(1, 40)}",
+    ]
+    address = [
+        f"{rng.choice(STREETS[language])} {rng.randint(1, 220)}",
+        rng.choice(CITIES[language]),
+        f"Tel {rng.randint(10**6, 10**9)}",
+    ]
+    lines = {
+        "address": address,
+        "details": details,
+        "farewell": [*rng.sample(THANKS[language], 2), rng.choice(("www.example.com", "Powered by POS", "* * *"))],
+    }
     return [(position, text) for position, texts in lines.items() for text in texts]
 
 

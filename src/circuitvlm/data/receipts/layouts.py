@@ -74,12 +74,18 @@ def columns(sheet: Sheet, items: Items, style: Style) -> None:
     )
     count_end = sheet.width - price_width - sheet.gap
     middle, name_width = count_end - count_width / 2, count_end - count_width - sheet.gap
-    headings = [Cell(style.column_heading("nm")), Cell(style.column_heading("price"), x=sheet.width, align="r")]
-    sheet.add_row(*headings, Cell(style.column_heading("cnt"), x=middle, align="c"))
+    sheet.add_row(
+        Cell(style.column_heading("nm")),
+        Cell(style.column_heading("price"), x=sheet.width, align="r"),
+        Cell(style.column_heading("cnt"), x=middle, align="c"),
+    )
     sheet.add_rule(style.rule)
     for item in items:
-        cells = [Cell(item["nm"], max_width=name_width), *_optional_cell(item, "cnt", x=middle, align="c")]
-        sheet.add_row(*cells, Cell(item["price"], x=sheet.width, align="r"))
+        sheet.add_row(
+            Cell(item["nm"], max_width=name_width),
+            *_optional_cell(item, "cnt", x=middle, align="c"),
+            Cell(item["price"], x=sheet.width, align="r"),
+        )
         _add_details(sheet, item, style, indent=1.2 * sheet.size, end=sheet.width)
 
 
@@ -106,15 +112,16 @@ def table(sheet: Sheet, items: Items, style: Style) -> None:
     column_ends, column_end = dict[str, float](), float(sheet.width)
     for field in ("price", *reversed(fields)):
         column_ends[field] = column_end
-        heading_width = sheet.text_width(style.column_heading(field))
-        column_end -= max(sheet.column_width(items, field), heading_width) + sheet.gap
+        column_end -= max(sheet.column_width(items, field), sheet.text_width(style.column_heading(field))) + sheet.gap
     headings = [Cell(style.column_heading(field), x=x, align="r") for field, x in column_ends.items()]
     sheet.add_rule("|")
     sheet.add_row(Cell(style.column_heading("nm")), *headings, bold=True)
     sheet.add_rule("|")
     for item in items:
-        cells = [cell for field, x in column_ends.items() for cell in _optional_cell(item, field, x=x, align="r")]
-        sheet.add_row(Cell(item["nm"], max_width=column_end), *cells)
+        sheet.add_row(
+            Cell(item["nm"], max_width=column_end),
+            *[cell for field, x in column_ends.items() for cell in _optional_cell(item, field, x=x, align="r")],
+        )
         _add_details(sheet, item, style, indent=sheet.size, end=sheet.width)
     sheet.add_rule("|")
 
@@ -145,8 +152,9 @@ def dot_leaders(sheet: Sheet, items: Items, style: Style) -> None:
             sheet.add_dots(dot_count, x=dots_x, y=name.y)
         if "cnt" in item or "unitprice" in item:
             unitprice_x = 2 * sheet.size + sheet.column_width(items, "cnt") + sheet.gap
-            unitprice = _optional_cell(item, "unitprice", x=unitprice_x)
-            sheet.add_row(*_optional_cell(item, "cnt", x=2 * sheet.size), *unitprice)
+            sheet.add_row(
+                *_optional_cell(item, "cnt", x=2 * sheet.size), *_optional_cell(item, "unitprice", x=unitprice_x)
+            )
         _add_details(sheet, item, style, indent=2 * sheet.size, end=sheet.width)
 
 

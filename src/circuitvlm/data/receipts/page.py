@@ -123,8 +123,11 @@ class Sheet:
         """Add texts side by side. Raises SheetOverflowError if they do not fit."""
         cell_lines = [list(self._wrap(cell, bold=bold, scale=scale)) for cell in cells]
         for k in range(max(map(len, cell_lines), default=0)):
-            texts = [(lines[k], cell) for lines, cell in zip(cell_lines, cells, strict=True) if k < len(lines)]
-            self._add_line(texts, bold=bold, scale=scale)
+            self._add_line(
+                [(lines[k], cell) for lines, cell in zip(cell_lines, cells, strict=True) if k < len(lines)],
+                bold=bold,
+                scale=scale,
+            )
 
     def _font_of(self, *, bold: bool, scale: float) -> tuple[str, int]:
         """The font file and size of a text."""

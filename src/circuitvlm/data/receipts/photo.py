@@ -34,8 +34,9 @@ def photograph(paper: Image.Image, *, width: int, height: int, margin: int, stre
         page.paste(paper, ((width - paper.width) // 2, int(rng.integers((height - paper.height) // 2 + 1))))
         return page
     folds = _folds(width, height, strength=strength, rng=rng)
-    bent_paper = _bend(paper, folds, width=width, height=height, margin=margin, strength=strength, rng=rng)
-    grey = np.asarray(bent_paper, dtype=np.float32)
+    grey = np.asarray(
+        _bend(paper, folds, width=width, height=height, margin=margin, strength=strength, rng=rng), dtype=np.float32
+    )
     on_paper = grey > _INK_GREY / 2
     ink = np.clip((255 - grey) / (255 - _INK_GREY), 0, 1) * rng.uniform(1 - 0.35 * strength, 1)
     light = _light(width, height, strength=strength, rng=rng) * _facet_brightness(folds, width=width, height=height)
@@ -83,13 +84,13 @@ def _bend(
     """The sheet in the picture: ink 80, paper 255, the table 0."""
     heights = folds[::FINE_STEPS, ::FINE_STEPS]
     shift = np.stack([heights * rng.uniform(-0.6, 0.6), heights * rng.uniform(-0.6, 0.6)], axis=-1)
-    max_shift = 0.02 * width
-    shift *= min(1.0, max_shift / (np.abs(shift).max() + 1e-9))
+    shift *= min(1.0, 0.02 * width / (np.abs(shift).max() + 1e-9))
     border = float(np.abs(shift).max()) * 1.3 + _MIN_BORDER
     top = np.array([[margin, margin], [paper.width - margin, margin]], dtype=np.float64)
     text = np.concatenate([top, top[::-1] + np.array([0, paper.height - 2.0 * margin])])
-    size = {"width": width - 2 * border, "height": height - 2 * border}
-    target = _place_text(text, **size, strength=strength, rng=rng) + border
+    target = (
+        _place_text(text, width=width - 2 * border, height=height - 2 * border, strength=strength, rng=rng) + border
+    )
     y, x = _patch_corners(width, height)
     source = _project(_homography(target, text), np.stack([x, y], axis=-1)) + shift
     side = _patch_side(width)
@@ -138,8 +139,7 @@ def _project(matrix: Floats, points: Floats) -> Floats:
 def _facet_brightness(folds: Floats, *, width: int, height: int) -> Floats:
     """The brightness of the facets (height, width), by their slope towards the lamp."""
     slope_y, slope_x = (np.gradient(folds, _patch_side(width) / FINE_STEPS, axis=axis) for axis in (0, 1))
-    brightness = np.asarray(1 + 1.1 * slope_x + 0.7 * slope_y)
-    return np.clip(_upsample(brightness, width=width, height=height), 0.6, 1.25)
+    return np.clip(_upsample(np.asarray(1 + 1.1 * slope_x + 0.7 * slope_y), width=width, height=height), 0.6, 1.25)
 
 
 def _light(width: int, height: int, *, strength: float, rng: np.random.Generator) -> Floats:
@@ -162,8 +162,7 @@ def _ink_coverage(width: int, height: int, *, strength: float, rng: np.random.Ge
 
 def _upsample(field: Floats, *, width: int, height: int) -> Floats:
     """A coarse field, interpolated for all pixels (height, width)."""
-    image = Image.fromarray(field.astype(np.float32))
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+    return np.asarray(Image.fromarray(field.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _expose(

@@ -137,7 +137,8 @@ def _draw_item(name: str, shop: Shop, style: _PrintStyle, rng: random.Random) ->
     elif "cnt" in style.fields:
         row["cnt"] = style.count_format.format(count)
     has_discount = "discountprice" in style.fields and rng.random() < 0.4
-    discount = _draw_discount(price, style.money, rng) if has_discount else 0
+    rate = rng.choice((0.05, 0.1, 0.2, 0.3)) if has_discount else 0.0
+    discount = round(price * rate / style.money.step) * style.money.step
     if discount:
         row["discountprice"] = style.money.format_number(-discount)
     row["price"] = style.price(price)
@@ -165,11 +166,6 @@ def _add_subs(row: dict[str, Any], shop: Shop, style: _PrintStyle, rng: random.R
         subs.append(sub)
     row["sub"] = subs[0] if len(subs) == 1 else subs
     return total
-
-
-def _draw_discount(price: int, money: Money, rng: random.Random) -> int:
-    """A discount of 5 to 30 % on a price, rounded to the currency's step."""
-    return round(price * rng.choice((0.05, 0.1, 0.2, 0.3)) / money.step) * money.step
 
 
 def _draw_void(shop: Shop, style: _PrintStyle, rng: random.Random) -> dict[str, str]:

@@ -20,7 +20,8 @@ from PIL import Image
 from circuitvlm.core.record import Example
 from circuitvlm.data._reading import chunks
 from circuitvlm.data._reading.settings import check_choice
-from circuitvlm.data._reading.splits import GENERATED_SPLITS, check_split, generated_split
+from circuitvlm.data._reading.source import SplitSource
+from circuitvlm.data._reading.splits import GENERATED_SPLITS, generated_split
 from circuitvlm.data.receipts.compose import compose
 from circuitvlm.data.receipts.layouts import LAYOUTS
 from circuitvlm.data.receipts.page import MIN_X_HEIGHT, Sheet, SheetOverflowError
@@ -61,7 +62,7 @@ class Split:
         return compose(layout, sale, width=width, height=height, min_x_height=MIN_X_HEIGHT + self.noise, rng=rng)
 
 
-class Receipts:
+class Receipts(SplitSource):
     """Generated receipts with their parse.
 
     `width` and `height` are the size of the pictures in pixels. `noise` is the strength of the photograph: from 0 (a
@@ -106,13 +107,8 @@ class Receipts:
         for split in self._splits.values():
             _check_size(split)
 
-    def splits(self) -> tuple[str, ...]:
-        """The names of the splits, in the order of the configuration."""
-        return tuple(self._splits)
-
-    def examples(self, split: str) -> Sequence[Example]:
+    def _read_split(self, split: str) -> Sequence[Example]:
         """The examples of a split, generated now if they are not on disk yet."""
-        check_split(split, self._splits, source="receipts")
         settings = self._splits[split]
         folder = chunks.prepare_split(
             self.cache,
@@ -191,7 +187,10 @@ def _read_settings(settings: Mapping[str, Any], *, key: str) -> dict[str, Any]:
     expected_keys = {"count", "items", "layouts", "receipts"}
     if set(settings) != expected_keys:
         raise ValueError(f"{key}: expected {', '.join(sorted(expected_keys))}, got {', '.join(sorted(settings))}")
-    low, high = _read_items(settings["items"], key=f"{key}.items")
+    items = settings["items"]
+    if not isinstance(items, Sequence) or len(items) != 2 or any(type(item) is not int for item in items):
+        raise ValueError(f"{key}.items: expected least and most, such as [1, 3], got {items!r}")
+    low, high = items
     layouts = (settings["layouts"],) if isinstance(settings["layouts"], str) else tuple(settings["layouts"])
     for layout in layouts:
         check_choice(f"{key}.layouts", layout, LAYOUTS)
@@ -207,13 +206,6 @@ def _read_settings(settings: Mapping[str, Any], *, key: str) -> dict[str, Any]:
     if type(settings["count"]) is not int or settings["count"] < 1:
         raise ValueError(f"{key}.count: expected 1 or more, got {settings['count']!r}")
     return {**settings, "items": (low, high), "layouts": layouts}
-
-
-def _read_items(items: Any, *, key: str) -> tuple[int, int]:
-    """Two whole numbers. Raises ValueError for other values."""
-    if not isinstance(items, Sequence) or len(items) != 2 or any(type(item) is not int for item in items):
-        raise ValueError(f"{key}: expected least and most, such as [1, 3], got {items!r}")
-    return items[0], items[1]
 
 
 def _check_size(split: Split) -> None:

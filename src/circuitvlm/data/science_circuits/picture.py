@@ -94,32 +94,41 @@ def how_many(rng: Random) -> Draft:
     count = rng.randint(1, 3)
     connection = "" if count == 1 else SERIES if count == 3 else rng.choice((SERIES, PARALLEL))
     picture = _connect(rng, [component] * count, connection=connection)
-    hint = rng.choice(("", "The sign for ground does not count."))
-    return picture.draft("How many parts are drawn?", _COUNTS, _COUNTS[count - 1], hint=hint)
+    return picture.draft(
+        "How many parts are drawn?",
+        _COUNTS,
+        _COUNTS[count - 1],
+        hint=rng.choice(("", "The sign for ground does not count.")),
+    )
 
 
 @template(NATURAL, topic="units and measurement", category="Units", skill="Choose a component's unit", grades=(6, 12))
 def unit_of_shown(rng: Random) -> Draft:
     picture, component = _single(rng)
-    units = [c.unit for c in COMPONENTS]
-    return picture.draft("In which unit is the value of this part given?", units, component.unit)
+    return picture.draft("In which unit is the value of this part given?", [c.unit for c in COMPONENTS], component.unit)
 
 
 @template(SOCIAL, topic="world history", category="Units", skill="Know whom a unit is named after", grades=(6, 12))
 def honoured_by_shown(rng: Random) -> Draft:
     picture, component = _single(rng)
     rng.sample(range(4), 4)  # unused: without these random numbers the problems would be others
-    hint = rng.choice(("", "Units bear the names of scientists."))
-    scientists = [c.scientist for c in COMPONENTS]
-    return picture.draft("Whose name is in the unit of this part?", scientists, component.scientist, hint=hint)
+    return picture.draft(
+        "Whose name is in the unit of this part?",
+        [c.scientist for c in COMPONENTS],
+        component.scientist,
+        hint=rng.choice(("", "Units bear the names of scientists.")),
+    )
 
 
 @template(LANGUAGE, topic="vocabulary", category="Symbols", skill="Know a component's letter", grades=(3, 8))
 def letter_of_shown(rng: Random) -> Draft:
     picture, component = _single(rng)
-    hint = rng.choice(("", "Each line of a netlist begins with a letter."))
-    letters = [c.letter for c in COMPONENTS]
-    return picture.draft("Which letter stands for this part in a netlist?", letters, component.letter, hint=hint)
+    return picture.draft(
+        "Which letter stands for this part in a netlist?",
+        [c.letter for c in COMPONENTS],
+        component.letter,
+        hint=rng.choice(("", "Each line of a netlist begins with a letter.")),
+    )
 
 
 @template(NATURAL, topic="physics", category="Symbols", skill="Name the parts of a picture", grades=(1, 12))
@@ -132,7 +141,7 @@ def beside(rng: Random) -> Draft:
 @template(NATURAL, topic="physics", category="Symbols", skill="Tell kinds of parts", grades=(1, 12))
 def is_there(rng: Random) -> Draft:
     picture = _single(rng)[0] if rng.random() < 0.5 else _pair(rng)
-    candidates = picture.components if rng.random() < 0.5 else COMPONENTS
-    component = rng.choice(candidates)
-    answer = NO_YES[component in picture.components]
-    return picture.draft(f"Do you see {_with_article(component.name)}?", NO_YES, answer)
+    component = rng.choice(picture.components if rng.random() < 0.5 else COMPONENTS)
+    return picture.draft(
+        f"Do you see {_with_article(component.name)}?", NO_YES, NO_YES[component in picture.components]
+    )

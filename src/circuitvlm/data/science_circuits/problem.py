@@ -82,8 +82,7 @@ def template(
     """
 
     def decorate(draft: Callable[[Random], Draft]) -> Template:
-        name = getattr(draft, "__name__", "")
-        return Template(name, subject, topic, category, skill, grades, lecture, draft)
+        return Template(getattr(draft, "__name__", ""), subject, topic, category, skill, grades, lecture, draft)
 
     return decorate
 

@@ -14,12 +14,12 @@ from typing import Any, Literal
 from circuitvlm.circuit import draw
 from circuitvlm.core.record import Example
 from circuitvlm.data._reading.settings import check_choice
-from circuitvlm.data._reading.splits import check_split
+from circuitvlm.data._reading.source import SplitSource
 from circuitvlm.data.science_circuits.writer import SETS, TEMPLATES, Settings, prepare_folder
 from circuitvlm.data.scienceqa import ScienceQA
 
 
-class ScienceCircuits:
+class ScienceCircuits(SplitSource):
     """Generated questions in the three subjects and all grades, with and without hints and pictures.
 
     `templates` is the collection of questions: "quiz", or "quiz_primer" to train a model before the quiz, without any
@@ -52,28 +52,23 @@ class ScienceCircuits:
                     f"science_circuits.splits.{name}: expected count: 1 or more, and pids: {', '.join(SETS)}, got "
                     f"{dict(settings)}"
                 )
-        self.sets = {name: str(settings["pids"]) for name, settings in splits.items()}
-        if len(set(self.sets.values())) < len(self.sets):
-            raise ValueError(f"science_circuits.splits: expected different pids in all splits, got {self.sets}")
+        self._splits = {name: str(settings["pids"]) for name, settings in splits.items()}
+        if len(set(self._splits.values())) < len(self._splits):
+            raise ValueError(f"science_circuits.splits: expected different pids in all splits, got {self._splits}")
         self.settings = Settings(
             seed=seed,
             side=side,
             styles=tuple(styles),
             templates=templates,
-            counts={self.sets[name]: int(settings["count"]) for name, settings in splits.items()},
+            counts={self._splits[name]: int(settings["count"]) for name, settings in splits.items()},
         )
         self.cache, self.num_workers = Path(cache).expanduser(), num_workers
 
-    def splits(self) -> tuple[str, ...]:
-        """The names of the splits, in the order of the configuration."""
-        return tuple(self.sets)
-
-    def examples(self, split: str) -> Sequence[Example]:
+    def _read_split(self, split: str) -> Sequence[Example]:
         """The examples of a split; the folder of all splits is written now if it is not on disk yet.
 
-        Raises ValueError for an unknown split, and for more problems than the templates can give.
+        Raises ValueError for more problems than the templates can give.
         """
-        check_split(split, self.sets, source="science_circuits")
         return self.reader.examples(split)
 
     @cached_property
@@ -82,7 +77,7 @@ class ScienceCircuits:
         return ScienceQA(
             root=str(prepare_folder(self.settings, cache=self.cache, num_workers=self.num_workers)),
             revision="",
-            splits={name: {"pids": pids} for name, pids in self.sets.items()},
+            splits={name: {"pids": pids} for name, pids in self._splits.items()},
             on_missing_image="stop",
             on_unusable="stop",
             cache=str(self.cache),

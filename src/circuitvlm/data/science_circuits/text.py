@@ -51,8 +51,9 @@ def current_changes(rng: Random) -> Draft:
 @template(NATURAL, topic="units and measurement", category="Prefixes", skill="Compare two", grades=(4, 9))
 def which_is_less(rng: Random) -> Draft:
     unit = rng.choice("VAW")
-    values = [(prefix, digits) for prefix in PREFIXES for digits in DIGITS]
-    (first_prefix, first), (second_prefix, second) = rng.sample(values, 2)
+    (first_prefix, first), (second_prefix, second) = rng.sample(
+        [(prefix, digits) for prefix in PREFIXES for digits in DIGITS], 2
+    )
     first_is_more = PREFIXES[first_prefix] * first > PREFIXES[second_prefix] * second  # never equal: digits below 1000
     return Draft(
         question=f"Which of {first} {first_prefix}{unit} and {second} {second_prefix}{unit} is less?",
@@ -64,8 +65,11 @@ def which_is_less(rng: Random) -> Draft:
 @template(NATURAL, topic="chemistry", category="Materials", skill="Tell conductors", grades=(2, 6))
 def conducts(rng: Random) -> Draft:
     material = rng.choice((*CONDUCTORS, *INSULATORS))
-    question = f"Does a {rng.choice(_SHAPES)} of {material} conduct?"
-    return Draft(question=question, choices=NO_YES, answer=NO_YES[material in CONDUCTORS])
+    return Draft(
+        question=f"Does a {rng.choice(_SHAPES)} of {material} conduct?",
+        choices=NO_YES,
+        answer=NO_YES[material in CONDUCTORS],
+    )
 
 
 @template(
@@ -88,33 +92,42 @@ def more_than_each(rng: Random) -> Draft:
 @template(LANGUAGE, topic="reference skills", category="Dictionary", skill="Order by the alphabet", grades=(2, 5))
 def last_of_two(rng: Random) -> Draft:
     first, second = rng.sample(DEVICES, 2)
-    question = f"Which of {first} and {second} is last in the dictionary?"
-    return Draft(question=question, choices=_FIRST_SECOND, answer=_FIRST_SECOND[first < second])
+    return Draft(
+        question=f"Which of {first} and {second} is last in the dictionary?",
+        choices=_FIRST_SECOND,
+        answer=_FIRST_SECOND[first < second],
+    )
 
 
 @template(LANGUAGE, topic="grammar", category="Articles", skill="Choose between a and an", grades=(1, 5))
 def article(rng: Random) -> Draft:
     answer = rng.choice(("a", "an"))
     word = rng.choice([word for word in ADJECTIVES if (word[0] in VOWELS) == (answer == "an")])
-    question = f"Which article stands before {word} {rng.choice((*NOUNS, *DEVICES))}?"
-    return Draft(question=question, choices=("a", "an"), answer=answer)
+    return Draft(
+        question=f"Which article stands before {word} {rng.choice((*NOUNS, *DEVICES))}?",
+        choices=("a", "an"),
+        answer=answer,
+    )
 
 
 @template(LANGUAGE, topic="grammar", category="Parts of speech", skill="Tell verbs from other words", grades=(3, 7))
 def both_nouns(rng: Random) -> Draft:
     words = rng.sample((*NOUNS, *VERBS), 2)
-    answer = NO_YES[all(word in NOUNS for word in words)]
-    return Draft(question="Are both of the words nouns?", hint=", ".join(words), choices=NO_YES, answer=answer)
+    return Draft(
+        question="Are both of the words nouns?",
+        hint=", ".join(words),
+        choices=NO_YES,
+        answer=NO_YES[all(word in NOUNS for word in words)],
+    )
 
 
 @template(LANGUAGE, topic="grammar", category="Sentences", skill="Find subject and object", grades=(7, 9))
 def subject_or_object(rng: Random) -> Draft:
     agent, patient = rng.sample(DEVICES, 2)
     answer = rng.choice(("subject", "object"))
-    verb = rng.choice(("feeds", "protects", "follows", "heats"))
     return Draft(
         question=f"Is the {agent if answer == 'subject' else patient} the subject or the object?",
-        hint=f"The {agent} {verb} the {patient}.",
+        hint=f"The {agent} {rng.choice(('feeds', 'protects', 'follows', 'heats'))} the {patient}.",
         choices=("subject", "object"),
         answer=answer,
     )
@@ -123,8 +136,11 @@ def subject_or_object(rng: Random) -> Draft:
 @template(SOCIAL, topic="world history", category="Time", skill="Name a century", grades=(2, 6))
 def century_of(rng: Random) -> Draft:
     year = _year(rng)
-    question = f"A {rng.choice(_PAPERS)} is from the year {year}. When was that?"
-    return Draft(question=question, choices=_CENTURIES, answer=_CENTURIES[year // 100 - 17])
+    return Draft(
+        question=f"A {rng.choice(_PAPERS)} is from the year {year}. When was that?",
+        choices=_CENTURIES,
+        answer=_CENTURIES[year // 100 - 17],
+    )
 
 
 @template(SOCIAL, topic="world history", category="Time", skill="Tell halves of a century", grades=(7, 12))
@@ -146,5 +162,8 @@ def _year(rng: Random) -> int:
 @template(SOCIAL, topic="world history", category="Time", skill="Compare years", grades=(1, 4))
 def earlier_year(rng: Random) -> Draft:
     first, second = rng.sample(range(1750, 2021), 2)
-    question = f"Which of the years {first} and {second} is the earlier one?"
-    return Draft(question=question, choices=_FIRST_SECOND, answer=_FIRST_SECOND[first > second])
+    return Draft(
+        question=f"Which of the years {first} and {second} is the earlier one?",
+        choices=_FIRST_SECOND,
+        answer=_FIRST_SECOND[first > second],
+    )

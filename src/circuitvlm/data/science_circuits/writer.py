@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -16,6 +15,7 @@ from typing import Any
 
 from circuitvlm.circuit import draw, netlist
 from circuitvlm.circuit.draw import layout
+from circuitvlm.data._reading.chunks import settings_digest
 from circuitvlm.data._reading.splits import generated_split
 from circuitvlm.data.science_circuits import picture, text
 from circuitvlm.data.science_circuits.problem import Problem, Template, draw_problem
@@ -57,19 +57,13 @@ class Settings:
     templates: str
     counts: Mapping[str, int]
 
-    @property
-    def digest(self) -> str:
-        """The hash of the settings and the version of the code."""
-        settings_text = json.dumps([VERSION, asdict(self)], sort_keys=True)
-        return hashlib.sha256(settings_text.encode()).hexdigest()[:12]
-
 
 def prepare_folder(settings: Settings, *, cache: Path, num_workers: int) -> Path:
     """The folder of these settings below `cache`, written on first use. If two processes write it, the first one wins.
 
     `num_workers` processes draw (0: this one).
     """
-    folder = cache / f"{settings.templates}-{settings.digest}"
+    folder = cache / f"{settings.templates}-{settings_digest(settings, version=VERSION)}"
     if (folder / SPLITS).is_file():
         return folder
     temporary = cache / f"{folder.name}-{uuid.uuid4().hex}.tmp"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from circuitvlm.data._reading.files import UnusableError
-from circuitvlm.data._reading.groups import MAX_NAMES, Groups, format_groups, group_names
+from circuitvlm.data._reading.groups import MAX_NAMES, Groups, format_nonempty_groups, group_names
 from circuitvlm.data._reading.images import file_digest
 from circuitvlm.data.scienceqa.layout import PARTS, Store, find_home, read
 from circuitvlm.data.scienceqa.problem import check_problem, grade_of, text_field
@@ -45,22 +45,21 @@ class Audit:
 
     def lines(self) -> list[str]:
         """The report, one result a line."""
-        lines = [f"{count} in {name}" for name, count in self.sets.items()]
-        lines += [f"{count} of {subject} in {part}" for (subject, part), count in sorted(self.subjects.items())]
-        lines += [f"{count} of grade {grade} in {part}" for (grade, part), count in sorted(self.grades.items())]
+        lines = [
+            *(f"{count} in {name}" for name, count in self.sets.items()),
+            *(f"{count} of {subject} in {part}" for (subject, part), count in sorted(self.subjects.items())),
+            *(f"{count} of grade {grade} in {part}" for (grade, part), count in sorted(self.grades.items())),
+        ]
         for description, reasons in (("cannot be asked", self.unusable), ("have no usable image", self.images)):
-            counts = sorted(Counter(reasons.values()).items())
-            lines += [f"{count} {description}: {reason}" for reason, count in counts]
+            lines += [f"{count} {description}: {reason}" for reason, count in sorted(Counter(reasons.values()).items())]
             lines += [f"  {pid} ({reason})" for pid, reason in list(reasons.items())[:MAX_NAMES]]
-        for groups, description in (
-            ([(pid,) for pid in self.unlisted_pids], "are in none of train, val and test"),
-            ([(pid,) for pid in self.unknown_pids], "are listed without a problem"),
-            ([(pid,) for pid in self.shared_pids], "are in more than one of train, val and test"),
-            (self.duplicates, "groups of duplicates are in several splits"),
+        for pids, description in (
+            (self.unlisted_pids, "are in none of train, val and test"),
+            (self.unknown_pids, "are listed without a problem"),
+            (self.shared_pids, "are in more than one of train, val and test"),
         ):
-            if groups:
-                lines += format_groups(groups, description=description)
-        return lines
+            lines += format_nonempty_groups([(pid,) for pid in pids], description=description)
+        return lines + format_nonempty_groups(self.duplicates, description="groups of duplicates are in several splits")
 
 
 def is_scienceqa(root: str) -> bool:

@@ -95,8 +95,14 @@ def _read_captions(paths: list[Path]) -> dict[str, str] | None:
 
 def _find_image(home: Path, pid: str, problem: Problem) -> Path:
     """The first file in the folder of the problem's own split or of another one; the first path if there is none."""
-    own_split = [problem["split"]] if isinstance(problem.get("split"), str) else []
-    paths = list(_image_paths(home, pid, str(problem["image"]), splits=dict.fromkeys([*own_split, *PARTS])))
+    paths = list(
+        _image_paths(
+            home,
+            pid,
+            str(problem["image"]),
+            splits=dict.fromkeys([*([problem["split"]] if isinstance(problem.get("split"), str) else []), *PARTS]),
+        )
+    )
     return next((path for path in paths if path.is_file()), paths[0] if paths else home / "images")
 
 

@@ -33,12 +33,17 @@ def read(folder: Path, files: Sequence[str], *, parts: Collection[str], cache: P
         path, part = folder / file, part_of(file)
         pids = sets.setdefault(part, [])
         image_files = parquet.unpack_images(path, cache=cache)
-        columns = [name for name in parquet.columns(path) if name != "image"]
-        for number, row in enumerate(parquet.rows(path, columns=columns)):
+        for number, row in enumerate(
+            parquet.rows(path, columns=[name for name in parquet.columns(path) if name != "image"])
+        ):
             pid = f"{_SPLITS[part]}-{len(pids)}"
             pids.append(pid)
             problems[pid] = {**row, "image": image_files.get(number, Path()).name, "split": part}
             if number in image_files:
                 images[pid] = image_files[number]
-    all_sets = add_trainval({part: tuple(pids) for part, pids in sets.items()})
-    return Store(problems=problems, sets=all_sets, captions=None, images=images)
+    return Store(
+        problems=problems,
+        sets=add_trainval({part: tuple(pids) for part, pids in sets.items()}),
+        captions=None,
+        images=images,
+    )

@@ -39,8 +39,12 @@ def make_example(pid: str, problem: Problem, *, picture: Picture | None, caption
     }
     if caption is not None:
         facts["caption"] = caption
-    tags = {"kind": "choice", "pid": pid, "options": str(len(choices)), "answer": answer, **_group_tags(problem)}
-    return Example(id=pid, images=(picture,) if picture else (), facts=facts, tags=tags)
+    return Example(
+        id=pid,
+        images=(picture,) if picture else (),
+        facts=facts,
+        tags={"kind": "choice", "pid": pid, "options": str(len(choices)), "answer": answer, **_group_tags(problem)},
+    )
 
 
 def text_field(problem: Problem, name: str) -> str:

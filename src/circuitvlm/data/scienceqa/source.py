@@ -20,7 +20,7 @@ from circuitvlm.data._reading.images import RASTER, usable_image
 from circuitvlm.data._reading.lazy import LazyExamples
 from circuitvlm.data._reading.root import find_files
 from circuitvlm.data._reading.settings import check_choice
-from circuitvlm.data._reading.splits import check_split
+from circuitvlm.data._reading.source import SplitSource
 from circuitvlm.data._reading.unusable import ACTIONS, UnusableItems
 from circuitvlm.data.scienceqa import layout, parquet
 from circuitvlm.data.scienceqa.layout import Store
@@ -40,7 +40,7 @@ class CheckedSet:
     without_image: frozenset[str]
 
 
-class ScienceQA:
+class ScienceQA(SplitSource):
     """ScienceQA's problems, each made into an example on access.
 
     `root` is a folder with the official layout or with parquet files, or owner/name of the latter on the hub, which are
@@ -65,12 +65,12 @@ class ScienceQA:
         on_unusable: Literal["count", "stop"],
         cache: str,
     ) -> None:
-        self.sets: dict[str, str] = {}
+        self._splits: dict[str, str] = {}
         for name, settings in splits.items():
             if settings is not None:
                 if set(settings) != {"pids"}:
                     raise ValueError(f"scienceqa.splits.{name}: expected pids: a set's name, got {dict(settings)}")
-                self.sets[name] = settings["pids"]
+                self._splits[name] = settings["pids"]
         check_choice("scienceqa.on_missing_image", on_missing_image, MISSING_IMAGE_ACTIONS)
         check_choice("scienceqa.on_unusable", on_unusable, ACTIONS)
         self.root, self.revision = root, revision
@@ -78,23 +78,18 @@ class ScienceQA:
         self.cache = Path(cache).expanduser()
         self._checked_sets: dict[str, CheckedSet] = {}
 
-    def splits(self) -> tuple[str, ...]:
-        """The names of the splits, in the order of the configuration."""
-        return tuple(self.sets)
-
-    def examples(self, split: str) -> Sequence[Example]:
+    def _read_split(self, split: str) -> Sequence[Example]:
         """The examples of a split, in the set's order. All files are read on the first call, images at each set's.
 
         Raises DataFileError, hub.FetchError, and ValueError for missing sets and for sets with problems in common.
         """
-        check_split(split, self.sets, source="scienceqa")
-        checked_set = self._check_set(self.sets[split])
+        checked_set = self._check_set(self._splits[split])
         return LazyExamples(checked_set.pids, partial(_make_example, self.store, checked_set.without_image))
 
     @property
     def unusable(self) -> Counter[str]:
         """The number of unusable problems of all splits by reason; reads the splits that were not read yet."""
-        checked_sets = (self._check_set(name) for name in self.sets.values() if name in self.store.sets)
+        checked_sets = (self._check_set(name) for name in self._splits.values() if name in self.store.sets)
         return sum((checked_set.unusable.counts for checked_set in checked_sets), start=Counter())
 
     @cached_property
@@ -126,7 +121,11 @@ class ScienceQA:
         if home is not None:
             return layout.read(home)
         folder, files = find_files(
-            self.root, source="scienceqa", revision=self.revision, cache=self.cache, select=self._select_files
+            self.root,
+            source="scienceqa",
+            revision=self.revision,
+            cache=self.cache,
+            select=lambda files: [file for file in files if parquet.part_of(file) in self._parts()],
         )
         if not any(map(parquet.part_of, files)):
             raise DataFileError(
@@ -135,18 +134,14 @@ class ScienceQA:
             )
         return parquet.read(folder, files, parts=self._parts(), cache=self.cache)
 
-    def _select_files(self, files: Sequence[str]) -> list[str]:
-        """The files on the hub that the splits need."""
-        return [file for file in files if parquet.part_of(file) in self._parts()]
-
     def _parts(self) -> set[str]:
         """The sets with files of their own that the splits need."""
-        names = set(self.sets.values())
+        names = set(self._splits.values())
         return (names | {"train", "val"} if "trainval" in names else names) & set(layout.PARTS)
 
     def _check_disjoint(self, store: Store) -> None:
         """Raise ValueError if two splits have problems in common: training must not see the problems of a test."""
-        known_sets = {split: name for split, name in self.sets.items() if name in store.sets}
+        known_sets = {split: name for split, name in self._splits.items() if name in store.sets}
         for first, second in combinations(known_sets, 2):
             common = sorted(set(store.sets[known_sets[first]]) & set(store.sets[known_sets[second]]))
             if common:
@@ -158,11 +153,10 @@ class ScienceQA:
 
 
 def _make_example(store: Store, without_image: frozenset[str], pid: str) -> Example:
-    has_image = pid in store.images and pid not in without_image
     return make_example(
         pid,
         store.problems[pid],
-        picture=Picture(store.images[pid]) if has_image else None,
+        picture=Picture(store.images[pid]) if (pid in store.images and pid not in without_image) else None,
         caption=None if store.captions is None else store.captions.get(pid, ""),
     )
 
@@ -173,7 +167,7 @@ def _check_set(store: Store, name: str, *, on_missing_image: str) -> CheckedSet:
     without_image: set[str] = set()
     pids: list[str] = []
     for pid in bar(store.sets[name], label=f"reading scienceqa's {name}"):
-        try:
+        with unusable.count(pid):
             if pid not in store.problems:
                 raise UnusableError("listed without a problem", pid)
             check_problem(store.problems[pid])
@@ -187,8 +181,6 @@ def _check_set(store: Store, name: str, *, on_missing_image: str) -> CheckedSet:
                     )
                 without_image.add(pid)
             pids.append(pid)
-        except UnusableError as error:
-            unusable.add(error, pid)
     return CheckedSet(tuple(pids), unusable, frozenset(without_image))
 
 

@@ -39,16 +39,15 @@ def f1_score(count: Callable[[dict[str, Any], dict[str, Any]], Counts], predicti
     try:
         counts = count(fields, truth)
     except TooLargeError as error:
-        why = str(error)
-        counts = Counts(right=0, predicted_count=0, expected_count=_expected_count(count, truth))
+        counts, why = _expected_counts(count, truth), str(error)
     weight = float(counts.predicted_count + counts.expected_count)
     if why:
         return Score(value=0.0, why=why, weight=weight)
     return Score(value=counts.f1, read=excerpt(prediction), why=str(counts), weight=weight)
 
 
-def _expected_count(count: Callable[[dict[str, Any], dict[str, Any]], Counts], truth: dict[str, Any]) -> int:
+def _expected_counts(count: Callable[[dict[str, Any], dict[str, Any]], Counts], truth: dict[str, Any]) -> Counts:
     try:
-        return count({}, truth).expected_count
+        return count({}, truth)
     except TooLargeError:
-        return 0
+        return Counts(right=0, predicted_count=0, expected_count=0)

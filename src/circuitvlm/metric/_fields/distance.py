@@ -184,10 +184,8 @@ def _relabel_savings(first_tree: Tree, second_tree: Tree) -> Ints:
 
 
 def _same_names(first_labels: Sequence[str], second_labels: Sequence[str]) -> Ints:
-    equal: npt.NDArray[np.bool_] = np.array(first_labels, dtype=object)[:, None] == np.array(
-        second_labels, dtype=object
-    )
-    return 1 + equal.astype(np.int64)
+    first, second = (np.array(labels, dtype=object) for labels in (first_labels, second_labels))
+    return np.where(first[:, None] == second, 2, 1)
 
 
 def _same_letters(first_texts: Sequence[str], second_texts: Sequence[str]) -> Ints:

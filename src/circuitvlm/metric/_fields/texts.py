@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -45,11 +46,8 @@ def _number(bits: str) -> int:
 def _places(texts: Sequence[str], letters: set[str], *, size: int) -> dict[str, int]:
     """Of each letter, where it stands in the texts side by side."""
     indices = defaultdict(list)
-    start = 0
-    for text in texts:
-        for place, letter in enumerate(text, start):
-            indices[letter].append(place)
-        start += len(text) + 1
+    for place, letter in enumerate(chain.from_iterable((*text, "") for text in texts)):
+        indices[letter].append(place)
     masks = {}
     for letter in letters:
         bits = np.zeros(size, dtype=np.uint8)

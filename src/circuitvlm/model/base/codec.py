@@ -124,8 +124,8 @@ class CheckpointCodec(ABC):
             )
         except TemplateError as error:
             raise ValueError(
-                f"dialogue {name!r}: expected turns that the chat template accepts, got its error {str(error)!r}; leave "
-                "this dialogue out, or give a checkpoint with another template"
+                f"dialogue {name!r}: expected turns that the chat template accepts, got its error {str(error)!r}; "
+                "leave this dialogue out, or give a checkpoint with another template"
             ) from error
         assert isinstance(text, str), "one dialogue becomes one text"
         return text

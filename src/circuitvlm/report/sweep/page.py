@@ -14,8 +14,9 @@ MARKS = {"finished": "finished", "pruned": "**pruned**", "failed": "**failed**",
 def sweep_page(sweep: Sweep, *, title: str) -> Page:
     """The page of a sweep: the number of trials by state, the best, the table of all, reasons, and pictures."""
     parts = [_summary(sweep), "## Trials", _trial_table(sweep)]
-    if reasons := _reasons(sweep):
-        parts += ["## Why trials did not finish", reasons]
+    if unfinished_trials := [trial for trial in sweep.trials if trial.outcome.state != "finished"]:
+        reasons = (f"- `{trial.folder}`: {escape(outcome_text(trial.outcome))}" for trial in unfinished_trials)
+        parts += ["## Why trials did not finish", "\n".join(reasons)]
     pictures = {}
     if sweep.keys:
         pictures["parallel.png"] = figure.draw_parallel(sweep)
@@ -42,10 +43,15 @@ def _summary(sweep: Sweep) -> str:
 
 
 def _trial_table(sweep: Sweep) -> str:
-    rows = []
-    for trial in sweep.trials:
-        values = [escape(trial.values[key]) for key in sweep.keys]
-        rows.append([*values, _value(trial), MARKS[trial.outcome.state], f"`{trial.folder.name}`"])
+    rows = (
+        [
+            *(escape(trial.values[key]) for key in sweep.keys),
+            _value(trial),
+            MARKS[trial.outcome.state],
+            f"`{trial.folder.name}`",
+        ]
+        for trial in sweep.trials
+    )
     return table([*map(escape, sweep.keys), escape(sweep.metric), "state", "folder"], rows)
 
 
@@ -55,11 +61,3 @@ def _value(trial: Trial) -> str:
         return NO_VALUE
     step = f" at step {trial.step}" if trial.step is not None and trial.outcome.state != "finished" else ""
     return f"{trial.value:.6g}{step}"
-
-
-def _reasons(sweep: Sweep) -> str:
-    return "\n".join(
-        f"- `{trial.folder}`: {escape(outcome_text(trial.outcome))}"
-        for trial in sweep.trials
-        if trial.outcome.state != "finished"
-    )

@@ -72,8 +72,11 @@ def gather_sweep(paths: Sequence[Path], *, split: str | None = None, metric: str
     minimize = metric.endswith("loss")
 
     def rank(trial: Trial) -> tuple[int, float, str]:
-        value = math.inf if trial.value is None else trial.value if minimize else -trial.value
-        return STATES.index(trial.outcome.state), value, str(trial.folder)
+        return (
+            STATES.index(trial.outcome.state),
+            math.inf if trial.value is None else trial.value if minimize else -trial.value,
+            str(trial.folder),
+        )
 
     trials = [_trial(folder, {key: values[folder][key] for key in keys}, split, metric) for folder in run_folders]
     name = metric if metric.startswith(VALIDATE) else f"{metric} on {split}"

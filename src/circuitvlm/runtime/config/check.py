@@ -166,8 +166,7 @@ def _with_learning_rate(plain: Mapping[str, Any]) -> Mapping[str, Any]:
         return plain
     if not isinstance(base_lr, (int, float)) or not isinstance(batch_size, int):
         return plain
-    section = learning_rate.apply_base_lr(optimizer, base_lr=base_lr, global_batch_size=batch_size)
-    return {**plain, "optimizer": section}
+    return {**plain, "optimizer": learning_rate.apply_base_lr(optimizer, base_lr=base_lr, global_batch_size=batch_size)}
 
 
 def _section_faults(plain: Mapping[str, Any], read_parameters: ParameterReader) -> list[str]:

@@ -43,9 +43,10 @@ def find_definition(module: str, name: str) -> Definition | None:
 def public_names(module: str) -> list[str]:
     """The names in `__all__`; in a module without it, the public classes and functions that it defines."""
     statements = _statements(module)
-    kinds = (ast.ClassDef, ast.FunctionDef)
     return _exports(statements) or [
-        node.name for node in statements if isinstance(node, kinds) and not node.name.startswith("_")
+        node.name
+        for node in statements
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_")
     ]
 
 
@@ -73,11 +74,9 @@ def _exports(statements: list[ast.stmt]) -> list[str]:
 def _statements(module: str) -> list[ast.stmt]:
     """The statements of a module; none where it has no file."""
     package, _, name = module.rpartition(".")
-    for folder in package_folders(package):
-        for path in (folder / f"{name}.py", folder / name / "__init__.py"):
-            if path.is_file():
-                return _parse(path, path.stat().st_mtime_ns)
-    return []
+    paths = (folder / file for folder in package_folders(package) for file in (f"{name}.py", f"{name}/__init__.py"))
+    path = next(filter(Path.is_file, paths), None)
+    return [] if path is None else _parse(path, path.stat().st_mtime_ns)
 
 
 @cache

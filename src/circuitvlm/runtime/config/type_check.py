@@ -38,7 +38,8 @@ def mismatches(value: Any, hint: Any, *, key: str) -> list[str]:
     if origin in (Union, types.UnionType):
         return _union_mismatches(value, get_args(hint), key=key)
     if origin is Literal:
-        return [] if _is_choice(value, get_args(hint)) else [f"{key}: expected {type_text(hint)}, got {value!r}"]
+        choices = [choice for choice in get_args(hint) if isinstance(choice, bool) == isinstance(value, bool)]
+        return [] if value in choices else [f"{key}: expected {type_text(hint)}, got {value!r}"]
     if isinstance(value, Mapping) and "_target_" in value:
         is_plain = hint in (*_SCALARS, None, type(None))
         return [f"{key}: expected {type_text(hint)}, got a part, {value['_target_']!r}"] if is_plain else []
@@ -112,8 +113,11 @@ def _sequence_mismatches(value: Any, hint: Any, *, key: str) -> list[str]:
             return [f"{key}: expected {len(element_types)} elements, got {len(value)}: {value!r}"]
     else:
         element_types = (element_types[0] if element_types else Any,) * len(value)
-    pairs = enumerate(zip(value, element_types, strict=False))
-    return [fault for i, (inner, inner_type) in pairs for fault in mismatches(inner, inner_type, key=f"{key}[{i}]")]
+    return [
+        fault
+        for i, (inner, inner_type) in enumerate(zip(value, element_types, strict=False))
+        for fault in mismatches(inner, inner_type, key=f"{key}[{i}]")
+    ]
 
 
 def _mapping_mismatches(value: Any, hint: Any, *, key: str) -> list[str]:
@@ -121,14 +125,10 @@ def _mapping_mismatches(value: Any, hint: Any, *, key: str) -> list[str]:
         return [f"{key}: expected {type_text(hint)}, got {_value_text(value)}"]
     arguments = get_args(hint)
     key_type, value_type = arguments if len(arguments) == 2 else (Any, Any)
-    faults = [fault for name in value for fault in mismatches(name, key_type, key=f"{key}.{name} (the key)")]
-    for name, inner in value.items():
-        faults += mismatches(inner, value_type, key=f"{key}.{name}")
-    return faults
-
-
-def _is_choice(value: Any, choices: Sequence[Any]) -> bool:
-    return any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in choices)
+    return [
+        *(fault for name in value for fault in mismatches(name, key_type, key=f"{key}.{name} (the key)")),
+        *(fault for name, inner in value.items() for fault in mismatches(inner, value_type, key=f"{key}.{name}")),
+    ]
 
 
 def _value_text(value: Any) -> str:

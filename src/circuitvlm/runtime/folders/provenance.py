@@ -32,8 +32,7 @@ def write(folder: Path, *, data: Mapping[str, Any]) -> None:
     if path.is_file():
         last = json.loads(path.read_text(encoding="utf-8"))
         earlier = [*last.pop("earlier", []), last]
-    start = {**record(), "data": dict(data), "earlier": earlier}
-    write_atomic(path, json.dumps(start, indent=2, default=str) + "\n")
+    write_atomic(path, json.dumps({**record(), "data": dict(data), "earlier": earlier}, indent=2, default=str) + "\n")
 
 
 def copy(run: Path, folder: Path) -> None:

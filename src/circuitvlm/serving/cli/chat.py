@@ -60,7 +60,7 @@ def chat(
     A line is a question in free text. /task runs a task that the model was trained for.
     /netlist, /solve, /tf and /draw print or draw what follows exactly from the netlist that the model reads.
     /help lists all commands. Lines may come through a pipe. Ctrl-D ends the chat.
-    The replies of several models are shown side by side. Then --model is the base model of each run.
+    With runs as arguments, --model is their base model. The replies of several models are shown side by side.
 
     \b
     Examples:

@@ -31,7 +31,7 @@ class _OpenTag:
 
     def finish(self) -> bool:
         """Add the last item; return whether it was only fields or only text."""
-        text = _unescape("".join(self.text)).strip()
+        text = _ESCAPE.sub(_replace_mark, "".join(self.text)).strip()
         self.items.append(text if self.fields is None else self.fields)
         plain = self.fields is None or not text
         self.fields, self.text = None, []
@@ -49,7 +49,9 @@ def write(fields: dict[str, Any]) -> str:
     for key, value in fields.items():
         if not key or set(key) & set("<>"):
             raise ValueError(f"tokens: expected a key without < and >, got {key!r}")
-        content = "<sep/>".join(write(i) if isinstance(i, dict) else _escape(i) for i in _items(value))
+        content = "<sep/>".join(
+            write(item) if isinstance(item, dict) else _LIKE_A_TAG.sub(_replace_mark, item) for item in _items(value)
+        )
         parts.append(f"<s_{key}>{content}</s_{key}>")
     return "".join(parts)
 
@@ -115,12 +117,9 @@ def _whole(stack: list[_OpenTag], *, repair: bool, plain: bool) -> ReadObject | 
             _close(stack)
         else:
             stack.pop()
-    root = stack[0]
-    fields = root.fields
-    plain &= root.finish()
-    if not fields:
-        return None
-    return ReadObject(fields, mended="repaired" if is_cut else "" if plain else "found")
+    fields = stack[0].fields
+    plain &= stack[0].finish()
+    return ReadObject(fields, mended="repaired" if is_cut else "" if plain else "found") if fields else None
 
 
 def _items(value: Any) -> list[Any]:
@@ -132,9 +131,5 @@ def _items(value: Any) -> list[Any]:
     return [value.strip() if isinstance(value, str) else "" if value is None else json.dumps(value)]
 
 
-def _escape(text: str) -> str:
-    return _LIKE_A_TAG.sub(lambda found: _REPLACEMENTS[found[0]], text)
-
-
-def _unescape(text: str) -> str:
-    return _ESCAPE.sub(lambda found: _REPLACEMENTS[found[0]], text)
+def _replace_mark(match: re.Match[str]) -> str:
+    return _REPLACEMENTS[match[0]]

@@ -37,10 +37,9 @@ def is_probe(device: Device) -> bool:
 
 def caption(device: Device, *, control: str) -> Formula:
     """The label of a device: its value, or its name where it has none; a controlled source's gain and control."""
-    words = device.text.split()
     if device.kind in "EGFH" and control:
-        gain = format_engineering(device.value) if device.value is not None else (words or [device.name])[-1]
-        return text.product(gain, control)
+        words = device.text.split() or [device.name]
+        return text.product(words[-1] if device.value is None else format_engineering(device.value), control)
     value = device.value if device.value or not device.ac else abs(device.ac)
     if value is None:
         return text.symbol(device.name)
@@ -60,16 +59,18 @@ def annotate_device(body: Body, device: Device, label: Formula, *, side: int, is
         return 0, [_plus_minus(body, label, side=s, gap=g, scale=scale) for g in gaps for s in (side, -side)]
     labels = _label_alone(body, label, side=side, gap=gap, scale=scale)
     if device.kind in "IGF":
-        arrow_gaps = [max(g * scale.unit, 4.0) for g in (26, 12, 4)]
-        arrows = [_long_arrow(body, label, side=s, gap=g, scale=scale) for g in arrow_gaps for s in (side, -side)]
+        arrows = [
+            _long_arrow(body, label, side=s, gap=max(share * scale.unit, 4.0), scale=scale)
+            for share in (26, 12, 4)
+            for s in (side, -side)
+        ]
         return 1, [*arrows, *labels]  # the arrow inside of the symbol shows the direction too
     return 3, labels
 
 
 def annotate_mark(body: Body, mark: Mark, *, side: int, scale: Scale) -> Candidates:
     """A named voltage or current of a device, on the preferred side."""
-    name = text.symbol(mark.name)
-    sides = (side, -side)
+    name, sides = text.symbol(mark.name), (side, -side)
     if mark.kind == "voltage":
         gap = max(12 * scale.unit, 3.0)
         gaps, signs = (gap, 0.5 * gap, 2 * gap), "-+" if mark.is_reversed else "+-"
@@ -112,10 +113,9 @@ def _lead_arrow(body: Body, name: Formula, *, end: int, side: int, scale: Scale,
     else:  # a probe is only an arrow
         half, middle = min(24 * scale.unit + 2, max(lead, 4.0)), 0.0
     lateral = side * max(15 * scale.unit, 5.0)
-    half *= direction
-    arrow = _arrow(body.point(middle - half, lateral), body.point(middle + half, lateral), scale=scale)
+    tail, tip = (body.point(middle + sign * half, lateral) for sign in (-direction, direction))
     label_lateral = lateral + side * max(8 * scale.unit, 4.0)
-    return [arrow, _label(body, name, axial=middle, lateral=label_lateral, scale=scale)]
+    return [_arrow(tail, tip, scale=scale), _label(body, name, axial=middle, lateral=label_lateral, scale=scale)]
 
 
 def _label_alone(body: Body, label: Formula, *, side: int, gap: float, scale: Scale) -> list[list[Piece]]:
@@ -172,4 +172,4 @@ def _arrow(tail: XY, tip: XY, *, scale: Scale) -> Piece:
         (x1 - dx * head + dy * wing, y1 - dy * head - dx * wing),
     )
     svg = arrow_svg(tail, neck, corners, attributes=' stroke-linecap="butt"')
-    return Piece(svg=svg, rect=bounding_box(tail, *corners))
+    return Piece(svg, bounding_box(tail, *corners))

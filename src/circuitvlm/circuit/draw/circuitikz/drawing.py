@@ -107,17 +107,16 @@ def _draw_all(
             is_far = device.kind == "V" and not has_steps
             groups.append(annotate_device(body, device, label, side=side, is_far=is_far, scale=scale))
         elif all(mark.kind != "current" for mark in device_marks):
-            current = Mark("current", device.name[1:], device.name)
-            groups.append(annotate_mark(body, current, side=side, scale=scale))
+            groups.append(annotate_mark(body, Mark("current", device.name[1:], device.name), side=side, scale=scale))
         groups += [annotate_mark(body, mark, side=-side, scale=scale) for mark in device_marks]
     for _, candidates in sorted(groups, key=lambda group: group[0]):
         pieces, area = choose_place(
             candidates, lambda pieces: [piece.rect for piece in pieces], ink=canvas.ink, limits=canvas.limits
         )
         canvas.overlap += area
-        canvas.fragments.extend(piece.svg for piece in pieces)
-        canvas.ink.extend(piece.rect for piece in pieces)
-        canvas.caption_rects.extend(piece.rect for piece in pieces)
+        canvas.fragments += [piece.svg for piece in pieces]
+        for rects in (canvas.ink, canvas.caption_rects):
+            rects.extend(piece.rect for piece in pieces)
 
 
 # ---------------------------------------------------------------------------------------------------------- the symbols
@@ -136,8 +135,7 @@ def _draw_symbol(
     shape = SHAPES[kind]
     a, b = map(frame.pixel, symbol.pins[:2])
     x, y = frame.pixel(symbol.centre)
-    span = math.dist(a, b)
-    unit = scale.symbol_unit
+    span, unit = math.dist(a, b), scale.symbol_unit
     if math.dist(*symbol.pins[:2]) < SHORT_EDGE:  # the placement has its own leads around the symbol
         unit = min(unit, 0.45 * span / max(shape.half_length, 1.0))
     body = Body(
@@ -160,10 +158,9 @@ def _draw_symbol(
     _draw_shape(canvas, shape, body, line_width=scale.symbol_line)
     if device.kind in "EH":
         for sign, share in (("+", -0.48), ("-", 0.48)):
-            point = body.point(share * body.half_length, 0)
-            canvas.fragments.append(draw_sign(sign, point, scale=scale, share=0.8).svg)
-    size = (body.half_length, body.half_width)
-    canvas.ink.append(bounding_box(body.point(-size[0], -size[1]), body.point(*size)))
+            piece = draw_sign(sign, body.point(share * body.half_length, 0), scale=scale, share=0.8)
+            canvas.fragments.append(piece.svg)
+    canvas.ink.append(bounding_box(*(body.point(s * body.half_length, s * body.half_width) for s in (-1, 1))))
     return body
 
 
@@ -173,21 +170,17 @@ def _draw_shape(canvas: Canvas, shape: Shape, body: Body, *, line_width: float) 
     def path(polyline: Polyline) -> str:
         """SVG path data."""
         points = [body.point(axial * body.unit, lateral * body.unit) for axial, lateral in polyline]
-        if len(points) > 2 and points[0] == points[-1]:
-            return f"M{path_points(points[:-1])}Z"
-        return f"M{path_points(points)}"
+        is_closed = len(points) > 2 and points[0] == points[-1]
+        return f"M{path_points(points[:-1])}Z" if is_closed else f"M{path_points(points)}"
 
     attributes = f'stroke-width="{line_width:.2f}" stroke-linejoin="{shape.line_join}" stroke-linecap="butt"'
-    for stroke in shape.strokes:
-        canvas.fragments.append(f'<path {attributes} d="{path(stroke)}"/>')
-    for fill in shape.fills:
-        canvas.fragments.append(f'<path fill="#000" stroke="none" d="{path(fill)}Z"/>')
+    canvas.fragments += [f'<path {attributes} d="{path(stroke)}"/>' for stroke in shape.strokes]
+    canvas.fragments += [f'<path fill="#000" stroke="none" d="{path(fill)}Z"/>' for fill in shape.fills]
 
 
 def _draw_node(canvas: Canvas, node: str, x: float, y: float, *, scale: Scale) -> None:
     """The number of a node in a blue circle."""
-    number = text.quantity(node, "")
-    size = scale.number_font
+    number, size = text.quantity(node, ""), scale.number_font
     width = text.width(number, size)
     radius = max(scale.node_radius, width / 2 + 2)
     canvas.fragments.append(

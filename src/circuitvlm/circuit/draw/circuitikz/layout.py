@@ -30,9 +30,8 @@ def place(circuit: Circuit) -> Placement:
             controls.append((device.name, device.text.split()[0].upper().removeprefix("V")))
     two_pins = Circuit(devices=tuple(replace(device, nodes=device.nodes[:2]) for device in circuit.devices))
     placement = replace(ladder(two_pins), marks=tuple(marks), controls=tuple(controls))
-    if any(device.value is None for device in circuit.devices):
-        return replace(placement, node_labels=_node_labels(placement, two_pins))
-    return placement
+    has_names = any(device.value is None for device in circuit.devices)
+    return replace(placement, node_labels=_node_labels(placement, two_pins)) if has_names else placement
 
 
 def _controlling_voltage(circuit: Circuit, source: Device, *, number: int) -> Mark:

@@ -101,13 +101,12 @@ def _shortest_edge(placement: Placement, *, unit: float, width: int | None, heig
         for lines, page in zip(_grid_lines(placement), (width, height), strict=True)
     )
     frame = Frame(columns=columns, rows=rows)
-    lengths = [1e9]
-    for symbol in placement.symbols:
-        if symbol.form == "edge":
-            length = math.dist(*map(frame.pixel, symbol.pins))
-            cells = max(math.dist(*symbol.pins), 1e-9)
-            lengths.append(length / cells if placement.columns else length + 2 * NODE_RADIUS)
-    return min(lengths)
+    edges = [(math.dist(*map(frame.pixel, s.pins)), s.pins) for s in placement.symbols if s.form == "edge"]
+    lengths = (
+        length / max(math.dist(*pins), 1e-9) if placement.columns else length + 2 * NODE_RADIUS
+        for length, pins in edges
+    )
+    return min([1e9, *lengths])
 
 
 def fit_frame(

@@ -6,9 +6,10 @@ axis of a symbol is x, from its first pin to its second, and its centre is (0, 0
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
+
+from circuitvlm.circuit.draw.canvas import ellipse_points
 
 Polyline = tuple[tuple[float, float], ...]
 
@@ -37,31 +38,23 @@ class Shape:
     wire_behind: bool = False
 
 
-def _arc(x: float, y: float, radius_x: float, radius_y: float, *, start: float, stop: float) -> Polyline:
-    """A part of an ellipse; angles in degrees, 10 degrees per chord."""
-    steps = max(2, round(abs(stop - start) / 10))
-    angles = [math.radians(start + (stop - start) * i / steps) for i in range(steps + 1)]
-    return tuple((x + radius_x * math.cos(a), y + radius_y * math.sin(a)) for a in angles)
-
-
 def _resistor() -> Shape:
     step, height = 6.6, 12.7
-    peaks = tuple(((2 * i - 5) * step, height if i % 2 else -height) for i in range(6))
+    peaks = (((2 * i - 5) * step, height if i % 2 else -height) for i in range(6))
     zigzag = ((-6 * step, 0), *peaks, (6 * step, 0))
     return Shape(strokes=(zigzag,), half_length=6 * step, half_width=height + 3, line_join="bevel")
 
 
 def _inductor() -> Shape:
     bump, height = 13.2, 17.0
-    arcs = [_arc(bump * (2 * i - 3), 0, bump, height, start=180, stop=360) for i in range(4)]
+    arcs = [ellipse_points(bump * (2 * i - 3), 0, bump, height, start=180, stop=360, chord=10) for i in range(4)]
     return Shape(strokes=(tuple(point for arc in arcs for point in arc),), half_length=4 * bump, half_width=height + 3)
 
 
 def _source(*marks: Polyline, radius: float = DIAMOND, fills: tuple[Polyline, ...] = (), wire: bool = False) -> Shape:
     """A source with polylines inside of its circle or diamond."""
     outline = _CIRCLE if radius == RADIUS else _RHOMBUS
-    half_width = radius + SYMBOL_LINE / 2
-    return Shape((outline, *marks), half_length=radius, half_width=half_width, fills=fills, wire_behind=wire)
+    return Shape((outline, *marks), radius, half_width=radius + SYMBOL_LINE / 2, fills=fills, wire_behind=wire)
 
 
 def _arrow(tail: float, tip: float, *, head: float, wing: float) -> tuple[Polyline, Polyline]:
@@ -69,7 +62,7 @@ def _arrow(tail: float, tip: float, *, head: float, wing: float) -> tuple[Polyli
     return ((tail, 0), (tip - head, 0)), ((tip - head, -wing), (tip, 0), (tip - head, wing))
 
 
-_CIRCLE = _arc(0, 0, RADIUS, RADIUS, start=0, stop=360)
+_CIRCLE = ellipse_points(0, 0, RADIUS, RADIUS, start=0, stop=360, chord=10)
 _RHOMBUS = ((-DIAMOND, 0.0), (0.0, -DIAMOND), (DIAMOND, 0.0), (0.0, DIAMOND), (-DIAMOND, 0.0))
 _STEP = ((0.0, -18.0), (18.0, -18.0), (18.0, 0.0), (-18.0, 0.0), (-18.0, 18.0), (0.0, 18.0))
 _PLATES = tuple(((x, -PLATE), (x, PLATE)) for x in (-PLATE_GAP, PLATE_GAP))

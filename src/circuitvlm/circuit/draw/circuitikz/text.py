@@ -70,8 +70,7 @@ def quantity(number: str, unit: str) -> Formula:
 
 def product(gain: str, control: str) -> Formula:
     """The value of a controlled source: `y_1 V_0`, or `3 V_0`."""
-    factor = quantity(gain, "") if _NUMBER.fullmatch(gain) else symbol(gain)
-    return (*factor, *symbol(control, is_factor=True))
+    return (quantity(gain, "") if _NUMBER.fullmatch(gain) else symbol(gain)) + symbol(control, is_factor=True)
 
 
 @cache
@@ -79,11 +78,9 @@ def _runs(text: str, font: Font, *, size: float = 1.0, drop: float = 0.0) -> For
     """Characters in a font; characters that this font lacks are taken from other fonts."""
     runs = []
     for char in text:
-        char_font, code = _TEX_CODES.get(char, (font, char))
-        if char not in _TEX_CODES and not (char.isascii() and (char.isalnum() or char in ".+ ()/=")):
-            char_font = TIMES
-        if char in "0123456789.+()/=":
-            char_font = ROMAN
+        is_known = char.isascii() and (char.isalnum() or char == " ")
+        default_font = ROMAN if char in "0123456789.+()/=" else font if is_known else TIMES
+        char_font, code = _TEX_CODES.get(char, (default_font, char))
         runs.append(Run(text=code, font=char_font, size=size, drop=drop))
     return tuple(runs)
 

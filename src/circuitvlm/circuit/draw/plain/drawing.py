@@ -89,8 +89,15 @@ def _draw_two_pins(canvas: Canvas, frame: Frame, symbol: Symbol, device: Device)
     x, y, dx, dy = body.x, body.y, body.dx, body.dy
     canvas.draw_line(start, body.point(-body.half_length, 0))
     canvas.draw_line(body.point(body.half_length, 0), end)
-    angle = math.degrees(math.atan2(dy, dx))
-    canvas.draw_outline(shape.stroke, shape.fill, x=x, y=y, angle=angle, scale=scale, shift=-shape.length / 2)
+    canvas.draw_outline(
+        shape.stroke,
+        shape.fill,
+        x=x,
+        y=y,
+        angle=math.degrees(math.atan2(dy, dx)),
+        scale=scale,
+        shift=-shape.length / 2,
+    )
     half_x, half_y = (body.half_length, body.half_width) if dx else (body.half_width, body.half_length)
     canvas.ink.append((x - half_x - 1, y - half_y - 1, x + half_x + 1, y + half_y + 1))
     if device.kind in "IGF":
@@ -98,8 +105,7 @@ def _draw_two_pins(canvas: Canvas, frame: Frame, symbol: Symbol, device: Device)
     elif is_round:
         canvas.signed_bodies.append(body)
     elif name == "battery":
-        back = body.half_length + 5
-        draw_sign(canvas, "+", x - dx * back + dy * 7, y - dy * back - dx * 7)
+        draw_sign(canvas, "+", *body.point(-body.half_length - 5, -7))
     canvas.bodies[device.name] = body
     lines = label_lines(device, style)
     if device.name in canvas.controls:
@@ -152,8 +158,7 @@ def _draw_box(canvas: Canvas, frame: Frame, symbol: Symbol, device: Device) -> N
     if not symbol.pins:  # a coupling between inductors has a label only
         canvas.labels.append(Label(lines, *frame.pixel(symbol.centre), -2, 2, is_vertical=True))
         return
-    small = canvas.style.with_small_font()
-    row = symbol.centre[1]
+    small, row = canvas.style.with_small_font(), symbol.centre[1]
     columns = [x for x, _ in symbol.pins]
     x0, y0 = frame.pixel((min(columns) - BOX_OVERHANG, row - 0.3))
     x1, y1 = frame.pixel((max(columns) + BOX_OVERHANG, row + 0.3))
@@ -197,9 +202,8 @@ def _place_labels(canvas: Canvas) -> None:
 
 def _try_labels(canvas: Canvas) -> tuple[float, Style, list[TextLine]]:
     """The overlap of all labels in square pixels, their style, and their lines."""
-    ink = list(canvas.ink)
+    ink, total = list(canvas.ink), 0.0
     lines: list[TextLine] = []
-    total = 0.0
     for label in canvas.labels:
         placed_lines, area = place(label, style=canvas.style, ink=ink, limits=canvas.limits)
         lines.extend(placed_lines)

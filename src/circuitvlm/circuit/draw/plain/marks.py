@@ -26,23 +26,18 @@ def draw_source_signs(canvas: Canvas, body: Body) -> None:
     """Plus at the first pin and minus at the second: beside the leads if the style says so and there is space for both,
     else inside of the symbol.
     """
-    inside_place = 0.25 * body.unit, 0.0, 0.11 * body.unit
-    places = [inside_place]
+    places = [(0.25 * body.unit, 0.0, 0.11 * body.unit)]
     if canvas.style.source == "outside":
         lateral = 6.0 if (canvas.style.label_side == "left") == (body.dy != 0) else -6.0  # first opposite to the label
         axial = 0.5 * body.unit + 5.0
-        places = [(axial, lateral, 2.6), (axial, -lateral, 2.6), inside_place]
+        places = [(axial, lateral, 2.6), (axial, -lateral, 2.6), *places]
     for axial, lateral, arm in places:
         plus, minus = body.point_below(-axial, lateral), body.point_below(axial, lateral)
-        if not lateral or not any(_is_covered(canvas, point, half=arm + 1) for point in (plus, minus)):
+        squares = ((x - (arm + 1), y - (arm + 1), x + (arm + 1), y + (arm + 1)) for x, y in (plus, minus))
+        if not lateral or not any(map(canvas.is_covered, squares)):
             break
     draw_sign(canvas, "+", *plus, arm=arm)
     draw_sign(canvas, "-", *minus, arm=arm)
-
-
-def _is_covered(canvas: Canvas, point: XY, *, half: float) -> bool:
-    """Whether a square around a point overlaps ink, or lies partly outside of the page."""
-    return canvas.is_covered((point[0] - half, point[1] - half, point[0] + half, point[1] + half))
 
 
 @dataclass(frozen=True, slots=True)

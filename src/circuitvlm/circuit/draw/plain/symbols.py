@@ -15,6 +15,8 @@ from typing import Any
 import schemdraw.elements as elm
 from schemdraw.segments import Segment, SegmentArc, SegmentCircle, SegmentPoly
 
+from circuitvlm.circuit.draw.canvas import ellipse_points
+
 Polyline = list[tuple[float, float]]
 
 
@@ -139,9 +141,8 @@ def _split_at_nan(path: Iterable[tuple[float, float]]) -> list[Polyline]:
 
 def _arc(center: tuple[float, float], width: float, height: float, start: float, stop: float) -> Polyline:
     """An elliptic arc as 12 chords per half turn; angles in degrees."""
-    steps = max(2, round(abs(stop - start) / 15))
-    angles = [math.radians(start + (stop - start) * i / steps) for i in range(steps + 1)]
-    return [(float(center[0]) + width / 2 * math.cos(a), -float(center[1]) - height / 2 * math.sin(a)) for a in angles]
+    x, y = map(float, center)
+    return list(ellipse_points(x, -y, width / 2, -height / 2, start=start, stop=stop, chord=15))
 
 
 def _arrow_head(tail: tuple[float, float], tip: tuple[float, float], style: str) -> Polyline:
@@ -158,5 +159,5 @@ def _arrow_head(tail: tuple[float, float], tip: tuple[float, float], style: str)
 
 def _path(polylines: Iterable[Polyline], close: bool = False) -> str:
     """SVG path data."""
-    end = "Z" if close else ""
-    return "".join("M" + "L".join(f"{x:.3f} {y:.3f}" for x, y in polyline) + end for polyline in polylines)
+    paths = ("M" + "L".join(f"{x:.3f} {y:.3f}" for x, y in polyline) for polyline in polylines)
+    return "".join(path + "Z" * close for path in paths)
