@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+MAX_MODULES = 15
+"""Modules in a folder; a larger folder is divided into packages."""
+
 LIGHT_PACKAGES = ("runtime", "circuit", "schedule", "dropout", "metric", "task", "report")
 HEAVY = ("torch", "lightning", "transformers")
 
@@ -58,6 +62,12 @@ WRONG = [
     ("circuit/wrong.py", "import torch", "No torch below the parts BROKEN"),
     ("task/wrong.py", "import circuitvlm.core.wrong", "No torch below the parts BROKEN"),
     ("model/wrong.py", "import hydra", "Hydra only in runtime and training BROKEN"),
+    ("circuit/solve/wrong.py", "import circuitvlm.circuit.judge", "Layers of the circuit package BROKEN"),
+    (
+        "circuit/netlist/lexer.py",  # a cycle that only the type checker sees
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import circuitvlm.circuit.netlist.netlist",
+        "No import cycles BROKEN",
+    ),
 ]
 
 
@@ -66,10 +76,41 @@ def test_a_wrong_import_or_an_unlisted_package_is_noticed(file: str, code: str, 
     (copy / "src/circuitvlm/core/wrong.py").write_text("import torch\n")  # a module that imports torch indirectly
     path = copy / "src/circuitvlm" / file
     path.parent.mkdir(exist_ok=True)
-    path.write_text(code + "\n")
+    with path.open("a") as module:
+        module.write(code + "\n")
     process = lint(copy)
     assert process.returncode != 0
     assert message in process.stdout, process.stdout + process.stderr
+
+
+def private_imports(root: Path) -> list[str]:
+    """Imports of an underscore module from outside the package that holds it."""
+    imports = []
+    for path in sorted((root / "src").rglob("*.py")):
+        module = ".".join(path.with_suffix("").relative_to(root / "src").parts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("circuitvlm"):
+                for target in (f"{node.module}.{alias.name}" for alias in node.names):
+                    owner, _, rest = target.partition("._")
+                    is_module = (root / "src" / Path(*owner.split("."), f"_{rest.partition('.')[0]}.py")).exists()
+                    if rest and is_module and not module.startswith(f"{owner}."):
+                        imports.append(f"{module} imports {target}")
+    return imports
+
+
+def test_no_private_module_is_imported_from_another_package() -> None:
+    assert private_imports(ROOT) == []
+
+
+def test_an_import_of_a_private_module_is_noticed(copy: Path) -> None:
+    (copy / "src/circuitvlm/report/wrong.py").write_text("from circuitvlm.task._options import LETTERS\n")
+    assert private_imports(copy) == ["circuitvlm.report.wrong imports circuitvlm.task._options.LETTERS"]
+
+
+def test_no_folder_has_too_many_modules() -> None:
+    folders = {path.parent for path in (ROOT / "src").rglob("*.py")}
+    counts = {folder: len([path for path in folder.glob("*.py") if path.stem != "__init__"]) for folder in folders}
+    assert {str(folder): count for folder, count in counts.items() if count > MAX_MODULES} == {}
 
 
 @pytest.mark.parametrize("package", LIGHT_PACKAGES)

@@ -669,7 +669,7 @@ def test_patterns_cover_the_missing_files_and_no_other(data: st.DataObject) -> N
     every = data.draw(st.lists(paths, unique=True, min_size=1, max_size=12))
     every = [path for path in every if not any(other.startswith(f"{path}/") for other in every)]
     missing = set(data.draw(st.lists(st.sampled_from(every), min_size=1)))
-    patterns = list(hub._patterns(every, missing))
+    patterns = list(hub._download_patterns(every, missing))
     assert set(filter_repo_objects(every, allow_patterns=patterns)) == missing
 
 

@@ -171,7 +171,7 @@ def test_hostile_objects_are_worth_little_and_take_no_time(name: str) -> None:
 
 def test_a_truth_that_is_larger_than_the_bounds_is_worth_nothing_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"menu": [*SHALLOW["menu"], A]}
-    for bound in ("LETTERS", "NODES", "CELLS", "ROWS"):
+    for bound in ("MAX_CHARACTER_PAIRS", "MAX_NODE_PAIRS", "MAX_CELLS", "MAX_ROWS"):
         with monkeypatch.context() as patch:
             patch.setattr(distance_module, bound, 10)
             found = JsonTree().score(said, SHALLOW)

@@ -57,7 +57,7 @@ def fetch_dataset(
     missing_files = {file for file in selection if not (folder / file).is_file()}
     if missing_files:
         log.info("%s: %d of %d files are not here yet", name, len(missing_files), len(selection))
-        patterns = list(_patterns(files, missing_files))
+        patterns = list(_download_patterns(files, missing_files))
         for start in range(0, len(patterns), PATTERNS_PER_DOWNLOAD):
             with _hub_access(name, commit, folder):
                 snapshot_download(
@@ -105,11 +105,14 @@ def _hub_access(name: str, revision: str, folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _patterns(files: Iterable[str], missing_files: set[str]) -> Iterator[str]:
-    """A few patterns that match the missing files and no other: `folder/*` where all files of a folder are missing."""
-    total, absent = (Counter(folder for file in group for folder in _parents(file)) for group in (files, missing_files))
+def _download_patterns(files: Iterable[str], missing_files: set[str]) -> Iterator[str]:
+    """Yield glob patterns that match exactly the missing files: `folder/*` where all files of a folder are missing."""
+    file_counts, missing_counts = (
+        Counter(folder for file in group for folder in _parents(file)) for group in (files, missing_files)
+    )
     paths = {
-        next((folder for folder in _parents(file) if total[folder] == absent[folder]), file) for file in missing_files
+        next((folder for folder in _parents(file) if file_counts[folder] == missing_counts[folder]), file)
+        for file in missing_files
     }
     for path in sorted(paths):
         literal = re.sub(r"([*?[])", r"[\1]", path)

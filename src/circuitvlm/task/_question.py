@@ -32,12 +32,12 @@ class QuestionTask:
         return example.facts.get("kind") == self.kind
 
     def ask(self, example: Example) -> Dialogue:
-        text = self.prompt.replace("{question}", self.fact(example, "question"))
+        text = self.prompt.replace("{question}", self.text_fact(example, "question"))
         turn = Turn(role="user", text=text, images=example.images)
         return Dialogue(id=example.id, task=example.task, prompt=(turn,), reply=self.reply(example))
 
     def reply(self, example: Example) -> str:
-        return self.fact(example, "answer")
+        return self.text_fact(example, "answer")
 
     def read(self, text: str) -> Any:
         """What is compared with the truth; None where the reply has no answer."""
@@ -45,10 +45,13 @@ class QuestionTask:
 
     def truth(self, example: Example) -> Any:
         """What a reply is compared with. Raises ValueError for an example without an answer."""
-        return Truth(answer=self.fact(example, "answer"))
+        return Truth(answer=self.text_fact(example, "answer"))
 
-    def fact(self, example: Example, name: str) -> str:
-        """A fact that is text. Raises ValueError for an example of another kind, or one without that fact."""
+    def text_fact(self, example: Example, name: str) -> str:
+        """The text stored in `example.facts[name]`.
+
+        Raises ValueError where the kind of the example is not that of this task, or the value is not text.
+        """
         value = example.facts.get(name)
         if not self.fits(example) or not isinstance(value, str):
             raise ValueError(
@@ -91,4 +94,4 @@ class ExecutableTask(QuestionTask):
             circuit_facts = {"circuit": parse(netlist), "probe": probes.parse(probe)}
         frequency = example.facts.get("frequency_hz", 0.0)
         assert isinstance(frequency, int | float), "a frequency is a number of hertz"
-        return Truth(answer=self.fact(example, "answer"), frequency_hz=float(frequency), **circuit_facts)
+        return Truth(answer=self.text_fact(example, "answer"), frequency_hz=float(frequency), **circuit_facts)

@@ -75,7 +75,7 @@ class Choice(QuestionTask):
         return alone.pop() if len(alone) == 1 else None
 
     def truth(self, example: Example) -> str:
-        return self.fact(example, "answer")
+        return self.text_fact(example, "answer")
 
 
 class ScienceChoice(Choice):

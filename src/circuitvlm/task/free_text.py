@@ -16,4 +16,4 @@ class FreeText(QuestionTask):
         return " ".join(text.casefold().split()).rstrip(".") or None
 
     def truth(self, example: Example) -> str | None:
-        return self.read(self.fact(example, "answer"))
+        return self.read(self.text_fact(example, "answer"))

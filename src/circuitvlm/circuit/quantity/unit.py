@@ -156,7 +156,7 @@ def divide_units(numerator: Unit, denominator: Unit) -> Unit:
 
 
 def multiply_units(unit: Unit, factor: Unit) -> Unit:
-    """Return the unit of a product: V A is VA."""
+    """Return the unit of a product: V A is VA. An unknown product gives UNSUPPORTED_UNIT."""
     name = _PRODUCTS.get((unit.name or "", factor.name or ""))
     return Unit(name, unit.power + factor.power) if name else UNSUPPORTED_UNIT
 

@@ -134,21 +134,24 @@ def _solve(circuit: Circuit, source: str, ideal: bool) -> _Solution:
 class _Solution:
     """The solution of the equations over polynomials in s and one generator for each value that is a formula.
 
-    The generator of a resistor's value is its conductance. `numerators` are in the order of the unknowns.
+    The generator of a resistor's value is its conductance. `generator_indices` maps (is a conductance, value) to the
+    index of its generator; generator 0 is s. `numerators` are in the order of the unknowns.
     """
 
     def __init__(self, system: Equations, source: str) -> None:
         self.system = system
         values = [(entry.kind == "conductance", entry.value) for entry in system.entries if entry.value is not None]
         formulas = dict.fromkeys(key for key in values if key[1].op != "number")
-        self.places = {key: place for place, key in enumerate(formulas, start=1)}
+        self.generator_indices = {key: place for place, key in enumerate(formulas, start=1)}
         is_integer = all(
             not is_conductance and value.number.denominator == 1
             for is_conductance, value in values
             if value.op == "number"
         )
         # Integers where possible: fractions in plain Python take twice as long.
-        self.ring, *self.generators = ring([f"x{i}" for i in range(len(self.places) + 1)], ZZ if is_integer else QQ)
+        self.ring, *self.generators = ring(
+            [f"x{i}" for i in range(len(self.generator_indices) + 1)], ZZ if is_integer else QQ
+        )
         self.numerators, self.denominator = self._solve(source)
         if not self.denominator:
             raise SingularCircuitError(_SINGULAR)
@@ -177,7 +180,7 @@ class _Solution:
             return self.ring.one
         is_conductance = entry.kind == "conductance"
         if entry.value.op != "number":
-            value = self.generators[self.places[is_conductance, entry.value]]
+            value = self.generators[self.generator_indices[is_conductance, entry.value]]
         else:
             number = 1 / entry.value.number if is_conductance else entry.value.number
             value = self.ring.ground_new(
@@ -193,7 +196,7 @@ class _Solution:
         """The polynomials times the same power of each resistance, with resistances as generators."""
         powers = {
             place: max((m[place] for p in polynomials for m in p), default=0)
-            for (is_conductance, _), place in self.places.items()
+            for (is_conductance, _), place in self.generator_indices.items()
             if is_conductance
         }
         return [
@@ -221,7 +224,7 @@ def _reduce(solution: _Solution, numerator: PolyElement) -> TransferFunction:
     numerator, denominator = numerator.cancel(denominator)
     if denominator.LC < 0:
         numerator, denominator = -numerator, -denominator
-    formulas = [S, *(as_sympy(value) for _, value in solution.places)]  # of each generator
+    formulas = [S, *(as_sympy(value) for _, value in solution.generator_indices)]  # of each generator
     if len(set(formulas)) == len(formulas) and all(formula.is_Symbol for formula in formulas):
         return TransferFunction(_in_symbols(numerator, formulas), _in_symbols(denominator, formulas))
     # Values such as {2*R}, or one symbol with two generators.

@@ -20,24 +20,24 @@ from circuitvlm.metric._fields.texts import distances
 
 ROOT, ITEM = "<root>", "<subtree>"
 
-LETTERS = 1_000_000_000
-"""Characters of one tree x characters of the other: about a second."""
+MAX_CHARACTER_PAIRS = 1_000_000_000
+"""Largest product of the characters of both trees that is computed, in about a second."""
 
-NODES = 25_000_000
-"""Nodes of one tree x nodes of the other: 400 MB. Two receipts of 500 items have two thirds of it."""
+MAX_NODE_PAIRS = 25_000_000
+"""Largest product of the nodes of both trees, which takes 400 MB; two receipts of 500 items need two thirds of it."""
 
-CELLS = 200_000_000
-"""Cells of the tables: about three seconds. Two receipts of 500 items have half of it."""
+MAX_CELLS = 200_000_000
+"""Largest number of table cells, computed in about three seconds; two receipts of 500 items need half of it."""
 
-ROWS = 300_000
-"""Rows that numpy computes, which matters for trees that are deep: about three seconds."""
+MAX_ROWS = 300_000
+"""Largest number of rows that numpy computes, in about three seconds; it limits deep trees."""
 
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelGroup:
-    """Nodes of one kind, their different labels, and of each node the place of its label among them."""
+    """Nodes of one kind, their distinct labels, and the index of each node's label among these."""
 
     nodes: Ints
     labels: Sequence[str]
@@ -81,11 +81,12 @@ class Tree:
         """The last nodes of the key trees, in postorder."""
         return sorted({first: node for node, first in enumerate(self.first)}.values())
 
-    def rows(self) -> int:
-        """The nodes of all key trees."""
+    def count_rows(self) -> int:
+        """The number of nodes in all key trees."""
         return sum(node - self.first[node] + 1 for node in self.key_trees())
 
-    def levels(self) -> int:
+    def count_levels(self) -> int:
+        """The number of nesting levels of key trees; a level is computed after those below it."""
         return 1 + self.level[-1]
 
     def _grow(self, label: str, content: Fields | list[Any]) -> int:
@@ -142,13 +143,13 @@ def distance(first_tree: Tree, second_tree: Tree) -> int:
     An inner node costs 1 and a leaf as many as it has characters, inserted or removed. Relabelled, an inner node costs
     1, a leaf the Levenshtein distance, and a leaf for an inner node 1 more than its characters.
     """
-    if first_tree.rows() * second_tree.levels() > second_tree.rows() * first_tree.levels():
+    if first_tree.count_rows() * second_tree.count_levels() > second_tree.count_rows() * first_tree.count_levels():
         first_tree, second_tree = second_tree, first_tree
     _check_size(first_tree, second_tree)
     whole = int(first_tree.weights().sum() + second_tree.weights().sum())
     relabel_savings = _relabel_savings(first_tree, second_tree)
     savings = np.zeros((len(first_tree), len(second_tree) + 1), dtype=np.int64)  # the last column is that of no node
-    columns = [_Columns.from_level(second_tree, level, step=whole + 1) for level in range(second_tree.levels())]
+    columns = [_Columns.from_level(second_tree, level, step=whole + 1) for level in range(second_tree.count_levels())]
     for last in first_tree.key_trees():
         for group in columns:
             _fill(savings, relabel_savings, first_tree.first, last, group)
@@ -200,10 +201,10 @@ def _check_size(first_tree: Tree, second_tree: Tree) -> None:
         np.prod([sum(map(len, tree.label_group(leaf=True).labels)) for tree in (first_tree, second_tree)], dtype=object)
     )
     bounds = {
-        "characters x characters": (letters, LETTERS),
-        "nodes x nodes": (len(first_tree) * len(second_tree), NODES),
-        "cells": (first_tree.rows() * second_tree.rows(), CELLS),
-        "rows": (first_tree.rows() * second_tree.levels(), ROWS),
+        "characters x characters": (letters, MAX_CHARACTER_PAIRS),
+        "nodes x nodes": (len(first_tree) * len(second_tree), MAX_NODE_PAIRS),
+        "cells": (first_tree.count_rows() * second_tree.count_rows(), MAX_CELLS),
+        "rows": (first_tree.count_rows() * second_tree.count_levels(), MAX_ROWS),
     }
     for name, (size, limit) in bounds.items():
         if size > limit:

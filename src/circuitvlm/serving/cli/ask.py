@@ -36,7 +36,7 @@ def ask(
         typer.Option(
             metavar="NAME",
             help="A task of the run, or for a checkpoint: netlist, extract, extract_tokens or digit. "
-            "The task question asks --question alone. A wrong name lists the tasks.",
+            "With --task question, only --question is asked. A wrong name lists the tasks.",
         ),
     ] = None,
     question: Annotated[str | None, typer.Option(metavar="TEXT", help="A question in free text.")] = None,

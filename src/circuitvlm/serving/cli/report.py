@@ -52,7 +52,9 @@ def report(
             help="A CSV file of published results, such as experiments/lavin_published.csv.",
         ),
     ] = None,
-    title: Annotated[str | None, typer.Option(help="The title of the page. By default the name of the folder.")] = None,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The title of the page. By default the name of the folder.")
+    ] = None,
     sweep: Annotated[
         bool,
         typer.Option(
