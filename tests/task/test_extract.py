@@ -256,7 +256,7 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_no_reply_takes_longer_than_two_seconds(name: str) -> None:
+def test_no_reply_takes_more_than_a_bounded_number_of_calls(name: str) -> None:
     for form in ("json", "tokens"):
         for repair in (False, True):
             with max_calls(4_000_000):

@@ -30,7 +30,7 @@ def factorize(poly: Poly) -> Expr:
     monomial, *sums = factors
     ((exponents, number),) = monomial.items()
     product = Mul(*(_expression(terms, poly) for terms in [{exponents: 1}, *sums]))
-    # SymPy multiplies a number into a sum, unless it is told not to evaluate.
+    # SymPy multiplies a number into a sum, unless `evaluate=False` is set.
     return Mul(number, product, evaluate=False) if product.is_Add and abs(number) != 1 else number * product
 
 
