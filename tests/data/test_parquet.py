@@ -53,6 +53,18 @@ def test_each_image_is_unpacked_by_its_row_and_once(path: Path, tmp_path: Path) 
     assert parquet.unpack_images(path, cache=tmp_path / "cache") == {}
 
 
+def test_a_changed_or_lost_image_in_the_cache_is_noticed_and_unpacked_again(
+    path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    images_by_row = parquet.unpack_images(path, cache=tmp_path / "cache")
+    contents = {row: file.read_bytes() for row, file in images_by_row.items()}
+    images_by_row[1].write_bytes(contents[1][:-1] + b"?")
+    images_by_row[2].unlink()
+    assert parquet.unpack_images(path, cache=tmp_path / "cache") == images_by_row
+    assert {row: file.read_bytes() for row, file in images_by_row.items()} == contents
+    assert "2 of 40 images in the cache" in caplog.text
+
+
 def fault(path: Path, *, cache: Path) -> str:
     """What is wrong with a file."""
     try:

@@ -28,7 +28,7 @@ def test_a_record_is_plain_and_complete(tmp_path: Path) -> None:
 
 def test_every_start_is_noted_and_the_adapter_has_it_too(tmp_path: Path) -> None:
     for count in (1, 2, 3):
-        write(tmp_path, data={"train": {"circuits": {"examples": count}}})
+        write(tmp_path, fingerprints={"data": {"train": {"circuits": {"examples": count}}}})
     content = json.loads((tmp_path / FILE).read_text())
     assert content["data"]["train"]["circuits"]["examples"] == 3
     assert [start["data"]["train"]["circuits"]["examples"] for start in content["earlier"]] == [1, 2]

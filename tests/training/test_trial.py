@@ -112,7 +112,7 @@ def test_a_run_that_goes_on_says_no_longer_why_an_earlier_try_ended(started: Pat
         assert read_outcome(started).state == "not finished"
         raise InterruptedError
 
-    run = SimpleNamespace(folder=started, data=SimpleNamespace(fingerprints=dict), train=train)
+    run = SimpleNamespace(folder=started, fingerprints=dict, train=train)
     with pytest.raises(InterruptedError):
         execute._train_and_compare(run, baseline_configs={}, overrides=[])  # type: ignore[arg-type]  # it has what is asked for first
 

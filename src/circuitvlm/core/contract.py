@@ -73,8 +73,12 @@ class Model(Protocol):
     `build` makes the net (with its weights, quantized where asked); image_features, answer_logits and
     generate run it. `components` maps
     vision, projector, llm and head to the prefixes of module names that freezing, adapters, quantization and
-    learning-rate groups all read.
+    learning-rate groups all read. `folders` are those whose files decide what the net computes, by the setting that
+    names each.
     """
+
+    @property
+    def folders(self) -> Mapping[str, Path]: ...
 
     @property
     def components(self) -> Mapping[str, tuple[str, ...]]: ...

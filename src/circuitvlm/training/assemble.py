@@ -22,7 +22,7 @@ from circuitvlm.report.grade import Grades, grade
 from circuitvlm.runtime import seed
 from circuitvlm.runtime.config.allow_list import instantiate
 from circuitvlm.runtime.config.check import ConfigError, check
-from circuitvlm.runtime.folders import provenance
+from circuitvlm.runtime.folders import identity, provenance
 from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.runtime.folders.settings import to_dict
 from circuitvlm.runtime.learning_rate import apply_base_lr
@@ -114,6 +114,8 @@ class Run:
     @cached_property
     def module(self) -> Module:
         cfg = self.cfg
+        if self.init_adapter:
+            self.warn_of_changes({"model": self.model_fingerprints()})
         adapter = instantiate(cfg["adapter"])
         examples: Iterable[Example] = ()
         if self.has_validation:
@@ -135,7 +137,7 @@ class Run:
             max_new_tokens=cfg["max_new_tokens"],
             steps=self.steps,
             log_every_n_steps=cfg["log_every_n_steps"],
-            adapter_folder=_adapter_folder(cfg["init_adapter"]) if cfg["init_adapter"] else None,
+            adapter_folder=self.init_adapter,
         )
 
     @cached_property
@@ -182,6 +184,34 @@ class Run:
             save_adapter=self.save,
         )
         return [*callbacks, checkpoint]  # the last: it saves what the other callbacks have changed
+
+    @property
+    def init_adapter(self) -> Path | None:
+        """The folder of the adapter that the training starts from, or that is graded."""
+        return _adapter_folder(self.cfg["init_adapter"]) if self.cfg["init_adapter"] else None
+
+    def model_fingerprints(self) -> dict[str, Any]:
+        """Setting of the model -> name and fingerprint of the folder that it names."""
+        return {
+            key: {"name": self.cfg["model"].get(key) or "untrained", **identity.folder_fingerprint(folder)}
+            for key, folder in self.model.folders.items()
+        }
+
+    def fingerprints(self) -> dict[str, Any]:
+        """The fingerprints of the model, of the first adapter, and of the examples of all splits that the run reads."""
+        fingerprints = {"model": self.model_fingerprints()}
+        if self.init_adapter:
+            name = self.cfg["init_adapter"]
+            fingerprints["init_adapter"] = {"name": name, **identity.folder_fingerprint(self.init_adapter)}
+        training_splits = (TRAIN, VALIDATION) if self.steps else ()
+        splits = dict.fromkeys((*training_splits, *self.cfg["eval_splits"]))
+        return {**fingerprints, "data": self.data.fingerprints(splits)}
+
+    def warn_of_changes(self, fingerprints: Mapping[str, Any]) -> None:
+        """Warn where the adapter that is loaded was trained on another model or other data than these."""
+        if rank() == 0 and self.init_adapter:
+            for change in identity.differences(provenance.read(self.init_adapter), fingerprints):
+                log.warning("%s was trained with another file; its replies may be wrong: %s", self.init_adapter, change)
 
     def check_parts(self) -> None:
         """Raise ConfigError before the training for the faults of `preflight.find_faults`, which only parts show."""

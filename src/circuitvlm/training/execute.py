@@ -22,7 +22,7 @@ from circuitvlm.report.document import circuitsense_output
 from circuitvlm.report.grade import Grades
 from circuitvlm.report.table import comparison
 from circuitvlm.runtime.config.check import ConfigError, check
-from circuitvlm.runtime.folders import provenance
+from circuitvlm.runtime.folders import identity, provenance
 from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.runtime.folders.lock import FolderLockedError, lock_folder
 from circuitvlm.runtime.folders.outcome import clear_outcome
@@ -85,7 +85,7 @@ def _train_and_compare(run: Run, *, baseline_configs: Mapping[str, DictConfig], 
     """Train, evaluate, run the baselines and save the table; what an earlier start has finished is not repeated."""
     if rank() == 0:
         clear_outcome(run.folder)
-        provenance.write(run.folder, data=run.data.fingerprints())
+        _record_fingerprints(run)
         folders.write_overrides(run.folder, overrides)
     run.train()
     grades = run.evaluate(run.cfg["eval_splits"], items=run.cfg["eval_items"], replies_folder=run.folder / "replies")
@@ -102,6 +102,21 @@ def _train_and_compare(run: Run, *, baseline_configs: Mapping[str, DictConfig], 
     table = _write_tables(rows, run.tasks, notes=notes, folder=run.folder)
     folders.finish(run.folder, {split: of_split.means() for split, of_split in grades.items()})
     log.info("finished: %s\n%s", run.folder, table)
+
+
+def _record_fingerprints(run: Run) -> None:
+    """Record what identifies the model and the data. Raises FolderError where a resumed run is given others."""
+    fingerprints = run.fingerprints()
+    changes = identity.differences(provenance.read(run.folder), fingerprints)
+    if changes and not run.cfg["allow_changed"]:
+        lines = "".join(f"\n  {change}" for change in changes)
+        raise folders.FolderError(
+            f"{run.folder}: expected the model and the data that this run began with, got others:{lines}\nRestore "
+            "them, go on with these by allow_changed=true, or start again with overwrite=true"
+        )
+    for change in changes:
+        log.warning("allow_changed=true: the run goes on with other files: %s", change)
+    provenance.write(run.folder, fingerprints=fingerprints)
 
 
 def execute_evaluation(cfg: DictConfig) -> None:
@@ -124,6 +139,8 @@ def _evaluate(run: Run, cfg: DictConfig, *, folder: Path) -> dict[str, Mapping[s
     items = run.cfg["eval_items"] if cfg.max_samples is None else cfg.max_samples
     if faults := list(preflight.unknown_splits(splits, run.sources, key="splits")):
         raise ConfigError(faults)
+    if not cfg.data:  # else other data are intended
+        run.warn_of_changes({"data": run.data.fingerprints(splits)})
     rows: dict[str, Mapping[str, Grades]] = {}
     for name, (path, row_run) in _rows(run, cfg, folder=folder).items():
         row_name = f"{name}, images shuffled" if cfg.shuffle_images else name

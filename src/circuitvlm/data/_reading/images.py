@@ -54,12 +54,6 @@ def usable_image(path: Path, *, cache: Path) -> Path:
     return path
 
 
-def file_digest(path: Path) -> str:
-    """The sha256 of a file, in hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _cached_png(path: Path, *, cache: Path) -> Path:
     """The PNG of an SVG file, rendered on first use."""
     raw = path.read_bytes()

@@ -14,9 +14,10 @@ from circuitvlm.circuit.judge.equivalence import topology_key
 from circuitvlm.circuit.solve.probe import Probe
 from circuitvlm.core.record import Example, Picture
 from circuitvlm.data._reading.files import UnusableError
-from circuitvlm.data._reading.images import file_digest, usable_image
+from circuitvlm.data._reading.images import usable_image
 from circuitvlm.data.circuitsense.kinds import find_facts
 from circuitvlm.data.circuitsense.raw import QuestionRef, RawQuestion, check_texts
+from circuitvlm.runtime.folders.identity import file_digest
 
 _PROBE = re.compile(r"VI[0-9]+|V_?MEAS_?[0-9]+")
 

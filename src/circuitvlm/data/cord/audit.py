@@ -11,9 +11,9 @@ from typing import Any
 
 from circuitvlm.data._reading.files import list_files
 from circuitvlm.data._reading.groups import Groups, format_nonempty_groups, group_names
-from circuitvlm.data._reading.images import file_digest
 from circuitvlm.data.cord.files import PARTS, has_truth, part_of
 from circuitvlm.data.cord.source import Cord
+from circuitvlm.runtime.folders.identity import file_digest
 
 
 @dataclass(frozen=True, slots=True)

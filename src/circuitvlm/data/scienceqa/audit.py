@@ -10,10 +10,10 @@ from pathlib import Path
 
 from circuitvlm.data._reading.files import UnusableError
 from circuitvlm.data._reading.groups import MAX_NAMES, Groups, format_nonempty_groups, group_names
-from circuitvlm.data._reading.images import file_digest
 from circuitvlm.data.scienceqa.layout import PARTS, Store, find_home, read
 from circuitvlm.data.scienceqa.problem import check_problem, grade_of, text_field
 from circuitvlm.data.scienceqa.source import image_fault
+from circuitvlm.runtime.folders.identity import file_digest
 from circuitvlm.runtime.progress import bar
 
 NO_VALUE = "(none)"

@@ -95,6 +95,11 @@ class CheckpointModel(ABC):
         assert self.weights is not None, "the constructor requires weights or shape"
         return locate(self.weights, example=self.example, model_types=tuple(self.net_classes))
 
+    @property
+    def folders(self) -> Mapping[str, Path]:
+        """The folders whose files decide what the net computes, by the setting that names each."""
+        return {"weights": self.folder}
+
     def build(self, *, dtype: torch.dtype, quantization: Any | None) -> nn.Module:
         """The frozen net, with its weights in `dtype` and new parts in float32; only the LLM is quantized.
 

@@ -86,6 +86,10 @@ class Lavin(CheckpointModel):
             model_types=("clip", "clip_vision_model"),
         )
 
+    @property
+    def folders(self) -> Mapping[str, Path]:
+        return {**super().folders, "vision": self.vision_folder}
+
     def codec(self) -> DialogueCodec:
         return DialogueCodec(
             folder=self.folder,

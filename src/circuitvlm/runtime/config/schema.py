@@ -25,6 +25,7 @@ class Run:
     runs: str = MISSING
     seed: int = MISSING
     overwrite: bool = MISSING
+    allow_changed: bool = MISSING
     smoke_test: bool = MISSING
     max_steps: int | None = None
     max_epochs: float | None = None

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from circuitvlm.runtime.folders.run_folder import write_atomic
+from circuitvlm.runtime.folders.run_folder import FolderError, write_atomic
 
 FILE = "provenance.json"
 
@@ -25,14 +25,26 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def write(folder: Path, *, data: Mapping[str, Any]) -> None:
-    """Record this start of a run, with the fingerprints of its data; earlier starts are kept under `earlier`."""
+def write(folder: Path, *, fingerprints: Mapping[str, Any]) -> None:
+    """Record this start of a run, with the fingerprints of its base and data; earlier starts are under `earlier`."""
+    last = read(folder)
+    earlier = [*last.pop("earlier", []), last] if last else []
+    content = {**record(), **fingerprints, "earlier": earlier}
+    write_atomic(folder / FILE, json.dumps(content, indent=2, default=str) + "\n")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The last record in the folder of a run or an adapter; empty where there is none. Raises FolderError."""
     path = folder / FILE
-    earlier: list[Any] = []
-    if path.is_file():
-        last = json.loads(path.read_text(encoding="utf-8"))
-        earlier = [*last.pop("earlier", []), last]
-    write_atomic(path, json.dumps({**record(), "data": dict(data), "earlier": earlier}, indent=2, default=str) + "\n")
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FolderError(f"{path}: expected JSON, got {error}; delete the file") from error
+    if not isinstance(content, dict):
+        raise FolderError(f"{path}: expected a JSON object, got {type(content).__name__}; delete the file")
+    return content
 
 
 def copy(run: Path, folder: Path) -> None:

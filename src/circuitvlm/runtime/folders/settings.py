@@ -14,7 +14,7 @@ from circuitvlm.runtime.config import allow_list
 Config = Mapping[str, Any] | DictConfig
 ABSENT = "<absent>"
 INFRASTRUCTURE_KEYS = (
-    *("folder", "runs", "overwrite", "logger", "hydra"),
+    *("folder", "runs", "overwrite", "allow_changed", "logger", "hydra"),
     *("num_workers", "micro_batch_size", "eval_batch_size"),
     "max_unreadable_images",  # a limit: it changes no result of a run that stays below it
     *("log_every_n_steps", "checkpoint_every_n_steps", "checkpoint_keep", "checkpoint_best"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,15 +132,15 @@ class Data(LightningDataModule):
     def questions(self, split: str, *, limit: int | None = None, shuffle_images: bool = False) -> TaskDataset:
         return TaskDataset(self.sources, self.tasks, split, limit=limit, shuffle_images=shuffle_images)
 
-    def fingerprints(self) -> dict[str, dict[str, dict[str, int | str]]]:
-        """Split -> source -> count and SHA-256 of its examples, for the splits that training reads."""
+    def fingerprints(self, splits: Iterable[str]) -> dict[str, dict[str, dict[str, int | str]]]:
+        """Split -> source -> count and SHA-256 of its examples."""
         return {
             split: {
                 name: fingerprint(source.examples(split))
                 for name, source in self.sources.items()
                 if split in source.splits()
             }
-            for split in ((TRAIN, VALIDATION) if self.window.steps else ())
+            for split in splits
         }
 
     def train_dataloader(self) -> WindowLoader:

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from circuitvlm.core.record import Example
+from circuitvlm.runtime.folders.identity import file_digest
 
 
 def fingerprint(examples: Sequence[Example]) -> dict[str, int | str]:
-    """Count, and SHA-256 of every example's id, facts and tags and its images' names and sizes in bytes, in order."""
+    """Count, and SHA-256 of every example's id, facts and tags and its images' names and contents, in order."""
     digest = hashlib.sha256()
     for example in examples:
         paths = [picture.path for picture in example.images]
-        images = [[path.name, path.stat().st_size if path.is_file() else None] for path in paths]
+        images = [[path.name, file_digest(path) if path.is_file() else None] for path in paths]
         content = [example.id, dict(example.facts), dict(example.tags), images]
         digest.update(json.dumps(content, sort_keys=True, default=_portable_value).encode() + b"\n")
     return {"examples": len(examples), "sha256": digest.hexdigest()}

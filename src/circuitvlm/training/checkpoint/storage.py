@@ -7,7 +7,6 @@ another name, and renamed when all of it has reached the disk.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -19,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+
+from circuitvlm.runtime.folders.identity import file_digest
 
 FOLDER, TEMPORARY = "checkpoints", ".writing"
 STATE, MANIFEST = "state.ckpt", "manifest.json"
@@ -127,8 +128,7 @@ def _measure_files(folder: Path) -> dict[str, list[int | str]]:
 
 def measure(path: Path) -> list[int | str]:
     """A file's size in bytes, and its SHA-256."""
-    with path.open("rb") as file:
-        return [path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()]
+    return [path.stat().st_size, file_digest(path)]
 
 
 def _sync(path: Path) -> None:
