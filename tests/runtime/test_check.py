@@ -97,8 +97,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("micro_batch_size", 3, "global_batch_size: expected a multiple of micro_batch_size 3, got 8"),
     ("precision", "bf16", "precision: expected one of 32-true, bf16-mixed, 16-mixed, got 'bf16'"),
     ("name", "../../etc", "name: expected the name of a folder"),
-    ("baselines", {"../base": ["max_steps=0"]}, "baselines.../base: expected the name of a folder"),
-    ("baselines", {"this run": ["max_steps=0"]}, "baselines.this run: expected the name of a folder"),
+    ("baselines", {"../base": ["max_steps=0"]}, "baselines: expected the name of a folder"),
+    ("baselines", {"this run": ["max_steps=0"]}, "baselines: expected the name of a folder"),
     (
         "trainer.max_steps",
         5,

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.runtime.config.compose import compose
 from circuitvlm.runtime.folders import run_folder as f
+from circuitvlm.runtime.folders.saved_file import FolderError
 from circuitvlm.runtime.folders.settings import ABSENT, difference
 
 
@@ -133,7 +134,7 @@ def test_a_run_is_new_then_started_then_finished(cfg: DictConfig, base: DictConf
     assert f.prepare(run, cfg, base=base, overwrite=False) == "finished"
     assert json.loads((run / f.FINISHED_FILE).read_text()) == {"loss": 0.5}
     config = f.read_config(run)
-    assert config.model.path == "weights/unnamed", "interpolations are resolved"
+    assert config["model"]["path"] == "weights/unnamed", "interpolations are resolved"
     assert difference(cfg, config) == {}
     assert not list(run.glob("*.tmp")) + list(run.glob(".*.tmp"))
 
@@ -145,7 +146,7 @@ def test_the_difference_is_written_down(conf: Path, base: DictConfig, tmp_path: 
 
 def test_other_science_in_the_same_folder_is_refused(conf: Path, base: DictConfig, tmp_path: Path) -> None:
     f.prepare(tmp_path / "a", base, base=base, overwrite=False)
-    with pytest.raises(f.FolderError, match=r"adapter\.rank: got 99"):
+    with pytest.raises(FolderError, match=r"adapter\.rank: got 99"):
         f.prepare(tmp_path / "a", compose(["adapter.rank=99"], config_dir=conf), base=base, overwrite=False)
     f.prepare(
         tmp_path / "a", compose(["num_workers=3", "trainer.devices=8"], config_dir=conf), base=base, overwrite=False
@@ -179,7 +180,7 @@ def test_fresh_deletes_a_run_and_nothing_else(cfg: DictConfig, base: DictConfig,
     home.mkdir()
     (home / "thesis.tex").write_text("years of work")
     for overwrite in (True, False):
-        with pytest.raises(f.FolderError, match="expected an empty folder or the folder of a run"):
+        with pytest.raises(FolderError, match="expected an empty folder or the folder of a run"):
             f.prepare(home, cfg, base=base, overwrite=overwrite)
     assert (home / "thesis.tex").read_text() == "years of work"
 
@@ -197,7 +198,7 @@ def test_only_rank_zero_writes(
 
 def test_reading_a_folder_that_is_no_run_names_the_nearest(cfg: DictConfig, base: DictConfig, tmp_path: Path) -> None:
     f.prepare(tmp_path / "rank=16-abc", cfg, base=base, overwrite=False)
-    with pytest.raises(f.FolderError, match="Did you mean 'rank=16-abc'"):
+    with pytest.raises(FolderError, match="Did you mean 'rank=16-abc'"):
         f.read_config(tmp_path / "rank=16-abd")
 
 

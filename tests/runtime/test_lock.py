@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 from circuitvlm.runtime.folders import lock
 from circuitvlm.runtime.folders import run_folder as f
 from circuitvlm.runtime.folders.lock import LOCK_FILE, FolderLockedError, lock_folder
+from circuitvlm.runtime.folders.saved_file import FolderError
 
 HOLDER = """
 import os, signal, sys, time
@@ -206,7 +207,7 @@ def test_nobody_elses_folder_gets_a_lock(cfg: DictConfig, tmp_path: Path) -> Non
     time_before = home.stat().st_mtime_ns
     for overwrite in (False, True):
         with (
-            pytest.raises(f.FolderError, match="expected an empty folder or the folder of a run"),
+            pytest.raises(FolderError, match="expected an empty folder or the folder of a run"),
             f.open_run(home, cfg, base=cfg, overwrite=overwrite),
         ):
             pytest.fail("started")

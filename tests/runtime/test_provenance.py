@@ -35,7 +35,16 @@ def test_every_start_is_noted_and_the_adapter_has_it_too(tmp_path: Path) -> None
     assert all("earlier" not in start and start["versions"] for start in content["earlier"])
     (tmp_path / "adapter").mkdir()
     copy(tmp_path, tmp_path / "adapter")
-    assert json.loads((tmp_path / "adapter" / FILE).read_text()) == content
+    shared = json.loads((tmp_path / "adapter" / FILE).read_text())
+    assert "machine" in content
+    assert "command" in content
+    private = {"machine", "platform", "command"}
+    for start, own in zip([shared, *shared["earlier"]], [content, *content["earlier"]], strict=True):
+        assert not private & start.keys()
+        assert {k: v for k, v in own.items() if k not in private | {"earlier"}} == {
+            k: v for k, v in start.items() if k != "earlier"
+        }
+    assert shared["data"] == content["data"]
     copy(tmp_path / "elsewhere", tmp_path)  # what has no provenance gives none
 
 

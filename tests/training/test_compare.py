@@ -14,7 +14,7 @@ from torch import Tensor
 from circuitvlm.report.grade import Grades
 from circuitvlm.runtime.config.check import ConfigError, check, check_evaluation
 from circuitvlm.runtime.config.compose import compose
-from circuitvlm.runtime.folders.run_folder import FolderError
+from circuitvlm.runtime.folders.saved_file import FolderError
 from circuitvlm.training.assemble import Run, trained_run
 from circuitvlm.training.execute import execute, execute_evaluation
 

@@ -12,7 +12,8 @@ import pytest
 from circuitvlm.runtime.config.check import check, check_evaluation
 from circuitvlm.runtime.config.compose import compose
 from circuitvlm.runtime.folders import identity, provenance
-from circuitvlm.runtime.folders.run_folder import FINISHED_FILE, FolderError
+from circuitvlm.runtime.folders.run_folder import FINISHED_FILE
+from circuitvlm.runtime.folders.saved_file import FolderError
 from circuitvlm.training.assemble import trained_run
 from circuitvlm.training.execute import execute, execute_evaluation
 
@@ -54,11 +55,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def home(finished: Path, tmp_path: Path) -> Path:
+def home(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of a finished run with its data and its model; the paths in its config are those of the copy."""
     shutil.copytree(finished, tmp_path / "home")
     for path in (tmp_path / "home/run").rglob("*.yaml"):
         path.write_text(path.read_text().replace(str(finished), str(tmp_path / "home")))
+    monkeypatch.setenv("CIRCUITVLM_CACHE", str(tmp_path / "home/cache"))
     return tmp_path / "home"
 
 

@@ -18,6 +18,7 @@ from circuitvlm.runtime.config.check import ConfigError
 from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.runtime.folders.lock import FolderLockedError, lock_folder
 from circuitvlm.runtime.folders.outcome import PRUNED_FILE, read_outcome, read_validations
+from circuitvlm.runtime.folders.saved_file import FolderError
 from circuitvlm.training import execute
 from circuitvlm.training.checkpoint.stop_request import STOP_STATUS
 from circuitvlm.training.sweep import child_process, trial
@@ -81,7 +82,7 @@ def test_a_finished_trial_is_not_run_again_unless_its_experiment_was_edited(
     cfg, base = small(tmp_path, rate=2), small(tmp_path, rate=1)
     assert trial.run_trial(cfg, base=base, overrides=[]) == started
     (started / folders.CONFIG_FILE).write_text(folders.as_yaml(OmegaConf.merge(cfg, {"max_steps": 7})))
-    with pytest.raises(folders.FolderError, match="max_steps"):
+    with pytest.raises(FolderError, match="max_steps"):
         trial.run_trial(cfg, base=base, overrides=[])
 
 

@@ -5,7 +5,6 @@ Lines differ in their colour and in their dashes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -21,6 +20,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from circuitvlm.report.drawing import COLOURS, LINES, png, wrap_name
 from circuitvlm.report.significance import ALPHA, Interval, Verdict
 from circuitvlm.report.study import Study
+from circuitvlm.runtime.folders.saved_file import read_json
 
 LINE_STYLES = tuple(islice(zip(cycle(COLOURS), cycle(LINES), strict=False), len(COLOURS) * len(LINES)))
 """A colour and a line for each arm. All differ, since 7 and 4 share no divisor; neighbours differ in both."""
@@ -204,7 +204,7 @@ def read_curves(folder: Path) -> dict[str, Curve]:
 def _read_dropout(folder: Path) -> Profile:
     """The dropout that the run recorded when it finished training."""
     path = folder / "trained.json"
-    return dict(json.loads(path.read_text()).get("dropout", {})) if path.is_file() else {}
+    return dict(read_json(path, dict).get("dropout", {})) if path.is_file() else {}
 
 
 def _smooth(values: np.ndarray, key: str) -> np.ndarray:

@@ -11,6 +11,7 @@ from circuitvlm.core.contract import Task
 from circuitvlm.core.record import Example, Reply
 from circuitvlm.report.significance import Interval, mean
 from circuitvlm.runtime.folders.run_folder import write_atomic
+from circuitvlm.runtime.folders.saved_file import FolderError, read_json
 from circuitvlm.runtime.progress import bar
 
 
@@ -70,8 +71,14 @@ class Grades:
 
     @staticmethod
     def load(path: Path) -> Grades:
-        """Read what `save` wrote."""
-        return Grades(tuple(Item(**item) for item in json.loads(path.read_text(encoding="utf-8"))["items"]))
+        """Read what `save` wrote. Raises FolderError for other content."""
+        content = read_json(path, dict)
+        try:
+            return Grades(tuple(Item(**item) for item in content["items"]))
+        except (KeyError, TypeError) as error:
+            raise FolderError(
+                f"{path}: expected the scores of an evaluation, got {error}; grade the run again"
+            ) from error
 
     def _weighted_scores(self, metric: str) -> list[tuple[float, float]]:
         """Score and weight of each item that has the metric."""

@@ -16,7 +16,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from circuitvlm.runtime.config.check import ConfigError
 from circuitvlm.runtime.errors import disk_full_message, is_project_error
 from circuitvlm.runtime.folders.lock import FolderLockedError
-from circuitvlm.runtime.folders.run_folder import FolderError
+from circuitvlm.runtime.folders.saved_file import FolderError
 from circuitvlm.runtime.progress import rank, setup_logging
 from circuitvlm.runtime.spelling import suggestion
 

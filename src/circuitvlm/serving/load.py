@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,8 +14,9 @@ from transformers import BitsAndBytesConfig
 from circuitvlm.adapter.lora import Lora
 from circuitvlm.collate.padded import Padded
 from circuitvlm.core.record import Example
-from circuitvlm.model.base.checkpoint_folder import locate
+from circuitvlm.model.base.checkpoint_folder import locate, model_type
 from circuitvlm.runtime.folders.run_folder import CONFIG_FILE
+from circuitvlm.runtime.folders.saved_file import read_json
 from circuitvlm.serving import family as families
 from circuitvlm.serving.predictor import Predictor, best_device
 from circuitvlm.serving.user_example import NETLIST_PLACEHOLDER
@@ -179,7 +179,7 @@ def _load_checkpoint(weights: str, *, adapter: Path | None, max_new_tokens: int 
 
 def _read_family(folder: Path, *, weights: str) -> str:
     """The `model_type` of a checkpoint. Raises ModelError for a family that cannot be asked without a run."""
-    family = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    family = model_type(folder)
     if family not in families.MAX_TOKENS:
         raise ModelError(
             f"{weights}: expected a model_type of {', '.join(families.MAX_TOKENS)}, got {family!r}. For an LLM with a "
@@ -191,7 +191,7 @@ def _read_family(folder: Path, *, weights: str) -> str:
 def _read_settings(folder: Path, *, family: str) -> dict[str, Any]:
     """The settings of an exported folder, with the defaults of its family for what it does not state."""
     path = folder / SETTINGS_FILE
-    stated_settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    stated_settings = read_json(path, dict) if path.is_file() else {}
     defaults: dict[str, Any] = {
         "task": "netlist",
         "max_new_tokens": MAX_NEW_TOKENS,

@@ -24,6 +24,8 @@ from circuitvlm.runtime.config.allow_list import instantiate
 from circuitvlm.runtime.config.check import ConfigError, check
 from circuitvlm.runtime.folders import identity, provenance
 from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.runtime.folders.portable import local_settings, portable_settings
+from circuitvlm.runtime.folders.saved_file import FolderError, escape
 from circuitvlm.runtime.folders.settings import to_dict
 from circuitvlm.runtime.learning_rate import apply_base_lr
 from circuitvlm.runtime.progress import rank
@@ -50,14 +52,15 @@ DTYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": to
 class Run:
     """One run by its checked config: its folder and parts, and methods to train, evaluate and grade it.
 
-    `settings` is the config as given; `cfg` is the one in use, reduced for a smoke test and with the learning rate.
+    `settings` is the config as it is saved; `cfg` is the one in use, reduced for a smoke test and with the learning
+    rate.
     """
 
     def __init__(self, cfg: DictConfig, *, base: DictConfig, task_type: str | None = None) -> None:
         self.folder = folders.run_folder(cfg, base)
         self.task_type = task_type
-        self.settings = to_dict(cfg)
-        self.cfg = smoke_test_settings(self.settings) if cfg.smoke_test else dict(self.settings)
+        self.settings = portable_settings(cfg)
+        self.cfg = smoke_test_settings(to_dict(cfg)) if cfg.smoke_test else to_dict(cfg)
         self.cfg["optimizer"] = apply_base_lr(
             self.cfg["optimizer"], base_lr=self.cfg["base_lr"], global_batch_size=self.cfg["global_batch_size"]
         )
@@ -296,11 +299,11 @@ def trained_run(
     FolderError where no adapter is found.
     """
     adapter = _adapter_folder(str(path))
-    settings = to_dict(folders.read_config(adapter))
+    settings = local_settings(folders.read_config(adapter))
     for key in ("data", "tasks"):
         if any("_target_" in section for section in changes.get(key, {}).values()):
             settings[key] = {}
-    cfg = OmegaConf.merge(settings, changes)
+    cfg = OmegaConf.merge(escape(settings), escape(changes))
     assert isinstance(cfg, DictConfig), "a run's config is a mapping"
     cfg.update(max_steps=0, max_epochs=None, max_minutes=None, overwrite=False, folder=str(path))
     if with_adapter:
@@ -315,7 +318,7 @@ def _adapter_folder(path: str) -> Path:
     inner = Path(path) / "adapter"
     folder = inner if inner.is_dir() else Path(path)
     if not any(folder.glob("*.safetensors")):
-        raise folders.FolderError(
+        raise FolderError(
             f"{path}: expected a trained adapter (*.safetensors), got none; has the run finished training?"
         )
     return folder

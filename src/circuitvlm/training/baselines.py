@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,8 @@ from circuitvlm.runtime.config.check import check
 from circuitvlm.runtime.config.compose import compose
 from circuitvlm.runtime.entry import ReportedError
 from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.runtime.folders.portable import unresolved_yaml
+from circuitvlm.runtime.folders.saved_file import read_json
 from circuitvlm.training.sweep import child_process
 
 log = logging.getLogger(__name__)
@@ -38,11 +39,14 @@ def run_baseline(name: str, cfg: DictConfig, *, run: Path, minutes: float) -> Pa
     Raises ReportedError where its process fails.
     """
     folder = run / "baselines" / name
-    if folders.read_state(folder) != "finished":
+    state = folders.read_state(folder)
+    if state != "finished":
+        if state == "started":  # which keeps its limit: the minutes of a resumed run are measured again
+            minutes = folders.read_config(folder)["max_minutes"]
         cfg.update(max_minutes=max(minutes, 0.1), folder=str(folder))
         folder.parent.mkdir(parents=True, exist_ok=True)
         path = folder.with_name(f"{name}.yaml")
-        folders.write_atomic(path, folders.as_yaml(cfg))
+        folders.write_atomic(path, unresolved_yaml(cfg))
         log.info("baseline %s: its config is %s", name, path)
         command = [*child_process.PROGRAM, str(path)]
         if status := child_process.run(command, env=child_process.environment_without_launcher()):
@@ -60,7 +64,7 @@ def load_grades(folder: Path, splits: Sequence[str]) -> Mapping[str, Grades]:
 
 def training_note(folder: Path) -> str:
     """How much a run was trained, for its row of the table."""
-    summary = json.loads((folder / "trained.json").read_text())
+    summary = read_json(folder / "trained.json", dict)
     return (
         f"{summary['minutes']:.1f} min, {summary['samples']:,} samples, "
         f"{summary['trainable_parameters']:,} trainable weights"

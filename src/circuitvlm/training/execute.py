@@ -24,8 +24,10 @@ from circuitvlm.report.table import comparison
 from circuitvlm.runtime.config.check import ConfigError, check
 from circuitvlm.runtime.folders import identity, provenance
 from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.runtime.folders.links import refuse_links
 from circuitvlm.runtime.folders.lock import FolderLockedError, lock_folder
 from circuitvlm.runtime.folders.outcome import clear_outcome
+from circuitvlm.runtime.folders.saved_file import FolderError
 from circuitvlm.runtime.folders.settings import to_dict
 from circuitvlm.runtime.progress import rank, restart_count, setup_logging
 from circuitvlm.training import baselines, preflight
@@ -110,7 +112,7 @@ def _record_fingerprints(run: Run) -> None:
     changes = identity.differences(provenance.read(run.folder), fingerprints)
     if changes and not run.cfg["allow_changed"]:
         lines = "".join(f"\n  {change}" for change in changes)
-        raise folders.FolderError(
+        raise FolderError(
             f"{run.folder}: expected the model and the data that this run began with, got others:{lines}\nRestore "
             "them, go on with these by allow_changed=true, or start again with overwrite=true"
         )
@@ -125,6 +127,7 @@ def execute_evaluation(cfg: DictConfig) -> None:
     Further runs, and the base without its adapter, answer the same questions as rows of the same table.
     """
     filter_warnings()
+    refuse_links(Path(cfg.run))
     run = trained_run(Path(cfg.run), changes=_changes(cfg), task_type=cfg.task_type)
     folder = Path(cfg.out) if cfg.out else Path(cfg.run) / ("shuffled" if cfg.shuffle_images else "evaluation")
     with lock_folder(folder) if rank() == 0 else nullcontext():

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from circuitvlm.core.record import Reply
+from circuitvlm.runtime.folders.links import open_new
+from circuitvlm.runtime.folders.saved_file import FolderError
 
 FILES = "replies.*.jsonl"
 
@@ -19,7 +21,7 @@ class ReplyWriter(AbstractContextManager["ReplyWriter"]):
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"replies.{rank}.jsonl"
         self.ids: set[str] = set()
-        self.file = self.path.open("w", encoding="utf-8")
+        self.file = open_new(self.path)
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -43,7 +45,13 @@ def read_replies(folder: Path) -> dict[str, Reply]:
     replies: dict[str, Reply] = {}
     for path in sorted(folder.glob(FILES)):
         for line in path.read_bytes().splitlines():  # str.splitlines cuts at U+2028 too
-            reply = Reply(**json.loads(line))
+            try:
+                reply = Reply(**json.loads(line))
+            except (TypeError, ValueError, RecursionError) as error:
+                raise FolderError(
+                    f"{path}: expected a reply as JSON on each line, got {line[:80]!r} ({error}); delete the file, and "
+                    "generate the replies again"
+                ) from error
             replies.setdefault(reply.id, reply)
     return replies
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection
 from functools import cache
@@ -10,6 +9,8 @@ from pathlib import Path
 
 from huggingface_hub import snapshot_download
 from transformers import PreTrainedTokenizerBase
+
+from circuitvlm.runtime.folders.saved_file import read_json
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def locate(
 
 def model_type(folder: Path) -> str:
     """The model type that a folder's config.json states."""
-    return str(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type"))
+    return str(read_json(folder / "config.json", dict).get("model_type"))
 
 
 def read_chat_template(folder: Path, tokenizer: PreTrainedTokenizerBase, *, example: str) -> str:
@@ -56,7 +57,7 @@ def read_chat_template(folder: Path, tokenizer: PreTrainedTokenizerBase, *, exam
     paths = [folder / name for name in ("chat_template.json", "processor_config.json")]
     if not (folder / "chat_template.jinja").is_file():  # the tokenizer has read this file
         for path in filter(Path.is_file, paths):
-            template = json.loads(path.read_text(encoding="utf-8")).get("chat_template")
+            template = read_json(path, dict).get("chat_template")
             if isinstance(template, str):
                 return template
     if not tokenizer.chat_template:

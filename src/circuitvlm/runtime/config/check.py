@@ -17,7 +17,7 @@ from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from circuitvlm.runtime import learning_rate
-from circuitvlm.runtime.config import allow_list, strategy_check, type_check
+from circuitvlm.runtime.config import allow_list, strategy_check, type_check, value_check
 from circuitvlm.runtime.config.schema import Evaluation, Run
 from circuitvlm.runtime.config.signature import Parameters, imported_parameters, source_parameters
 from circuitvlm.runtime.spelling import suggestion
@@ -107,6 +107,7 @@ def check_evaluation(cfg: DictConfig | Mapping[str, Any]) -> None:
     plain, faults = _to_plain(cfg)
     faults += _top_level_faults(plain, Evaluation)
     faults += _nonpositive_faults(plain, ("max_samples", "eval_batch_size", "max_new_tokens"))
+    faults += value_check.faults(plain)
     if plain.get("run") == "":
         faults.append("run: expected the folder of a run or of an adapter, got ''")
     if faults:
@@ -280,12 +281,7 @@ def _rule_faults(plain: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(precision, str) and precision not in get_args(Precision):
         names = get_args(Precision)
         yield f"precision: expected one of {', '.join(names)}, got {precision!r}.{suggestion(precision, names)}"
-    baselines = plain.get("baselines")
-    folders = {"name": plain.get("name")}
-    folders |= {f"baselines.{name}": name for name in (baselines if isinstance(baselines, Mapping) else ())}
-    for key, name in folders.items():
-        if isinstance(name, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-            yield f"{key}: expected the name of a folder, of letters, digits, '.', '_' and '-', got {name!r}"
+    yield from value_check.faults(plain)
 
 
 def _nonpositive_faults(plain: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[str]:

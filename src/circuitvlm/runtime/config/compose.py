@@ -7,7 +7,8 @@ from pathlib import Path
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.runtime.config.schema import register
 
@@ -33,6 +34,13 @@ def compose(overrides: Sequence[str] = (), *, config_name: str = "train", config
 def compose_base(config_dir: Path, experiment: str | None) -> DictConfig:
     """The experiment as its file states it, without other overrides; a run's folder is named after the difference."""
     return compose([] if experiment is None else [f"experiment={experiment}"], config_dir=config_dir)
+
+
+def command_line_overrides() -> list[str]:
+    """The overrides of a Hydra application as they were given: with `${oc.env:NAME}` in place of a secret."""
+    overrides = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    assert isinstance(overrides, list), f"expected Hydra's list of overrides, got {overrides!r}"
+    return [str(override) for override in overrides]
 
 
 def experiment_of(overrides: Sequence[str]) -> str | None:

@@ -67,7 +67,9 @@ def _open_locked(path: Path) -> int | None:
     """The descriptor of the locked file, which names this process; None where files cannot be locked."""
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        if path.is_symlink():  # whose target would be emptied
+            raise FolderLockedError(f"{path}: expected a file, got a link to {path.readlink()}; delete the link")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         error = _lock_error(descriptor)
         if error is None and _is_same_file(path, descriptor):
             os.ftruncate(descriptor, 0)

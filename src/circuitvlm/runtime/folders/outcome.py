@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.runtime.folders.saved_file import read_json
 
 PRUNED_FILE, VALIDATIONS_FILE, STEP = "pruned.txt", "validated.json", "step"
 """Files in a run's folder, and the key of the optimizer step in a validation."""
@@ -46,7 +47,7 @@ def _last_line(path: Path) -> str:
 def read_validations(folder: Path) -> list[dict[str, float]]:
     """The optimizer step and the metrics of each validation of a run, in order; empty where none is recorded."""
     path = folder / VALIDATIONS_FILE
-    rows: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    rows: list[dict[str, float]] = read_json(path, list) if path.is_file() else []
     return rows
 
 

@@ -15,9 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from circuitvlm.runtime.folders.run_folder import FolderError, write_atomic
+from circuitvlm.runtime.folders.run_folder import write_atomic
+from circuitvlm.runtime.folders.saved_file import read_json
 
 FILE = "provenance.json"
+PRIVATE_KEYS = ("machine", "platform", "command")
+"""What stays in the folder of the run, since it tells about its owner."""
 
 PACKAGES = (
     "circuitvlm", "torch", "lightning", "transformers", "peft", "accelerate", "bitsandbytes", "torchmetrics",
@@ -36,21 +39,18 @@ def write(folder: Path, *, fingerprints: Mapping[str, Any]) -> None:
 def read(folder: Path) -> dict[str, Any]:
     """The last record in the folder of a run or an adapter; empty where there is none. Raises FolderError."""
     path = folder / FILE
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FolderError(f"{path}: expected JSON, got {error}; delete the file") from error
-    if not isinstance(content, dict):
-        raise FolderError(f"{path}: expected a JSON object, got {type(content).__name__}; delete the file")
+    content: dict[str, Any] = read_json(path, dict) if path.is_file() else {}
     return content
 
 
 def copy(run: Path, folder: Path) -> None:
-    """Copy the provenance of a run into an adapter's folder."""
-    if (run / FILE).is_file():
-        write_atomic(folder / FILE, (run / FILE).read_text(encoding="utf-8"))
+    """Copy the provenance of a run into an adapter's folder, which may be given away: without machine and command."""
+    if content := read(run):
+        starts = [content, *content["earlier"]]
+        for start in starts:
+            for key in PRIVATE_KEYS:
+                start.pop(key, None)
+        write_atomic(folder / FILE, json.dumps(content, indent=2) + "\n")
 
 
 def record(*, root: Path | None = None) -> dict[str, Any]:

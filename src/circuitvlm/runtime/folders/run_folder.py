@@ -17,10 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from circuitvlm.runtime.config import allow_list
+from circuitvlm.runtime.folders.links import open_new, refuse_links
 from circuitvlm.runtime.folders.lock import LOCK_FILE, lock_folder
+from circuitvlm.runtime.folders.portable import portable_settings
+from circuitvlm.runtime.folders.saved_file import FolderError, escape, read_json, read_yaml
 from circuitvlm.runtime.folders.settings import ABSENT, Config, difference, is_infrastructure, to_dict, value_text
 from circuitvlm.runtime.progress import rank
 from circuitvlm.runtime.spelling import suggestion
@@ -32,10 +35,6 @@ _SLUG_LENGTH = 60
 log = logging.getLogger(__name__)
 
 
-class FolderError(ValueError):
-    """A folder that must not be written into, with the reason."""
-
-
 def run_folder(cfg: Config, base: Config) -> Path:
     """`folder` where the config gives one, else runs/<name>/<what differs from the base>-<hash>."""
     plain = to_dict(cfg)
@@ -44,7 +43,8 @@ def run_folder(cfg: Config, base: Config) -> Path:
     changes = difference(plain, base)
     text = json.dumps({key: value_text(changes, key) for key in changes}, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return Path(str(plain["runs"]), str(plain["name"]), f"{_slug(changes)}-{digest}")
+    slug = _slug(difference(portable_settings(cfg), portable_settings(base)))
+    return Path(str(plain["runs"]), str(plain["name"]), f"{slug}-{digest}")
 
 
 def _slug(changes: Mapping[str, Any]) -> str:
@@ -83,8 +83,9 @@ def prepare(folder: Path, cfg: Config, *, base: Config, overwrite: bool) -> Stat
     _check_run_or_empty(folder)
     folder.resolve().mkdir(parents=True, exist_ok=True)  # resolved: a link may point to a folder that was deleted
     write_atomic(folder / MARKER_FILE, "This folder belongs to a run of circuitvlm; overwrite=true may delete it.\n")
-    write_atomic(folder / DIFFERENCE_FILE, as_yaml(difference(cfg, base)))
-    write_atomic(folder / CONFIG_FILE, as_yaml(to_dict(cfg)))  # last, since this file makes the state "started"
+    settings = portable_settings(cfg)
+    write_atomic(folder / DIFFERENCE_FILE, as_yaml(difference(settings, portable_settings(base))))
+    write_atomic(folder / CONFIG_FILE, as_yaml(settings))  # last, since this file makes the state "started"
     return state
 
 
@@ -100,6 +101,7 @@ def open_run(folder: Path, cfg: Config, *, base: Config, overwrite: bool) -> Ite
     if overwrite:
         _remove(folder)
     _check_run_or_empty(folder)  # no lock file is written into a folder that is no run's
+    refuse_links(folder)
     with lock_folder(folder):
         yield prepare(folder, cfg, base=base, overwrite=False)
 
@@ -109,28 +111,24 @@ def finish(folder: Path, summary: Mapping[str, Any]) -> None:
     write_atomic(folder / FINISHED_FILE, json.dumps(summary, indent=2, sort_keys=True, default=str) + "\n")
 
 
-def read_config(folder: Path) -> DictConfig:
-    """The resolved config that a run was started with. Raises FolderError for a folder without one."""
+def read_config(folder: Path) -> dict[str, Any]:
+    """The settings that a run was started with, as `portable_settings` gives them. Raises FolderError without them."""
     path = folder / CONFIG_FILE
     if not path.is_file():
         advice = suggestion(folder.name, (path.name for path in folder.parent.glob("*") if path.is_dir()))
         raise FolderError(f"expected the folder of a run, got {folder}, which has no {CONFIG_FILE}.{advice}")
-    config = OmegaConf.load(path)
-    assert isinstance(config, DictConfig), f"{path}: expected a mapping, got {type(config)}"
-    return config
+    return read_yaml(path)
 
 
 def read_difference(folder: Path) -> dict[str, Any]:
     """Dotted key -> value of each scientific setting of a run that differs from its experiment's."""
-    changes = OmegaConf.load(folder / DIFFERENCE_FILE)
-    assert isinstance(changes, DictConfig), f"{folder / DIFFERENCE_FILE}: expected a mapping, got {type(changes)}"
-    return to_dict(changes)
+    return read_yaml(folder / DIFFERENCE_FILE)
 
 
 def read_overrides(folder: Path) -> list[str]:
     """The command-line overrides of a run that change its results; empty where none are stored."""
     path = folder / OVERRIDES_FILE
-    overrides = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    overrides = map(str, read_json(path, list) if path.is_file() else ())
     return [word for word in overrides if not is_infrastructure(word.lstrip("+~").partition("=")[0])]
 
 
@@ -141,7 +139,7 @@ def write_overrides(folder: Path, overrides: Sequence[str]) -> None:
 
 def check_same_settings(folder: Path, cfg: Config) -> None:
     """Raise FolderError where the run in the folder has other scientific settings."""
-    changes = difference(cfg, read_config(folder))
+    changes = difference(portable_settings(cfg), read_config(folder))
     if changes:
         lines = "\n".join(f"  {key}: got {value!r}" for key, value in changes.items())
         raise FolderError(
@@ -190,7 +188,7 @@ def write_atomic(path: Path, text: str) -> None:
     """Write the whole file or nothing: a kill at any moment leaves the old file or the new one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with open_new(temporary) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -204,15 +202,6 @@ def write_atomic(path: Path, text: str) -> None:
         os.close(handle)
 
 
-def as_yaml(cfg: Config) -> str:
-    """The text of a resolved config, which reads back as the same config."""
-    return OmegaConf.to_yaml(OmegaConf.create(_escape(to_dict(cfg))))
-
-
-def _escape(value: Any) -> Any:
-    """Escape each `${` of a resolved text (LaTeX in a prompt), which would be read back as a reference."""
-    if isinstance(value, Mapping):
-        return {key: _escape(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_escape(inner) for inner in value]
-    return value.replace("${", "\\${") if isinstance(value, str) else value
+def as_yaml(settings: Mapping[str, Any]) -> str:
+    """The text of plain settings, which `read_yaml` reads back."""
+    return OmegaConf.to_yaml(OmegaConf.create(escape(settings)))

@@ -17,6 +17,8 @@ from circuitvlm.runtime.entry import USER_ERRORS, ReportedError
 from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.runtime.folders.lock import FolderLockedError, lock_folder
 from circuitvlm.runtime.folders.outcome import PRUNED_FILE, clear_outcome, read_outcome
+from circuitvlm.runtime.folders.portable import unresolved_yaml
+from circuitvlm.runtime.folders.saved_file import FolderError
 from circuitvlm.training.checkpoint.stop_request import SIGNALS, STOP_STATUS
 from circuitvlm.training.sweep import child_process
 from circuitvlm.training.sweep.devices import reserve_gpus
@@ -47,7 +49,7 @@ def attempt_trial(cfg: DictConfig, *, base: DictConfig, overrides: Sequence[str]
         log.warning("trial %s: %s", " ".join(overrides), error)
         raise StoppedError(f"{folder}: {error}") from None
     except (*USER_ERRORS, ValueError) as error:
-        if not isinstance(error, folders.FolderError):  # which is about another run in the folder
+        if not isinstance(error, FolderError):  # which is about another run in the folder
             with suppress(*USER_ERRORS, ValueError):  # a config that cannot be resolved has no folder
                 folder = folders.run_folder(cfg, base)
                 write_failure(folder, f"{error}\n", cfg=cfg, base=base, overrides=overrides)
@@ -85,7 +87,7 @@ def run_trial(
     with TemporaryDirectory() as name, reserve_gpus(cfg.get("trainer") or {}, processes=processes) as variables:
         paths = [Path(name, "config.yaml"), Path(name, "base.yaml")]
         for path, content in zip(paths, (_with_pruning(cfg, pruning), base), strict=True):
-            path.write_text(folders.as_yaml(content), encoding="utf-8")
+            path.write_text(unresolved_yaml(content), encoding="utf-8")
         status = child_process.run(
             [*child_process.command(processes), *map(str, paths), *overrides],
             env=child_process.environment_without_launcher() | variables,
@@ -114,7 +116,7 @@ def _launcher_processes() -> int:
 
 def _check_trial(cfg: DictConfig) -> None:
     if cfg.folder:
-        raise folders.FolderError(
+        raise FolderError(
             f"folder: expected no folder, since the trials of a sweep cannot share one, got {cfg.folder}; use "
             "runs=FOLDER"
         )
