@@ -88,16 +88,18 @@ class Checkpoint(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Run a validation that the stop has interrupted, and restore the random state."""
+        self.stop_request.defer_signals()
         if self.resume_state is not None:
             self.saved_step, self.best_validation = trainer.global_step, self.resume_state["top"]
             self.validation_due = self.resume_state["due"]
             self._resume(trainer, self.resume_state["random"])
-        self.stop_request.defer_signals()
 
     def _resume(self, trainer: Trainer, random_states: list[dict[str, Any]]) -> None:
         if self.validation_due:
             trainer.validating = True
-            trainer.fit_loop.epoch_loop.val_loop.run()
+            validation = trainer.fit_loop.epoch_loop.val_loop
+            validation.restarting = False  # else Lightning takes the batches of the validation before for its own
+            validation.run()
             trainer.training = True
         if trainer.global_rank < len(random_states):
             random_state.set_state(random_states[trainer.global_rank])
