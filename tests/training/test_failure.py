@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from circuitvlm.core.tensor import Batch, Tally
 from circuitvlm.objective.reply import Reply
@@ -19,10 +21,12 @@ from circuitvlm.runtime.config import strategy_check
 from circuitvlm.runtime.config.check import check
 from circuitvlm.runtime.config.compose import compose
 from circuitvlm.runtime.progress import restart_count
+from circuitvlm.training.assemble import Run, trained_run
 from circuitvlm.training.checkpoint import storage
+from circuitvlm.training.checkpoint.finite import NonFiniteError
 from circuitvlm.training.execute import execute
 from circuitvlm.training.failure import NON_FINITE, is_out_of_memory, memory_advice
-from circuitvlm.training.module import NonFiniteLossError
+from circuitvlm.training.module import Module
 from circuitvlm.training.strategy import strategy
 from tests.training.test_strategies import ADAPTERS, CPU, ROOT, SHARED, _free_port, adapter, losses
 
@@ -45,13 +49,71 @@ def test_a_loss_that_is_no_number_stops_before_the_step_and_the_batch_is_written
     monkeypatch.setenv("CIRCUITVLM_CACHE", str(tmp_path / "cache"))
     cfg = compose([*WORDS, f"folder={tmp_path / 'run'}", f"model.cache={tmp_path}"], config_dir=ROOT / "conf")
     check(cfg)
-    with pytest.raises(NonFiniteLossError, match=r"step 2: expected a finite loss, got nan on .* \(rank 0\)"):
+    with pytest.raises(NonFiniteError, match=r"step 2: expected a finite loss, got nan on .* \(rank 0\)"):
         execute(cfg, base=cfg, baseline_configs={})
     said = json.loads((tmp_path / "run" / NON_FINITE).read_text())
-    assert said == {"step": 2, "ranks": {"0": [{"loss": "nan", "ids": list(calls[5].ids)}]}}
+    assert said["step"] == 2
+    assert said["ranks"] == {"0": [{"loss": "nan", "ids": list(calls[5].ids)}]}
     last = storage.newest_intact(tmp_path / "run")
     assert last is not None
     assert last.step == 2
+
+
+@pytest.mark.parametrize("clip", ["1.0", "null"])
+def test_a_gradient_that_is_no_number_stops_before_the_step_though_the_loss_is_finite(
+    clip: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first half of the second step's window; the square root of 0 has no derivative."""
+    calls: list[Batch] = []
+    tally = Reply.tally
+
+    def spoilt(self: Reply, logits_NV: torch.Tensor, batch: Batch) -> Tally:
+        calls.append(batch)
+        made = tally(self, logits_NV, batch)
+        return made if len(calls) != 3 else Tally(made.sum + (logits_NV * 0).sqrt().sum(), made.count)
+
+    monkeypatch.setattr(Reply, "tally", spoilt)
+    monkeypatch.setenv("CIRCUITVLM_CACHE", str(tmp_path / "cache"))
+    words = [f"folder={tmp_path / 'run'}", f"model.cache={tmp_path}", f"gradient_clip_val={clip}"]
+    cfg = compose([*WORDS, *words], config_dir=ROOT / "conf")
+    check(cfg)
+    with pytest.raises(NonFiniteError, match=r"step 1: expected a finite gradient, got others of \d+ weights"):
+        execute(cfg, base=cfg, baseline_configs={})
+    said = json.loads((tmp_path / "run" / NON_FINITE).read_text())
+    assert said["ranks"] == {"0": []}
+    assert all("lora" in name for name in said["gradients"])
+    last = storage.newest_intact(tmp_path / "run")
+    assert last is None or last.step == 1
+
+
+def test_weights_that_are_no_numbers_are_neither_saved_nor_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIRCUITVLM_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "run"
+    cfg = compose([*WORDS, f"folder={folder}", f"model.cache={tmp_path}"], config_dir=ROOT / "conf")
+    check(cfg)
+    run = Run(cfg, base=cfg)
+    end = Module.on_train_end
+
+    def spoil(module: Module) -> None:
+        next(p for p in module.parameters() if p.requires_grad).data.view(-1)[-1] = float("inf")
+        end(module)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Module, "on_train_end", spoil)
+        with pytest.raises(NonFiniteError, match="in 1 of them"):
+            run.train()
+    assert not (folder / "adapter").exists()
+    run = Run(cfg, base=cfg)
+    run.train()  # from the last good checkpoint
+    (path,) = (folder / "adapter").glob("*.safetensors")
+    tensors = load_file(path)
+    name = min(tensors)
+    tensors[name].view(-1)[0] = float("nan")
+    save_file(tensors, path)
+    with pytest.raises(ValueError, match=f"NaN or infinity in 1 tensors, such as .*{re.escape(name)}"):
+        trained_run(folder, changes={}).module.configure_model()
 
 
 def test_what_ends_memory_is_told_from_other_errors() -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from circuitvlm.adapter._base.peft_folder import check_weights
 from circuitvlm.core.contract import Dropout, Model
 from circuitvlm.core.sharded import gather_trained_weights
 from circuitvlm.runtime.progress import rank
@@ -66,11 +67,6 @@ class Full:
 
     def load(self, net: nn.Module, folder: Path) -> None:
         tensors = load_file(folder / FILE)
-        expected_names = {name for name, p in net.named_parameters() if p.requires_grad}
-        if expected_names != set(tensors):
-            different_names = sorted(expected_names ^ set(tensors))
-            raise ValueError(
-                f"{folder / FILE}: expected the weights of adapter.components={self.components}, got "
-                f"{len(different_names)} other or missing names, such as {different_names[:3]}"
-            )
+        expected = {name: p for name, p in net.named_parameters() if p.requires_grad}
+        check_weights(tensors, expected, folder=folder, settings="adapter.components")
         net.load_state_dict(tensors, strict=False)

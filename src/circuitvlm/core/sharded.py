@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
@@ -18,6 +19,20 @@ def gather_trained_weights(net: nn.Module) -> dict[str, Tensor]:
     would need many times the memory.
     """
     return _on_rank_0((name, parameter) for name, parameter in net.named_parameters() if parameter.requires_grad)
+
+
+def non_finite_names(tensors: Mapping[str, Tensor]) -> list[str]:
+    """The names of the tensors with a NaN or an infinity in this rank's part of them."""
+    parts = {name: _local_part(tensor.detach()) for name, tensor in tensors.items()}
+    norm = torch.nn.utils.get_total_norm(parts.values())  # one number to wait for, where all are finite
+    if torch.isfinite(norm):
+        return []
+    return [name for name, part in parts.items() if not torch.isfinite(part).all()]
+
+
+def _local_part(tensor: Tensor) -> Tensor:
+    part: Tensor = getattr(tensor, "ds_tensor", tensor)  # of DeepSpeed's stage 3
+    return part.to_local() if isinstance(part, DTensor) else part
 
 
 def gather_optimizer_state(state: Mapping[Any, Mapping[str, Any]]) -> dict[Any, dict[str, Any]]:

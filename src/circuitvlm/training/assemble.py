@@ -36,6 +36,7 @@ from circuitvlm.training.batches.unreadable_images import UnreadableImages
 from circuitvlm.training.callback.dropout_profile import adapter_dropouts, block_stacks
 from circuitvlm.training.checkpoint import random_state, storage
 from circuitvlm.training.checkpoint.checkpoint import Checkpoint
+from circuitvlm.training.checkpoint.finite import check_finite_weights
 from circuitvlm.training.checkpoint.validation_log import ValidationLog
 from circuitvlm.training.failure import FailureCallback
 from circuitvlm.training.flops import weight_count
@@ -242,6 +243,7 @@ class Run:
 
     def save(self, folder: Path) -> None:
         """Save a folder that plain peft and transformers load: adapter, tokenizer, processor and chat template."""
+        check_finite_weights(self.module, str(folder))
         self.module.adapter.save(self.module.built_net.weights, folder)
         if rank() == 0:
             self.data.codec.save(folder)

@@ -14,13 +14,16 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from torch.optim import Optimizer
 
+from circuitvlm.core.sharded import non_finite_names
 from circuitvlm.runtime.config import strategy_check
 from circuitvlm.runtime.folders import run_folder as folders
-from circuitvlm.training.module import Module, NonFiniteLossError
+from circuitvlm.training.checkpoint.finite import NonFiniteError
+from circuitvlm.training.module import Module
 from circuitvlm.training.ranks import gather
 
 NON_FINITE = "non_finite.json"
-"""In the run's folder: the step, and by rank the ids of every batch whose loss was NaN or infinite."""
+"""In the run's folder: the step, by rank the ids of every batch whose loss was NaN or infinite, and the names of the
+weights with such a gradient."""
 
 log = logging.getLogger(__name__)
 
@@ -36,27 +39,34 @@ class FailureCallback(Callback):
         self.run, self.settings = run, settings
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """Raise NonFiniteLossError on every rank if a loss of any rank is not finite.
+        """Raise NonFiniteError on every rank if a loss or a gradient of any rank is not finite.
 
-        The ranks exchange their losses first: if one raised alone, the others would wait for it.
+        The ranks exchange what they have first: if one raised alone, the others would wait for it. A scaler of float16
+        expects infinite gradients, and leaves out their steps itself.
         """
         assert isinstance(pl_module, Module), "only our module records non-finite losses"
-        losses = pl_module.non_finite_losses
-        if not trainer.strategy.reduce_boolean_decision(bool(losses), all=False):
+        losses, gradients = pl_module.non_finite_losses, []
+        if getattr(trainer.precision_plugin, "scaler", None) is None:
+            gradients = non_finite_names({n: p.grad for n, p in pl_module.named_parameters() if p.grad is not None})
+        if not trainer.strategy.reduce_boolean_decision(bool(losses or gradients), all=False):
             return
-        by_rank = gather(losses)
+        by_rank = gather((losses, gradients))
+        record: dict[str, Any] = {"step": trainer.global_step, "ranks": {k: part[0] for k, part in enumerate(by_rank)}}
+        record["gradients"] = sorted({name for _, names in by_rank for name in names})
         if trainer.is_global_zero:
-            record = {"step": trainer.global_step, "ranks": dict(enumerate(by_rank))}
             folders.write_atomic(self.run / NON_FINITE, json.dumps(record, indent=1) + "\n")
-        batches = "; ".join(
+        batches = [
             f"{batch['loss']} on {', '.join(batch['ids'])} (rank {rank})"
-            for rank, of_rank in enumerate(by_rank)
+            for rank, of_rank in record["ranks"].items()
             for batch in of_rank
-        )
-        raise NonFiniteLossError(
-            f"step {trainer.global_step}: expected a finite loss, got {batches}. No rank has made the step, and the "
-            f"last checkpoint is older. The ids are in {self.run / NON_FINITE}. Try a lower optimizer.lr, or "
-            "precision=32-true"
+        ]
+        names = record["gradients"]
+        expected, actual = ("loss", "; ".join(batches)) if batches else ("gradient", f"others of {len(names)} weights")
+        example = "" if batches else f", such as {names[0]}"
+        raise NonFiniteError(
+            f"step {trainer.global_step}: expected a finite {expected}, got {actual}{example}. No rank has made the "
+            f"step, and the last checkpoint is older. Details are in {self.run / NON_FINITE}. Try a lower "
+            "optimizer.lr, gradient_clip_val=1, or precision=32-true"
         )
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:

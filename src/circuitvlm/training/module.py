@@ -30,10 +30,6 @@ from circuitvlm.training.strategy.shard import shard
 log = logging.getLogger(__name__)
 
 
-class NonFiniteLossError(RuntimeError):
-    """The loss of a batch is NaN or infinite on some rank; the message names the batch's replies."""
-
-
 class Module(LightningModule):
     """Trains an adapter on a frozen net; validates and predicts by generating replies.
 

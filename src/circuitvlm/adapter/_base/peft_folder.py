@@ -11,7 +11,7 @@ from peft import PeftModel
 from peft.utils import ModulesToSaveWrapper, get_peft_model_state_dict, load_peft_weights, set_peft_model_state_dict
 from torch import Tensor, nn
 
-from circuitvlm.core.sharded import gather_trained_weights
+from circuitvlm.core.sharded import gather_trained_weights, non_finite_names
 from circuitvlm.runtime.progress import rank
 
 
@@ -20,8 +20,14 @@ def check_weights(
 ) -> None:
     """Compare names and shapes of a folder's tensors with the expected ones.
 
-    Raises ValueError with the missing, unexpected and misshapen tensors; `settings` names what decides on them.
+    Raises ValueError with the missing, unexpected and misshapen tensors, where `settings` names what decides on them,
+    and for tensors with NaN or infinity.
     """
+    if names := non_finite_names(tensors):
+        raise ValueError(
+            f"{folder}: expected finite weights, got NaN or infinity in {len(names)} tensors, such as {names[0]}; use "
+            "an older adapter"
+        )
     missing, unexpected = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
     misshapen = [
         f"{name} {list(tensor.shape)}, expected {list(expected[name].shape)}"

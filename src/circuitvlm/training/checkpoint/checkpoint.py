@@ -20,6 +20,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from circuitvlm.runtime.errors import DISK_FULL_NUMBERS, system_error
 from circuitvlm.runtime.spelling import suggestion
 from circuitvlm.training.checkpoint import random_state, storage
+from circuitvlm.training.checkpoint.finite import check_finite_weights
 from circuitvlm.training.checkpoint.stop_request import STOP_STATUS, StopRequest
 from circuitvlm.training.ranks import gather
 
@@ -90,6 +91,7 @@ class Checkpoint(Callback):
         """Run a validation that the stop has interrupted, and restore the random state."""
         self.stop_request.defer_signals()
         if self.resume_state is not None:
+            check_finite_weights(pl_module, f"the checkpoint of step {trainer.global_step}")
             self.saved_step, self.best_validation = trainer.global_step, self.resume_state["top"]
             self.validation_due = self.resume_state["due"]
             self._resume(trainer, self.resume_state["random"])
@@ -153,6 +155,7 @@ class Checkpoint(Callback):
 
         `validation_due`: a validation of this step is still to come.
         """
+        check_finite_weights(trainer.lightning_module, f"step {trainer.global_step}")
         self.saved_step, self.validation_due = trainer.global_step, validation_due
         folder = self.run / storage.FOLDER / storage.TEMPORARY
         with self._explain_write_error("the checkpoint", folder):
