@@ -14,7 +14,7 @@ import pytest
 from circuitvlm.core.record import Dialogue, Example, Reply, Score, Turn
 from circuitvlm.report.grade import Grades, Item, MissingReplyError, grade
 from circuitvlm.report.significance import wilson
-from circuitvlm.report.table import cell
+from circuitvlm.report.table import cell, comparison
 
 
 class Equal:
@@ -94,6 +94,20 @@ def test_a_metric_that_some_items_lack_has_the_scores_of_the_others(grades: Grad
     assert grades.values("plain/none") == grades.values("none/same") == grades.values("loud/half") == []
     older = Grades(tuple(replace(item, scores={"same": 1.0}) for item in grades.items[:1]))
     assert Grades(older.items + grades.items[1:]).values("plain/half") == [0.5]
+
+
+def test_replies_that_were_cut_are_counted_by_task_in_table_and_file(tmp_path: Path) -> None:
+    cut = {name: replace(reply, cut=name in "bc") for name, reply in REPLIES.items()}
+    grades, whole = (grade(QUESTIONS, texts, TASKS, label="test") for texts in (cut, REPLIES))
+    assert grades.cut_counts() == {"plain": 1, "loud": 1}
+    assert whole.cut_counts() == {}
+    grades.save(tmp_path / "scores.json")
+    assert json.loads((tmp_path / "scores.json").read_text())["cut"] == {"plain": 1, "loud": 1}
+    assert Grades.load(tmp_path / "scores.json").cut_counts() == grades.cut_counts()
+    table = comparison({"this run": {"test": grades, "seen": whole}, "base": {"test": whole, "seen": whole}}, notes={})
+    rows = ["|  | task | test | seen |", "| --- | --- | --- | --- |", *(f"| this run | {t} | 1 | 0 |" for t in TASKS)]
+    assert table.endswith("\n".join(["**replies cut at max_new_tokens**", "", *rows, ""]))
+    assert "cut" not in comparison({"this run": {"test": whole}}, notes={})
 
 
 def test_grades_come_back_from_the_disk(grades: Grades, tmp_path: Path) -> None:

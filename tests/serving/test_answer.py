@@ -25,11 +25,13 @@ from circuitvlm.serving import load as loading
 from circuitvlm.serving.circuit_answer import CircuitRequest, answer_request, as_dict
 from circuitvlm.serving.cli import model as model_command
 from circuitvlm.serving.cli.app import app
+from circuitvlm.serving.cut_reply import CutReplyError
 from circuitvlm.serving.load import ModelError, load
 from circuitvlm.task.netlist import Netlist
 from circuitvlm.training.assemble import Run, trained_run
 from circuitvlm.training.replies import read_replies
 from tests.contract import sources
+from tests.serving.replies import reply_of
 
 ROOT = Path(__file__).parents[2]
 BASE = str(ROOT / "weights" / "circuit-tiny")
@@ -228,8 +230,9 @@ def test_replies_are_those_of_an_evaluation(quantization: str, precision: str, m
     predictor = load(str(tmp_path / "run"))
     examples = list(run.data.questions("validation"))
     assert len(examples) == 3
-    reply_texts = {example.id: predictor.predict_netlist(example.images[0]) for example in examples}
+    reply_texts = {example.id: reply_of(predictor.predict_netlist, example.images[0]) for example in examples}
     assert reply_texts == {reply.id: reply.text for reply in replies.values()}
+    assert any(reply.cut for reply in replies.values()), "twelve tokens are too few for a netlist"
     assert len(set(reply_texts.values())) > 1, "replies must depend on the image for this test to be meaningful"
 
 
@@ -241,7 +244,7 @@ def test_an_adapter_goes_by_its_run_by_its_folder_and_by_plain_peft(
     plain.mkdir()
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         shutil.copy(tmp_path / "run" / "adapter" / name, plain / name)
-    base = load(BASE).predict_netlist(Picture(picture))
+    base = reply_of(load(BASE).predict_netlist, Picture(picture))
     predictors = [
         load(str(tmp_path / "run")),
         load(str(tmp_path / "run" / "adapter")),
@@ -254,7 +257,7 @@ def test_an_adapter_goes_by_its_run_by_its_folder_and_by_plain_peft(
     for predictor in predictors:
         predictor.max_new_tokens = 24
         assert predictor.netlist_task.prompt == "Netlist?"
-        replies.append(predictor.predict_netlist(Picture(picture)))
+        replies.append(reply_of(predictor.predict_netlist, Picture(picture)))
     assert len(set(replies)) == 1
     assert replies[0] != base[: len(replies[0])]
 
@@ -305,6 +308,24 @@ def test_a_model_that_is_not_there_is_told_with_what_to_type(
         assert result.exit_code == 2
         assert str(tmp_path) in result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_a_reply_that_was_cut_is_an_error_and_is_not_solved(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`R1 1 0 1` of `R1 1 0 1k` is a netlist too, and another one."""
+
+    class Cut(Fake):
+        def predict_netlist(self, picture: Picture) -> str:
+            raise CutReplyError("V1 1 0 9\nR1 1 0 1", max_new_tokens=16)
+
+    monkeypatch.setattr(model_command, "load_predictor", lambda *names, **options: Cut())
+    result = ask(str(picture), "--json")
+    assert result.exit_code == 1
+    answer = json.loads(result.stdout)
+    assert answer["netlist"] == "V1 1 0 9\nR1 1 0 1"
+    assert answer["solution"] is answer["canonical"] is None
+    (error,) = answer["errors"]
+    assert "max_new_tokens=16" in error
+    assert "--max-new-tokens 32" in result.stderr
 
 
 def unreachable(*arguments: object, **options: object) -> None:

@@ -16,6 +16,7 @@ from circuitvlm.runtime.config.allow_list import instantiate
 from circuitvlm.serving import family
 from circuitvlm.serving.cli import model
 from circuitvlm.serving.cli.app import app
+from circuitvlm.serving.cut_reply import CutReplyError
 from circuitvlm.serving.predictor import Predictor
 from circuitvlm.serving.user_example import TaskInputError, build_example
 from circuitvlm.task.extract import Extract
@@ -105,6 +106,24 @@ def test_a_long_reply_is_cut_in_the_error(says: Make, picture: str) -> None:
 
 def test_repair_closes_what_was_cut_off_and_says_so(says: Make, picture: str) -> None:
     says('{"menu": [{"nm": "Tea", "price": "3')
+    result = ask(picture, "--repair")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {"menu": [{"nm": "Tea"}]}
+    assert "cut off" in result.stderr
+
+
+def test_a_cut_reply_is_an_error_unless_its_json_may_be_repaired(
+    says: Make, picture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def generate(self: FakePredictor, task: Task, example: Example, *, on_text: object) -> str:
+        raise CutReplyError('{"menu": [{"nm": "Tea", "price": "3', max_new_tokens=8)
+
+    monkeypatch.setattr(FakePredictor, "_generate", generate)
+    says()
+    result = ask(picture)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "max_new_tokens=8" in result.stderr
     result = ask(picture, "--repair")
     assert result.exit_code == 0
     assert json.loads(result.stdout) == {"menu": [{"nm": "Tea"}]}

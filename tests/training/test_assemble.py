@@ -8,6 +8,7 @@ import pytest
 
 from circuitvlm.runtime.config.check import ConfigError, check
 from circuitvlm.runtime.config.compose import compose
+from circuitvlm.runtime.folders.portable import portable_settings
 from circuitvlm.training.assemble import Run
 from circuitvlm.training.baselines import compose_baselines
 from circuitvlm.training.smoke_test import MAX_COUNT
@@ -30,7 +31,7 @@ def test_a_smoke_test_is_small_and_starts_from_nothing(experiment: str, tmp_path
     assert {split["count"] for split in splits} <= set(range(1, MAX_COUNT + 1))
     assert max(split["count"] for split in splits) == MAX_COUNT
     assert (run.cfg["max_steps"], run.cfg["init_adapter"]) == (1, None)
-    assert run.settings["data"] == compose(words, config_dir=CONF)["data"]
+    assert run.settings["data"] == portable_settings(compose(words, config_dir=CONF))["data"]
     assert compose_baselines(cfg, overrides=words, config_dir=CONF) == {}
 
 

@@ -73,11 +73,15 @@ class Dialogue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """The reply of a model. Replies are stored on disk between generating and grading."""
+    """The reply of a model. Replies are stored on disk between generating and grading.
+
+    `cut`: whether it reached max_new_tokens before its end.
+    """
 
     id: str
     task: str
     text: str
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

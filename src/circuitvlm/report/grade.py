@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +24,8 @@ class MissingReplyError(ValueError):
 class Item:
     """A graded reply: the question's id and tags, the reply, the expected reply (`wanted`), and scores from 0 to 1.
 
-    `scores` has each metric's score, `weights` those of the scores whose weight is not 1.
+    `scores` has each metric's score, `weights` those of the scores whose weight is not 1. `cut`: whether the reply
+    reached max_new_tokens before its end.
     """
 
     id: str
@@ -33,6 +35,7 @@ class Item:
     wanted: str
     scores: Mapping[str, float]
     weights: Mapping[str, float] = field(default_factory=dict)
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,14 @@ class Grades:
         """The mean of each metric that has values."""
         return {metric: self.interval(metric).value for metric in self.metrics() if self.values(metric)}
 
+    def cut_counts(self) -> dict[str, int]:
+        """Task -> number of replies that were cut, for tasks with such replies."""
+        return dict(Counter(item.task for item in self.items if item.cut))
+
     def save(self, path: Path) -> None:
-        """Write JSON with the means, their intervals, and every item."""
+        """Write JSON with the means, their intervals, the numbers of cut replies, and every item."""
         summary = {m: {"count": len(self.values(m)), **asdict(self.interval(m))} for m in self.means()}
-        content = {"metrics": summary, "items": [asdict(item) for item in self.items]}
+        content = {"metrics": summary, "cut": self.cut_counts(), "items": [asdict(item) for item in self.items]}
         write_atomic(path, json.dumps(content, indent=1, ensure_ascii=False))
 
     @staticmethod
@@ -136,4 +143,5 @@ def _item(question: Example, reply: Reply, task: Task) -> Item:
         wanted=task.ask(question).reply,
         scores={name: score.value for name, score in scores.items()},
         weights={name: score.weight for name, score in scores.items() if score.weight != 1},
+        cut=reply.cut,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from circuitvlm.report.grade import Grades, check_same_items
 from circuitvlm.report.significance import Interval, paired_gain
@@ -18,12 +18,26 @@ def comparison(rows: Mapping[str, Mapping[str, Grades]], *, notes: Mapping[str, 
     """Markdown: for each metric a row per system and a column per split, in per cent with 95 % intervals.
 
     The first row is the run itself. Rows below the systems have its paired gain over each other system, on the same
-    items. A cell is "–" where a system has no score of that metric on that split. Raises ValueError where two systems
-    did not answer the same items.
+    items. A cell is "–" where a system has no score of that metric on that split. A last table counts the replies that
+    were cut, if there are any. Raises ValueError where two systems did not answer the same items.
     """
     check_same_items(rows)
     metrics = dict.fromkeys(metric for grades in next(iter(rows.values())).values() for metric in grades.metrics())
-    return "\n\n".join(_metric_table(metric, rows, notes) for metric in metrics) + "\n"
+    return "\n\n".join([*(_metric_table(metric, rows, notes) for metric in metrics), *_cut_table(rows)]) + "\n"
+
+
+def _cut_table(rows: Mapping[str, Mapping[str, Grades]]) -> Iterator[str]:
+    """A table of the cut replies of each system and task, by split; nothing where no reply was cut."""
+    splits = list(next(iter(rows.values())))
+    cut_counts = {name: {split: grades[split].cut_counts() for split in splits} for name, grades in rows.items()}
+    lines = [
+        [name, task, *(str(counts[split].get(task, 0)) for split in splits)]
+        for name, counts in cut_counts.items()
+        for task in dict.fromkeys(task for of_split in counts.values() for task in of_split)
+    ]
+    if not lines:
+        return
+    yield f"**replies cut at max_new_tokens**\n\n{table(['', 'task', *splits], lines)}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -19,6 +19,7 @@ from circuitvlm.circuit.solve import numeric
 from circuitvlm.circuit.solve.numeric import Solution
 from circuitvlm.core.record import Picture
 from circuitvlm.serving import display
+from circuitvlm.serving.cut_reply import CutReplyError
 from circuitvlm.serving.text import error_text, indent, sanitize
 
 if TYPE_CHECKING:  # torch takes seconds to load
@@ -75,10 +76,20 @@ def answer_request(predictor: Predictor, picture: Picture, request: CircuitReque
 
     `image` is the name of the picture in the answer.
     """
-    text = predictor.predict_netlist(picture)
-    answer = None if request.question is None else predictor.answer_question(picture, request.question)
-    circuit = predictor.netlist_task.read(text)
-    errors = [] if circuit is not None else [f"netlist: {parse_error(text)}"]
+    errors: list[str] = []
+    answer = circuit = None
+    try:
+        text = predictor.predict_netlist(picture)
+        circuit = predictor.netlist_task.read(text)
+        errors += [] if circuit is not None else [f"netlist: {parse_error(text)}"]
+    except CutReplyError as error:  # what is left of it may be another circuit
+        text = error.text
+        errors.append(f"netlist: {error}")
+    try:
+        answer = None if request.question is None else predictor.answer_question(picture, request.question)
+    except CutReplyError as error:
+        answer = error.text
+        errors.append(f"question: {error}")
     return CircuitAnswer(
         image=image,
         text=text,

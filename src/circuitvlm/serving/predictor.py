@@ -14,6 +14,7 @@ import torch
 from circuitvlm.core.contract import Codec, Collate, Task
 from circuitvlm.core.record import Example, Picture
 from circuitvlm.runtime.spelling import suggestion
+from circuitvlm.serving.cut_reply import CutReplyError
 from circuitvlm.serving.streaming import ReplyStream, stream_tokens
 from circuitvlm.serving.text import OnText
 from circuitvlm.serving.user_example import TaskInputError, build_example
@@ -100,7 +101,7 @@ class Predictor:
             task.repair = True
 
     def predict_netlist(self, picture: Picture) -> str:
-        """The reply to the prompt for a netlist."""
+        """The reply to the prompt for a netlist. Raises CutReplyError, as all methods that generate."""
         example = build_example(self.netlist_task, name=NETLIST, pictures=(picture,), question=None, options=())
         return self._generate(self.netlist_task, example, on_text=None)
 
@@ -152,6 +153,8 @@ class Predictor:
         text = self.codec.decode(rows[0])
         if stream is not None:
             stream.finish(text)
+        if len(rows[0]) >= self.max_new_tokens:
+            raise CutReplyError(text, max_new_tokens=self.max_new_tokens)
         return text
 
 

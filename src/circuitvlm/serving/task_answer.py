@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from circuitvlm.core.record import Picture
+from circuitvlm.serving.cut_reply import CutReplyError
 from circuitvlm.serving.text import escape, sanitize
 
 if TYPE_CHECKING:  # torch takes seconds to load
@@ -44,8 +45,17 @@ def answer_task(
 
     `image` is the name of the picture in the answer.
     """
-    text = predictor.run_task(task_name, picture, question=question, options=options)
+    cut_error = None
+    try:
+        text = predictor.run_task(task_name, picture, question=question, options=options)
+    except CutReplyError as error:
+        cut_error, text = error, error.text
     value = predictor.parse_reply(task_name, text)
+    if cut_error is not None and getattr(value, "mended", "") != "repaired":  # which the user has allowed
+        message = f"{task_name}: {cut_error}"
+        return TaskAnswer(
+            image=image, task=task_name, question=question, text=text, parsed_value=None, errors=(message,)
+        )
     shown_text = f"{text[:MAX_SHOWN_CHARACTERS]}{' ..' if len(text) > MAX_SHOWN_CHARACTERS else ''}" or "nothing"
     errors = () if value is not None else (f"{task_name}: expected a reply that the task can read, got {shown_text}",)
     return TaskAnswer(image=image, task=task_name, question=question, text=text, parsed_value=value, errors=errors)

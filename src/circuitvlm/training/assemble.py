@@ -217,6 +217,15 @@ class Run:
             for change in identity.differences(provenance.read(self.init_adapter), fingerprints):
                 log.warning("%s was trained with another file; its replies may be wrong: %s", self.init_adapter, change)
 
+    def _end_reason(self) -> str | None:
+        """Why the training ended before its last step; None where it did not."""
+        if self.trainer.global_step >= self.steps:
+            return None
+        timers = (callback for callback in self.trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]  # Lightning's property
+        if any((timer.time_remaining() or 0.0) <= 0 for timer in timers):
+            return f"max_minutes={self.cfg['max_minutes']:g}"
+        return "a callback"
+
     def check_parts(self) -> None:
         """Raise ConfigError before the training for the faults of `preflight.find_faults`, which only parts show."""
         if faults := list(preflight.find_faults(self.cfg, self.sources, self.tasks, model=self.model)):
@@ -239,6 +248,8 @@ class Run:
             logger.log_hyperparams(self.settings)
         state_path = str(checkpoint.state_path) if checkpoint else None
         self.trainer.fit(self.module, datamodule=self.data, ckpt_path=state_path, weights_only=True)
+        if (reason := self._end_reason()) is not None:
+            log.warning("ended by %s at step %d of %d", reason, self.trainer.global_step, self.steps)
         self.save(self.folder / "adapter")
 
     def save(self, folder: Path) -> None:
@@ -282,6 +293,8 @@ class Run:
         return {
             "minutes": round(self.module.seconds / 60, 3),
             "steps": self.trainer.global_step,
+            "planned_steps": self.steps,
+            "ended_by": self._end_reason(),
             "samples": self.trainer.global_step * self.cfg["global_batch_size"],
             "unread_images": len(self.data.unreadable_images.messages),
             "trainable_parameters": sum(weight_count(p) for p in self.module.parameters() if p.requires_grad),

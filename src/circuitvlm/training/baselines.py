@@ -65,10 +65,13 @@ def load_grades(folder: Path, splits: Sequence[str]) -> Mapping[str, Grades]:
 def training_note(folder: Path) -> str:
     """How much a run was trained, for its row of the table."""
     summary = read_json(folder / "trained.json", dict)
-    return (
+    note = (
         f"{summary['minutes']:.1f} min, {summary['samples']:,} samples, "
         f"{summary['trainable_parameters']:,} trainable weights"
     )
+    if summary.get("ended_by"):
+        note += f", ended by {summary['ended_by']} at step {summary['steps']} of {summary['planned_steps']}"
+    return note
 
 
 def _remaining_overrides(overrides: Sequence[str], changes: Sequence[str]) -> list[str]:

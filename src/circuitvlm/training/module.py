@@ -169,7 +169,7 @@ class Module(LightningModule):
         is_synced = self.device_mesh is not None or getattr(getattr(trainer, "strategy", None), "zero_stage_3", False)
         rows = self.built_net.generate(batch, max_new_tokens=self.max_new_tokens, synced_gpus=is_synced)
         return [
-            Reply(id=id, task=task, text=self.codec.decode(row))
+            Reply(id=id, task=task, text=self.codec.decode(row), cut=len(row) >= self.max_new_tokens)
             for id, task, row in zip(batch.ids, batch.tasks, rows, strict=True)
         ]
 

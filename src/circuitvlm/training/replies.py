@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 
 from circuitvlm.core.record import Reply
@@ -34,9 +35,7 @@ class ReplyWriter(AbstractContextManager["ReplyWriter"]):
         for reply in replies:
             if reply.id not in self.ids:
                 self.ids.add(reply.id)
-                self.file.write(
-                    json.dumps({"id": reply.id, "task": reply.task, "text": reply.text}, ensure_ascii=False) + "\n"
-                )
+                self.file.write(json.dumps(asdict(reply), ensure_ascii=False) + "\n")
         self.file.flush()
 
 

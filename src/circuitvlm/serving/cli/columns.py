@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from circuitvlm.serving.cut_reply import CutReplyError
 from circuitvlm.serving.text import OnText, error_text, sanitize
 
 ReplySource = Callable[[OnText], object]
@@ -46,7 +47,11 @@ def print_replies(sources: Mapping[str, ReplySource]) -> None:
     """Print the reply of each source, one after the other; on a terminal, several sources in columns."""
 
     def print_reply(name: str) -> None:
-        sources[name](partial(print_text, end_line=False))
+        try:
+            sources[name](partial(print_text, end_line=False))
+        except CutReplyError:
+            typer.echo()  # the error begins a line of its own
+            raise
         typer.echo()
 
     if len(sources) > 1 and sys.stdout.isatty():
@@ -65,7 +70,7 @@ def print_columns(sources: Mapping[str, ReplySource], *, console: Console) -> No
                 replies[name] += sanitize(text)
                 live.update(_table(replies))
 
-            with reported_errors(append):
+            with reported_errors(lambda message: append(f"\n{message}" if replies[name] else message)):  # noqa: B023  # called in this turn
                 source(append)
 
 
