@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import logging
@@ -27,6 +28,7 @@ from circuitvlm.circuit.judge import verdict
 from circuitvlm.circuit.solve import numeric
 from circuitvlm.core.record import Example
 from circuitvlm.data._reading import files, images
+from circuitvlm.data._reading import svg as svg_drawing
 from circuitvlm.data._reading.files import DataFileError, UnusableError
 from circuitvlm.data._reading.splits import split_by_share
 from circuitvlm.data.circuitsense import CircuitSense, kinds
@@ -518,7 +520,7 @@ HEAD = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1
 
 
 def render(body: str, size: str = 'width="60pt" height="40pt"') -> Image.Image:
-    return Image.open(io.BytesIO(images.rasterize_svg(f"{HEAD}{size}>{body}</svg>".encode())))
+    return Image.open(io.BytesIO(svg_drawing.rasterize_svg(f"{HEAD}{size}>{body}</svg>".encode())))
 
 
 def test_an_svg_becomes_black_on_white_once(tmp_path: Path) -> None:
@@ -562,11 +564,44 @@ USES = "".join(
 )
 
 
+def nested(kind: str, use: str, *, depth: int = 12, copies: int = 10) -> str:
+    """`depth` levels of an element, each of which uses the one before in `copies` places."""
+    text = f'<{kind} id="a0" width="2" height="2"><rect width="1" height="1"/></{kind}>'
+    for level in range(1, depth):
+        rect = f'<rect width="1" height="1" {use.replace("ID", f"a{level - 1}")}/>'
+        text += f'<{kind} id="a{level}" width="2" height="2">{rect * copies}</{kind}>'
+    return text
+
+
+PATTERNS = nested("pattern", 'fill="url(#ID)"')
+MASKS = nested("mask", "mask=\"url( '#ID' )\"")
+CLIPS = nested("clipPath", 'style="clip-path:url(#ID)"')
+MARKERS = '<marker id="m"><g>' + '<path d="M0 0"/>' * 300 + "</g></marker>"
+LINE = '<g style="marker-mid:url(#m)"><path d="M0 0' + " L1 1" * 2000 + '"/></g>'
+RECT = '<rect width="5" height="5"'
+FILTER = '<filter id="f"><feGaussianBlur stdDeviation="9e9"/></filter>'
+SHEET = "<style>rect { fill: url(#a11) }</style>"
+ENTITY = f'<!DOCTYPE svg [<!ENTITY a "aaaa">]>{HEAD} width="5" height="5">&a;</svg>'
+BOMB = io.BytesIO()
+Image.new("1", (9000, 9000)).save(BOMB, "PNG")
+
+
 @pytest.mark.parametrize(
     ("svg", "reason"),
     [
         (f'<!DOCTYPE svg [<!ENTITY a "aaaa">]>{HEAD} width="5" height="5">&a;</svg>', "SVG with entities"),
         (f'{HEAD} width="5" height="5">{USES}<use href="#a11"/></svg>', "SVG of too many elements"),
+        *(
+            (f'{HEAD} width="5" height="5">{body}</svg>', reason)
+            for body, reason in (
+                (f'{PATTERNS}{RECT} fill="url(#a11)"/>', "too many elements"),
+                (f'{MASKS}{RECT} mask="url(#a11)"/>', "too many elements"),
+                (f'{CLIPS}{RECT} clip-path="url(#a11)"/>', "too many elements"),
+                (f"{PATTERNS}{SHEET}{RECT}/>", "too many elements"),
+                (f"{MARKERS}{LINE}", "too many elements"),
+                (FILTER, "SVG with filters"),
+            )
+        ),
         (f'{HEAD} width="5" height="5">' + "<g>" * 5000 + "</g>" * 5000 + "</svg>", "SVG nested too deeply"),
         (f"{HEAD}></svg>", "SVG without a size"),
         (f'{HEAD} width="0" height="5"></svg>', "SVG without a size"),
@@ -577,7 +612,36 @@ USES = "".join(
 )
 def test_a_hostile_svg_is_refused_at_once(svg: str, reason: str) -> None:
     with max_calls(20_000), pytest.raises(UnusableError, match=reason):
-        images.rasterize_svg(svg.encode())
+        svg_drawing.rasterize_svg(svg.encode())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_no_encoding_hides_an_entity(encoding: str) -> None:
+    with max_calls(20_000), pytest.raises(UnusableError, match="SVG with entities"):
+        svg_drawing.rasterize_svg(ENTITY.encode(encoding))
+
+
+def test_an_svg_in_utf_16_is_drawn_as_the_same_in_utf_8() -> None:
+    svg = f'<?xml version="1.0" encoding="UTF-16"?>{HEAD} width="60" height="40"><text x="5" y="30">Ω</text></svg>'
+    plain = svg.replace("UTF-16", "UTF-8").encode()
+    assert svg_drawing.rasterize_svg(svg.encode("utf-16")) == svg_drawing.rasterize_svg(plain)
+
+
+def test_embedded_pictures_of_moderate_size_alone_are_drawn() -> None:
+    small = io.BytesIO()
+    Image.new("L", (60, 40), 0).save(small, "PNG")
+    for file, darkest in ((small, 0), (BOMB, 255)):
+        link = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+        page = render(f'<image href="{link}" width="60" height="40"/>', 'width="60" height="40"')
+        assert np.asarray(page.convert("L")).min() == darkest
+
+
+def test_patterns_and_markers_of_usual_size_are_drawn() -> None:
+    pattern = (
+        '<pattern id="p" width="4" height="4" patternUnits="userSpaceOnUse"><rect width="2" height="2"/></pattern>'
+    )
+    page = render(f'{pattern}<rect width="60" height="40" fill="url(#p)"/>', 'width="60" height="40"')
+    assert 100 < np.asarray(page.convert("L")).mean() < 230
 
 
 def test_copies_within_copies_of_themselves_are_refused_at_once() -> None:

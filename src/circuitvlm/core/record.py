@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from circuitvlm.core.image import to_rgb
+
 
 class PictureError(ValueError):
     """An image file that is missing or cannot be decoded; the message names the file."""
@@ -20,15 +22,11 @@ class Picture:
     path: Path
 
     def open(self) -> Image.Image:
-        """Decode the image as RGB; transparent pixels become white. Raises PictureError."""
+        """Decode the image as upright RGB, as `image.to_rgb` does. Raises PictureError."""
         try:
             with Image.open(self.path) as file_image:
                 file_image.load()
-                if file_image.mode in ("RGBA", "LA", "PA") or "transparency" in file_image.info:
-                    rgba = file_image.convert("RGBA")
-                    background = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-                    return Image.alpha_composite(background, rgba).convert("RGB")
-                return file_image.convert("RGB")
+                return to_rgb(file_image)
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
             raise PictureError(f"{self.path}: not a readable image ({error})") from error
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import ipaddress
+import logging
 import re
 import socket
 import ssl
@@ -37,10 +38,16 @@ MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 """The formats that are decoded. Of the others that Pillow knows, EPS starts a PostScript interpreter."""
 
+log = logging.getLogger(__name__)
+
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _REDIRECT_CODES = (301, 302, 303, 307, 308)
 _UNQUOTED_CHARACTERS = "%/:=&?~+!$,;'@()*[]"
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_REFUSED_NETWORKS = tuple(
+    map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "fec0::/10", "2001::/32", "::ffff:0:0:0/96"))
+)
+"""Networks that lead to addresses of a private network, some of which Python calls global: NAT64 (RFC 6052 and 8215),
+IPv4-compatible (RFC 4291), site-local (RFC 3879), Teredo (RFC 4380) and IPv4-translated addresses (RFC 2765)."""
 
 
 class ImageError(ValueError):
@@ -66,13 +73,15 @@ def fetch_image(name: str, *, folder: Path, allow_private: bool = False) -> Pict
 def _check_image(path: Path, *, name: str) -> None:
     try:
         with Image.open(path, formats=FORMATS) as image:
-            size = image.size
+            size, frame_count = image.size, getattr(image, "n_frames", 1)
             if size[0] * size[1] <= MAX_PIXELS:
                 image.load()
     except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
         raise ImageError(f"{name}: not a readable image; expected one of {', '.join(FORMATS)}") from error
     if size[0] * size[1] > MAX_PIXELS:
         raise ImageError(f"{name}: expected at most {MAX_PIXELS:,} pixels, got {size[0]} x {size[1]}")
+    if frame_count > 1:
+        log.warning("%s: %d pages or frames; the first is used", _printable(name), frame_count)
 
 
 def _download(url: str, *, allow_private: bool) -> bytes:
@@ -191,7 +200,7 @@ def _open_socket(host: str, port: int, *, deadline: float, allow_private: bool) 
 def _is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _NAT64 or ip.teredo is not None:
+        if any(ip in network for network in _REFUSED_NETWORKS):
             return False
         ip = ip.ipv4_mapped or ip.sixtofour or ip
     return ip.is_global and not ip.is_multicast
