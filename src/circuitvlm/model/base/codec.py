@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from jinja2 import TemplateError
 from PIL import Image
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from circuitvlm.core.record import Dialogue
 from circuitvlm.core.tensor import IGNORE, IMAGE, TEXT, Encoded
+from circuitvlm.model.base.chat_template import ChatTemplateError, plain_tokens, render
 
 MAX_ASPECT_RATIO = 200
 """The largest allowed ratio of a picture's long side to its short side. A longer strip, scaled by its short side, would
@@ -119,16 +119,21 @@ class CheckpointCodec(ABC):
     def _apply_template(self, messages: list[dict[str, Any]], *, name: str) -> str:
         """The text that the chat template makes of a prompt. Raises ValueError where the template refuses it."""
         try:
-            text = self.tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, date_string=TEMPLATE_DATE
-            )
-        except TemplateError as error:
+            return self._render(messages, add_generation_prompt=True)
+        except ChatTemplateError as error:
             raise ValueError(
-                f"dialogue {name!r}: expected turns that the chat template accepts, got its error {str(error)!r}; "
-                "leave this dialogue out, or give a checkpoint with another template"
+                f"dialogue {name!r}: expected turns that the chat template accepts, got {error}; leave this dialogue "
+                "out, or give a checkpoint with another template"
             ) from error
-        assert isinstance(text, str), "one dialogue becomes one text"
-        return text
+
+    def _render(self, messages: list[dict[str, Any]], *, add_generation_prompt: bool) -> str:
+        return render(
+            self.tokenizer.get_chat_template(),
+            messages,
+            add_generation_prompt=add_generation_prompt,
+            date_string=TEMPLATE_DATE,
+            **plain_tokens(self.tokenizer.special_tokens_map),
+        )
 
     def _break_control_words(self, text: str) -> str:
         """The text with control words broken up, so that no text of a data set ends a reply or forges an image."""
@@ -158,7 +163,13 @@ class CheckpointCodec(ABC):
         end = tokenizer.eos_token_id
         if tokenizer.chat_template is not None:
             turns = [self._message("user", "?"), self._message("assistant", REPLY_MARK)]
-            suffix = str(tokenizer.apply_chat_template(turns, tokenize=False)).rpartition(REPLY_MARK)[2]
+            try:
+                suffix = self._render(turns, add_generation_prompt=False).rpartition(REPLY_MARK)[2]
+            except ChatTemplateError as error:
+                raise ValueError(
+                    f"{tokenizer.name_or_path}: expected a chat template that accepts a question and a reply, got "
+                    f"{error}; give a checkpoint with another template"
+                ) from error
             ids = self._tokenize(suffix)
             end = next((i for i in ids if tokenizer.convert_ids_to_tokens(i) in self.control_words), end)
         if end is None:
