@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from circuitvlm.report.grade import Grades, Item
-from circuitvlm.report.table import NO_VALUE, cell, gain_cell, parse_number, table, tag_cell
+from circuitvlm.report.table import NO_VALUE, cell, escape, gain_cell, parse_number, table, tag_cell
 
 MIN_VALUES, MAX_VALUES = 2, 20
 """The number of values of a tag that has a table: a tag with one value, or with more than 20, forms no groups."""
@@ -30,7 +30,7 @@ def breakdown(grades: Mapping[str, Grades], *, tags: Sequence[str]) -> str:
                 if MIN_VALUES <= len(values) <= MAX_VALUES
             ]
             if tables:
-                parts += [f"## {split}: {task}, % with 95 % interval", *tables]
+                parts += [f"## {escape(split)}: {escape(task)}, % with 95 % interval", *tables]
     return "\n\n".join(parts) + "\n" if parts else ""
 
 
@@ -46,7 +46,7 @@ def side_by_side(grades: Mapping[str, Grades]) -> str:
         items = _by_task(of_split)
         if rows := [row for task in items for row in _executed_rows(task, items)]:
             parts += [
-                f"**{split}: direct and executed**, % with 95 % interval; the difference in points, paired",
+                f"**{escape(split)}: direct and executed**, % with 95 % interval; the difference in points, paired",
                 table(["task", "n", "direct", "executed", "executed − direct"], rows),
             ]
     return "\n" + "\n\n".join(parts) + "\n" if parts else ""
@@ -67,7 +67,7 @@ def _tag_table(items: Sequence[Item], tag: str, values: Sequence[str]) -> str:
         if group.items:
             name = NO_VALUE if value is None else tag_cell(value)
             lines.append([name, str(len(group.items)), *(cell(group, metric) for metric in metrics)])
-    return table([tag, "n", *(metric.rpartition("/")[2] for metric in metrics)], lines)
+    return table([tag, "n", *(escape(metric.rpartition("/")[2]) for metric in metrics)], lines)
 
 
 def _rank(value: str) -> tuple[bool, float, str]:

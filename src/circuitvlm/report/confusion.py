@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from circuitvlm.core.contract import Task
-from circuitvlm.report.drawing import png
+from circuitvlm.report.drawing import png, wrap_name
 from circuitvlm.report.grade import Grades
-from circuitvlm.report.table import NO_VALUE, table
+from circuitvlm.report.table import NO_VALUE, escape, table
 
 UNREAD = "unread"
 """The column of replies that could not be read as any label."""
@@ -31,8 +31,8 @@ class Confusion:
         rows = []
         for k, (label, counts) in enumerate(zip(self.labels, self.counts.tolist(), strict=True)):
             share = f"{100 * counts[k] / sum(counts):.1f}" if any(counts) else NO_VALUE
-            rows.append([f"**{label}**", *map(str, counts), str(sum(counts)), share])
-        return table(["true \\ read", *self.labels, UNREAD, "n", "right, %"], rows) + "\n"
+            rows.append([f"**{escape(label)}**", *map(str, counts), str(sum(counts)), share])
+        return table(["true \\ read", *map(escape, self.labels), UNREAD, "n", "right, %"], rows) + "\n"
 
     def picture(self, *, title: str) -> bytes:
         """A PNG: the colour of each square is its share of its row, its number the count; zeros have no number."""
@@ -46,10 +46,10 @@ class Confusion:
                 colour = "white" if shares[i, j] > _DARK else "black"
                 axes.text(j, i, str(count), ha="center", va="center", fontsize=9, color=colour)
         axes.axvline(rows - 0.5, color="black", lw=0.8)
-        axes.set_xticks(range(columns), [*self.labels, UNREAD])
-        axes.set_yticks(range(rows), self.labels)
+        axes.set_xticks(range(columns), [*map(wrap_name, self.labels), UNREAD])
+        axes.set_yticks(range(rows), list(map(wrap_name, self.labels)))
         axes.set(xlabel="read", ylabel="true")
-        axes.set_title(title, fontsize=10)
+        axes.set_title(wrap_name(title), fontsize=10)
         return png(figure)
 
 

@@ -9,6 +9,9 @@ import io
 import textwrap
 
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from circuitvlm.runtime.terminal import sanitize
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's without their yellow, in which a line is hardly visible on white."""
@@ -26,12 +29,15 @@ def shorten(text: str, length: int) -> str:
 
 
 def wrap_name(name: str) -> str:
-    """A name in lines of at most 44 characters; no `$` of it begins mathematics."""
-    return "\n".join(textwrap.wrap(shorten(name, _MAX_NAME).replace("$", r"\$"), _MAX_LINE, break_on_hyphens=False))
+    """A name in lines of at most 44 characters, of those that can be shown."""
+    return "\n".join(textwrap.wrap(sanitize(shorten(name, _MAX_NAME)), _MAX_LINE, break_on_hyphens=False))
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as PNG."""
+    """The figure as PNG; no `$` of a name begins mathematics."""
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text), "findobj() finds objects of this class"
+        text.set_parse_math(False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI)
     return buffer.getvalue()

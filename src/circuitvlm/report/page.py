@@ -24,7 +24,7 @@ from circuitvlm.report.published import (
 from circuitvlm.report.scienceqa import AVERAGE, GROUPS
 from circuitvlm.report.significance import Verdict, mean_over_runs
 from circuitvlm.report.study import Arm, Study
-from circuitvlm.report.table import NO_VALUE, escape, percent, table
+from circuitvlm.report.table import NO_VALUE, code, escape, percent, table
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;font-size:14px;display:block;overflow-x:auto}
@@ -112,7 +112,10 @@ def published_page(rows: Sequence[PublishedRow], *, title: str, base: str | None
 
 def _summary(study: Study) -> str:
     lines = [f"{len(study.trials)} finished runs in {len(study.arms)} arms; the base is **{escape(study.base.name)}**."]
-    lines += [f"- not in the tables: `{folder}`, {escape(reason)}" for folder, reason in study.unfinished_runs.items()]
+    lines += [
+        f"- not in the tables: {code(str(folder))}, {escape(reason)}"
+        for folder, reason in study.unfinished_runs.items()
+    ]
     return "\n".join(lines)
 
 

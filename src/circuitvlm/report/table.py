@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from circuitvlm.report.grade import Grades, check_same_items
 from circuitvlm.report.significance import Interval, paired_gain
+from circuitvlm.runtime.terminal import sanitize
 
 NO_VALUE = "–"
 """The text of a cell where no item has a value."""
@@ -31,13 +33,13 @@ def _cut_table(rows: Mapping[str, Mapping[str, Grades]]) -> Iterator[str]:
     splits = list(next(iter(rows.values())))
     cut_counts = {name: {split: grades[split].cut_counts() for split in splits} for name, grades in rows.items()}
     lines = [
-        [name, task, *(str(counts[split].get(task, 0)) for split in splits)]
+        [escape(name), escape(task), *(str(counts[split].get(task, 0)) for split in splits)]
         for name, counts in cut_counts.items()
         for task in dict.fromkeys(task for of_split in counts.values() for task in of_split)
     ]
     if not lines:
         return
-    yield f"**replies cut at max_new_tokens**\n\n{table(['', 'task', *splits], lines)}"
+    yield f"**replies cut at max_new_tokens**\n\n{table(['', 'task', *map(escape, splits)], lines)}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -63,14 +65,17 @@ def percent(interval: Interval, *, sign: str = "", decimals: int = 1) -> str:
 
 def escape(text: str) -> str:
     """Markdown that shows the text as it is, in one line."""
-    for sign in "\\`*_[]<>|#":
-        text = text.replace(sign, f"\\{sign}")
-    return " ".join(text.split())
+    return re.sub(r"[\\`*\[\]<>|#&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", sanitize(" ".join(text.split())))
+
+
+def code(text: str) -> str:
+    """Markdown that shows the text as code, in one line. What would end it, or its cell, becomes a similar sign."""
+    return f"`{sanitize(' '.join(text.split())).replace('`', chr(39)).replace('|', '¦')}`"
 
 
 def tag_cell(value: str) -> str:
     """At most 60 characters of a tag as one cell of a table, since the tags of a data set may have any text."""
-    return " ".join(value.split())[:_MAX_TAG_LENGTH].replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return escape(" ".join(value.split())[:_MAX_TAG_LENGTH])
 
 
 def parse_number(text: str) -> float | None:
@@ -84,16 +89,17 @@ def parse_number(text: str) -> float | None:
 
 def _metric_table(metric: str, rows: Mapping[str, Mapping[str, Grades]], notes: Mapping[str, str]) -> str:
     (first_name, first), *further_rows = rows.items()
-    head = ["", *(f"{split} (n={len(grades.values(metric))})" for split, grades in first.items()), "training"]
+    head = ["", *(f"{escape(split)} (n={len(grades.values(metric))})" for split, grades in first.items()), "training"]
     lines = [
-        [name, *(cell(grades[split], metric) for split in first), notes.get(name, "")] for name, grades in rows.items()
+        [escape(name), *(cell(grades[split], metric) for split in first), escape(notes.get(name, ""))]
+        for name, grades in rows.items()
     ]
     lines += [
         [
-            f"*{first_name} − {name}*",
+            f"*{escape(first_name)} − {escape(name)}*",
             *(gain_cell(first[split].values(metric), grades[split].values(metric)) for split in first),
             "paired, points",
         ]
         for name, grades in further_rows
     ]
-    return f"**{metric}**, % with 95 % interval\n\n{table(head, lines)}"
+    return f"**{escape(metric)}**, % with 95 % interval\n\n{table(head, lines)}"

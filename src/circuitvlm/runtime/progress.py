@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from circuitvlm.runtime.terminal import sanitize
+
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 _HANDLER_NAME = "circuitvlm"
@@ -75,14 +77,21 @@ def setup_logging(level: int = logging.INFO) -> None:
     logging.captureWarnings(True)
 
 
+class _Formatter(logging.Formatter):
+    """Formats messages without characters that a terminal could execute: names and replies stand in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return sanitize(super().format(record))
+
+
 def _handler() -> logging.Handler:
     prefix = f"[rank {rank()}] " if rank() else ""
     handler: logging.Handler
     if sys.stderr.isatty():
         handler = RichHandler(console=Console(stderr=True), show_path=False, rich_tracebacks=False)
-        handler.setFormatter(logging.Formatter(f"{prefix}%(message)s", datefmt="%H:%M:%S"))
+        handler.setFormatter(_Formatter(f"{prefix}%(message)s", datefmt="%H:%M:%S"))
     else:  # rich would wrap the lines of a log file at 80 characters
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {prefix}%(name)s: %(message)s"))
+        handler.setFormatter(_Formatter(f"%(asctime)s %(levelname)s {prefix}%(name)s: %(message)s"))
     handler.set_name(_HANDLER_NAME)
     return handler

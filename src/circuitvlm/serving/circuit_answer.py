@@ -18,9 +18,10 @@ from circuitvlm.circuit.quantity import MAX_MAGNITUDE
 from circuitvlm.circuit.solve import numeric
 from circuitvlm.circuit.solve.numeric import Solution
 from circuitvlm.core.record import Picture
+from circuitvlm.runtime.terminal import sanitize
 from circuitvlm.serving import display
 from circuitvlm.serving.cut_reply import CutReplyError
-from circuitvlm.serving.text import error_text, indent, sanitize
+from circuitvlm.serving.text import error_text, indent
 
 if TYPE_CHECKING:  # torch takes seconds to load
     from circuitvlm.serving.predictor import Predictor

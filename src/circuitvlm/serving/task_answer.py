@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from circuitvlm.core.record import Picture
+from circuitvlm.runtime.terminal import sanitize
 from circuitvlm.serving.cut_reply import CutReplyError
-from circuitvlm.serving.text import escape, sanitize
+from circuitvlm.serving.text import escape
 
 if TYPE_CHECKING:  # torch takes seconds to load
     from circuitvlm.serving.predictor import Predictor

@@ -5,16 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from circuitvlm.runtime.terminal import sanitize
+
 OnText = Callable[[str], object]
 """Called with each new chunk of a growing text."""
-
-
-def sanitize(text: str) -> str:
-    """The text with a replacement character for each character that a terminal could execute, such as ESC.
-
-    Line breaks stay, and tabs become spaces.
-    """
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text.expandtabs())
 
 
 def escape(text: str) -> str:

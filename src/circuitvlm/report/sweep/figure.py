@@ -163,7 +163,7 @@ def _draw_axes(axes: Axes, coordinates: Sequence[_Axis]) -> None:
         axes.axvline(x, color="black", lw=0.8)
         for height, text in axis.marks:
             axes.plot([x - 0.02, x], [height, height], color="black", lw=0.8)
-            axes.text(x - 0.04, height, text.replace("$", r"\$"), **style)
+            axes.text(x - 0.04, height, text, **style)
     names = [wrap_name(shorten(axis.name, _MAX_AXIS_NAME)) for axis in coordinates]
     axes.set_xticks(range(len(coordinates)), names, fontsize=9)
     axes.set(xlim=(-0.45, len(coordinates) - 0.95), ylim=(-0.06, 1.06), yticks=[])

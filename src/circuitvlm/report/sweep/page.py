@@ -6,7 +6,7 @@ from circuitvlm.report.page import Page, make_page
 from circuitvlm.report.study import outcome_text
 from circuitvlm.report.sweep import figure
 from circuitvlm.report.sweep.results import STATES, Sweep, Trial
-from circuitvlm.report.table import NO_VALUE, escape, table
+from circuitvlm.report.table import NO_VALUE, code, escape, table
 
 MARKS = {"finished": "finished", "pruned": "**pruned**", "failed": "**failed**", "not finished": "*not finished*"}
 
@@ -15,7 +15,7 @@ def sweep_page(sweep: Sweep, *, title: str) -> Page:
     """The page of a sweep: the number of trials by state, the best, the table of all, reasons, and pictures."""
     parts = [_summary(sweep), "## Trials", _trial_table(sweep)]
     if unfinished_trials := [trial for trial in sweep.trials if trial.outcome.state != "finished"]:
-        reasons = (f"- `{trial.folder}`: {escape(outcome_text(trial.outcome))}" for trial in unfinished_trials)
+        reasons = (f"- {code(str(trial.folder))}: {escape(outcome_text(trial.outcome))}" for trial in unfinished_trials)
         parts += ["## Why trials did not finish", "\n".join(reasons)]
     pictures = {}
     if sweep.keys:
@@ -38,7 +38,7 @@ def _summary(sweep: Sweep) -> str:
     values = ", ".join(f"{key}={value}" for key, value in best.values.items()) or "no key differs between the trials"
     return (
         f"{len(states)} trials: {counts}.\n"
-        f"The best by {escape(sweep.metric)} ({best.value:.6g}): **{escape(values)}**, in `{best.folder}`."
+        f"The best by {escape(sweep.metric)} ({best.value:.6g}): **{escape(values)}**, in {code(str(best.folder))}."
     )
 
 
@@ -48,7 +48,7 @@ def _trial_table(sweep: Sweep) -> str:
             *(escape(trial.values[key]) for key in sweep.keys),
             _value(trial),
             MARKS[trial.outcome.state],
-            f"`{trial.folder.name}`",
+            code(trial.folder.name),
         ]
         for trial in sweep.trials
     )

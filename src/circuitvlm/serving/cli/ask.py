@@ -15,13 +15,13 @@ import typer
 from circuitvlm.circuit import netlist
 from circuitvlm.core.record import Picture
 from circuitvlm.runtime.progress import bar
+from circuitvlm.runtime.terminal import sanitize
 from circuitvlm.serving import circuit_answer, task_answer
 from circuitvlm.serving.circuit_answer import CircuitAnswer, CircuitRequest
 from circuitvlm.serving.cli import model as model_command
 from circuitvlm.serving.cli.common import Frequency, exit_on_error, numbered_path, print_error
 from circuitvlm.serving.cli.model import Adapter, AllowPrivate, FourBit, MaxNewTokens, Model
 from circuitvlm.serving.fetch_image import fetch_image
-from circuitvlm.serving.text import sanitize
 
 if TYPE_CHECKING:
     from circuitvlm.serving.predictor import Predictor

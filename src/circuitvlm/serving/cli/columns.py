@@ -13,8 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from circuitvlm.runtime.terminal import sanitize
 from circuitvlm.serving.cut_reply import CutReplyError
-from circuitvlm.serving.text import OnText, error_text, sanitize
+from circuitvlm.serving.text import OnText, error_text
 
 ReplySource = Callable[[OnText], object]
 """Generates a reply and passes its text on in chunks."""

@@ -13,7 +13,7 @@ import typer
 from circuitvlm.circuit import netlist
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.circuit.quantity import parse_spice
-from circuitvlm.serving.text import sanitize
+from circuitvlm.runtime.terminal import sanitize
 
 DASH = Path("-")
 """The name of standard input and standard output."""

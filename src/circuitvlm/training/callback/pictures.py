@@ -63,7 +63,7 @@ def draw_replies(module: Module, replies: list[Reply]) -> Figure:
             texts.append((axes[0], "question", question))
         for ax, title, text in texts:
             ax.text(
-                0.02, 0.96, text.replace("$", r"\$"), va="top", family="monospace", fontsize=9, transform=ax.transAxes
+                0.02, 0.96, text, va="top", family="monospace", fontsize=9, transform=ax.transAxes, parse_math=False
             )
             ax.set_title(title if row == 0 else "", fontsize=9)
         for spine in axes[2].spines.values():
@@ -72,7 +72,7 @@ def draw_replies(module: Module, replies: list[Reply]) -> Figure:
         for ax in axes:
             ax.set_xticks([])
             ax.set_yticks([])
-        axes[0].set_ylabel(reply.id.rsplit("/", 1)[-1], fontsize=8)
+        axes[0].set_ylabel(reply.id.rsplit("/", 1)[-1], fontsize=8, parse_math=False)
     return figure
 
 
