@@ -183,9 +183,17 @@ def promise_image_tokens(model: Any, harness: Harness) -> None:
         sample = model.codec().encode(long_dialogue, reply=True)
         # an image may be one token
         bound = len(_text(sample)) + min(spare, int((sample.modality_T == IMAGE).sum()) - 1)
-        refusal = _refusal(partial(_with_settings(model, max_tokens=bound).codec().encode, long_dialogue, reply=True))
+        refusal = _refusal(partial(_bounded(model, sample, bound).codec().encode, long_dialogue, reply=True))
         assert refusal is not None, f"{long_dialogue.id}: a dialogue that cannot fit was accepted"
         assert long_dialogue.id in refusal, f"the refusal does not name the dialogue {long_dialogue.id}: {refusal}"
+
+
+def _bounded(model: Any, sample: Encoded, max_tokens: int) -> Any:
+    """The model with another bound, of which a family that keeps tokens for a reply keeps those of this sample's."""
+    reply_tokens = int((sample.labels_T != IGNORE).sum())
+    return _with_settings(
+        model, max_tokens=max_tokens, **({"reply_tokens": reply_tokens} if hasattr(model, "reply_tokens") else {})
+    )
 
 
 def promise_shrinking(model: Any, harness: Harness) -> None:
@@ -193,8 +201,11 @@ def promise_shrinking(model: Any, harness: Harness) -> None:
     net = build_net(model)
     dialogue = harness.dialogues[0]
     full = model.codec().encode(dialogue, reply=True)
-    tight = _with_settings(model, max_tokens=len(full) - 1).codec().encode(dialogue, reply=True)
+    codec = _bounded(model, full, len(full) - 1).codec()
+    tight, prompt = (codec.encode(dialogue, reply=reply) for reply in (True, False))
     assert len(tight) < len(full), f"{len(tight)} tokens where max_tokens is {len(full) - 1}"
+    assert torch.equal(tight.image_T[: len(prompt)], prompt.image_T), "the image depends on the reply"
+    assert (full.shrunk_images, tight.shrunk_images) == (0, 1), "shrunk images are not counted"
     assert torch.equal(_text(tight), _text(full)), "shrinking the image changed the text"
     tokens, features = int((tight.modality_T == IMAGE).sum()), len(model.image_features(net, single_batch(tight)))
     assert features == tokens, f"{features} features for {tokens} image tokens"

@@ -83,6 +83,7 @@ def make_model(**changes: Any) -> Qwen2VL:
         "min_pixels": None,
         "max_pixels": None,
         "max_tokens": 512,
+        "reply_tokens": 64,
         "cache": "cache",
     }
     return Qwen2VL(**{**settings, **changes})

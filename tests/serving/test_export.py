@@ -81,6 +81,7 @@ def test_the_folder_is_the_trained_model(overrides: list[str], folder: Path) -> 
         min_pixels=None,
         max_pixels=None,
         max_tokens=512,
+        reply_tokens=64,
         cache="",
     )
     question = run.data.tasks["netlist"].ask(run.data.questions("validation")[0])

@@ -46,7 +46,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Qwen2VL:
     shape = {**Qwen2VL.smoke_test_shape, "layers": LLM, "vision_layers": TOWER}
     return Qwen2VL(
         weights=None, shape=shape, attention="sdpa", gradient_checkpointing=False,
-        min_pixels=None, max_pixels=None, max_tokens=512, cache=str(tmp_path_factory.mktemp("cache")),
+        min_pixels=None, max_pixels=None, max_tokens=512, reply_tokens=64, cache=str(tmp_path_factory.mktemp("cache")),
     )  # fmt: skip
 
 

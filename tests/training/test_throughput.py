@@ -90,7 +90,7 @@ def test_padding_is_not_counted(tmp_path: Path) -> None:
 def model(folder: Path, *, checkpointing: bool) -> Qwen2VL:
     return Qwen2VL(
         weights=None, shape=Qwen2VL.smoke_test_shape, attention="sdpa", gradient_checkpointing=checkpointing,
-        min_pixels=None, max_pixels=None, max_tokens=512, cache=str(folder),
+        min_pixels=None, max_pixels=None, max_tokens=512, reply_tokens=64, cache=str(folder),
     )  # fmt: skip
 
 

@@ -43,4 +43,5 @@ class Padded:
             mask=segment_BT >= 0,
             vision={key: torch.cat([s.vision[key] for s in samples if key in s.vision]) for key in keys},
             choices=tuple(s.choices for s in samples) if any(s.choices for s in samples) else (),
+            shrunk_images=sum(s.shrunk_images for s in samples),
         )

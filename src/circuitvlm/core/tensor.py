@@ -26,7 +26,7 @@ class Encoded:
     tokens_T, labels_T (long; the token itself where it is to be predicted, else IGNORE), modality_T and image_T (index
     of the image a token belongs to, -1 for text), positions_RT; `vision` holds the family's own tensors, each
     concatenable over samples along its first axis. `choices` are the tokens of the only replies that may
-    be given, each with its end token.
+    be given, each with its end token. `shrunk_images`: how many of its images were shrunk to fit the bound of tokens.
     """
 
     id: str
@@ -38,6 +38,7 @@ class Encoded:
     positions_RT: Tensor
     vision: Mapping[str, Tensor]
     choices: tuple[tuple[int, ...], ...] = ()
+    shrunk_images: int = 0
 
     def __len__(self) -> int:
         return int(self.tokens_T.numel())
@@ -49,7 +50,8 @@ class Batch:
 
     mask is (B, T) bool for rows of one segment, or (B, 1, T, T) additive where rows are shared. `window_count` is the
     count to divide by (see Objective.count), over the whole accumulation window on all ranks; 0 until the loader
-    has counted. `choices` holds the choices of each segment, where any has some.
+    has counted. `choices` holds the choices of each segment, where any has some. `shrunk_images`: how many images were
+    shrunk to fit the bound of tokens.
     """
 
     ids: tuple[str, ...]
@@ -64,6 +66,7 @@ class Batch:
     vision: Mapping[str, Tensor]
     window_count: float = 0.0
     choices: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    shrunk_images: int = 0
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
         """Return the batch on another device. Lightning moves a batch only through this method."""

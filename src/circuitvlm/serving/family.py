@@ -28,6 +28,9 @@ MAX_TOKENS: Mapping[str, int] = {"qwen2_vl": 1024, "llava": 4096, "llava_next": 
 """By `model_type`. A Qwen2-VL's image is scaled down to fit: 1,024 are about 600,000 pixels and a question. The images
 of the others are not: 4,096 are the positions of a LLaVA's LLM, and 8,192 those of the LLM of a small SmolVLM."""
 
+REPLY_TOKENS = 256
+"""The tokens that a Qwen2-VL keeps for its reply; the image is shrunk to fit the others."""
+
 RESIZE: Mapping[str, str] = {**dict.fromkeys(MAX_TOKENS, "own"), "llava": "pad"}
 """By `model_type`: how an image is brought to the size of the vision tower, where a folder does not state it."""
 
@@ -49,7 +52,9 @@ def default_name(task: Netlist | Extract | Digit) -> str:
     return task.kind
 
 
-def specification(family: str, weights: str, *, max_tokens: int, resize: Any) -> Qwen2VL | Llava | Idefics3:
+def specification(
+    family: str, weights: str, *, max_tokens: int, reply_tokens: int, resize: Any
+) -> Qwen2VL | Llava | Idefics3:
     """The specification of a checkpoint of this `model_type`, which is one of MAX_TOKENS."""
     common: dict[str, Any] = {
         "weights": weights,
@@ -60,7 +65,7 @@ def specification(family: str, weights: str, *, max_tokens: int, resize: Any) ->
         "cache": "",
     }
     if family == "qwen2_vl":
-        return Qwen2VL(min_pixels=None, max_pixels=None, **common)
+        return Qwen2VL(min_pixels=None, max_pixels=None, reply_tokens=reply_tokens, **common)
     if family in ("idefics3", "smolvlm"):
         return Idefics3(split=None, longest_edge=None, **common)
     return (LlavaNext if family == "llava_next" else Llava)(resize=resize, **common)

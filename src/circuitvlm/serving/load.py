@@ -97,13 +97,13 @@ def export_settings(run: Run) -> dict[str, Any]:
     """The content of the settings file of an exported run: how the model is asked."""
     tasks = (task for kind in (Netlist, Extract, Digit) for task in run.tasks.values() if isinstance(task, kind))
     task = next(tasks, netlist_task(run))
-    resize = getattr(run.model, "resize", None)
+    optional_settings = {key: getattr(run.model, key, None) for key in ("resize", "reply_tokens")}
     return {
         "task": families.default_name(task),
         "prompt": task.prompt,
         "max_new_tokens": run.cfg["max_new_tokens"],
         "max_tokens": run.cfg["model"]["max_tokens"],
-        **({} if resize is None else {"resize": resize}),
+        **{key: value for key, value in optional_settings.items() if value is not None},
     }
 
 
@@ -159,7 +159,8 @@ def _load_checkpoint(weights: str, *, adapter: Path | None, max_new_tokens: int 
     folder = _with_advice(lambda: locate(weights), weights=weights)
     family = _read_family(folder, weights=weights)
     settings = _read_settings(folder, family=family)
-    model = families.specification(family, str(folder), max_tokens=settings["max_tokens"], resize=settings["resize"])
+    bounds = {key: settings[key] for key in ("max_tokens", "reply_tokens", "resize")}
+    model = families.specification(family, str(folder), **bounds)
     tasks = families.default_tasks({**families.PROMPTS, settings["task"]: settings["prompt"]})
     circuit_task = tasks["netlist"]
     assert isinstance(circuit_task, Netlist), "the task of this name is one"
@@ -196,6 +197,7 @@ def _read_settings(folder: Path, *, family: str) -> dict[str, Any]:
         "task": "netlist",
         "max_new_tokens": MAX_NEW_TOKENS,
         "max_tokens": families.MAX_TOKENS[family],
+        "reply_tokens": families.REPLY_TOKENS,
         "resize": families.RESIZE[family],
     }
     settings = {**defaults, **stated_settings} if isinstance(stated_settings, dict) else {}

@@ -5,6 +5,7 @@ A reply is generated as in an evaluation: task, codec, collate, net.generate and
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
@@ -26,6 +27,7 @@ from circuitvlm.training.batches.collator import Collator
 from circuitvlm.training.network import Net
 
 QUESTION, NETLIST = "question", "netlist"
+log = logging.getLogger(__name__)
 """The names of two tasks that every model has: a question in free text, and the netlist of a circuit."""
 
 
@@ -145,6 +147,8 @@ class Predictor:
 
     def _generate(self, task: Task, example: Example, *, on_text: OnText | None) -> str:
         batch = Collator({example.task: task}, self.codec, self.collate).prompt_batch([example]).to(self.device)
+        if batch.shrunk_images:
+            log.warning("the image is shrunk to fit model.max_tokens; a model with a larger bound reads it as it is")
         stream_context: AbstractContextManager[ReplyStream | None] = nullcontext()
         if on_text is not None:
             stream_context = stream_tokens(self.net.weights, self.codec.decode, on_text)

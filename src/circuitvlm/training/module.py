@@ -24,6 +24,7 @@ from circuitvlm.training.batches.task_dataset import SOURCE
 from circuitvlm.training.checkpoint import random_state
 from circuitvlm.training.network import Net
 from circuitvlm.training.parameter_groups import parameter_groups
+from circuitvlm.training.ranks import sum_over_ranks
 from circuitvlm.training.replies import ReplyWriter, delete_replies
 from circuitvlm.training.strategy.shard import shard
 
@@ -67,6 +68,7 @@ class Module(LightningModule):
         self.log_every_n_steps = log_every_n_steps
         self.net: Net | None = None
         self.non_finite_losses: list[dict[str, Any]] = []
+        self.shrunk_images = 0
         self.replies_folder: Path  # set before predicting
         self._writer: ReplyWriter
         self._random_state: dict[str, Any]
@@ -106,6 +108,7 @@ class Module(LightningModule):
 
     def training_step(self, batch: Batch) -> Tensor:
         """The loss of a micro-batch: its sum over the target count of the whole accumulation window."""
+        self._count_shrunk_images(batch)
         tally = self._tally(batch)
         if not torch.isfinite(tally.sum):  # FailureCallback stops all ranks before the step
             self.non_finite_losses.append({"loss": str(float(tally.sum.detach())), "ids": list(batch.ids)})
@@ -149,6 +152,7 @@ class Module(LightningModule):
                 self._score(f"{name}/{metric_name}").update(score.value, weight=score.weight)
 
     def predict_step(self, batch: Batch) -> list[Reply]:
+        self._count_shrunk_images(batch)
         replies = self.reply(batch)
         self._writer.write(replies)
         return replies
@@ -162,6 +166,7 @@ class Module(LightningModule):
 
     def on_predict_end(self) -> None:
         self._writer.close()
+        self._log_shrunk_images()
 
     def reply(self, batch: Batch) -> list[Reply]:
         """The net's replies to a left-padded batch of prompts."""
@@ -233,7 +238,24 @@ class Module(LightningModule):
         self._start_time = time.monotonic()
 
     def on_train_end(self) -> None:
+        self._log_shrunk_images()
         self._earlier_seconds, self._start_time = self.seconds, None
+
+    def _count_shrunk_images(self, batch: Batch) -> None:
+        if batch.shrunk_images and not self.shrunk_images:
+            log.warning(
+                "images such as that of %s are shrunk to fit model.max_tokens; raise it, or lower model.reply_tokens. "
+                "The end of this phase states their number",
+                batch.ids[0],
+            )
+        self.shrunk_images += batch.shrunk_images
+
+    def _log_shrunk_images(self) -> None:
+        """Log how many images were shrunk, over all ranks, and begin to count again. All ranks call it."""
+        count = int(sum_over_ranks(self.shrunk_images)[0])
+        if count and self.global_rank == 0:
+            log.warning("%s images were shrunk to fit model.max_tokens", f"{count:,}")
+        self.shrunk_images = 0
 
     def _score(self, name: str) -> MeanMetric:
         metric = self.scores[name]

@@ -35,11 +35,15 @@ REPLY_MARK = "\ue000"
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The tokens of a prompt, the index of the image that each belongs to (-1: text), and the tensors of its images."""
+    """The tokens of a prompt, the index of the image that each belongs to (-1: text), and the tensors of its images.
+
+    `shrunk_images`: the number of images that were shrunk to fit the bound of tokens.
+    """
 
     tokens: list[int]
     image_index: list[int]
     vision: Mapping[str, Tensor]
+    shrunk_images: int = 0
 
 
 class CheckpointCodec(ABC):
@@ -70,7 +74,7 @@ class CheckpointCodec(ABC):
         Raises ValueError, with the dialogue's id, where the dialogue does not fit `max_tokens`. A text is never cut.
         """
         answer = self._answer_tokens(dialogue.reply) if reply else []
-        prompt = self._encode_prompt(dialogue, answer_length=len(answer))
+        prompt = self._encode_prompt(dialogue)
         image_T = torch.tensor(prompt.image_index + [-1] * len(answer))
         if len(image_T) > self.max_tokens:
             raise ValueError(
@@ -89,6 +93,7 @@ class CheckpointCodec(ABC):
             positions_RT=self._positions(modality_T, prompt.vision),
             vision=prompt.vision,
             choices=tuple(tuple(self._answer_tokens(choice)) for choice in dialogue.choices),
+            shrunk_images=prompt.shrunk_images,
         )
 
     def decode(self, tokens: Sequence[int]) -> str:
@@ -105,8 +110,8 @@ class CheckpointCodec(ABC):
         self.image_processor.save_pretrained(folder)
 
     @abstractmethod
-    def _encode_prompt(self, dialogue: Dialogue, *, answer_length: int) -> Prompt:
-        """Encode the prompt, which `answer_length` tokens will follow."""
+    def _encode_prompt(self, dialogue: Dialogue) -> Prompt:
+        """Encode the prompt, which does not depend on the reply."""
 
     @abstractmethod
     def _message(self, role: str, text: str, *, images: int = 0) -> dict[str, Any]:

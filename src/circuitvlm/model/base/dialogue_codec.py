@@ -39,7 +39,7 @@ class DialogueCodec(CheckpointCodec):
     def _message(self, role: str, text: str, *, images: int = 0) -> dict[str, Any]:
         return {"role": role, "content": text}
 
-    def _encode_prompt(self, dialogue: Dialogue, *, answer_length: int) -> Prompt:
+    def _encode_prompt(self, dialogue: Dialogue) -> Prompt:
         """An image has the same number of tokens whatever its size."""
         tokens: list[int] = []
         image_index: list[int] = []

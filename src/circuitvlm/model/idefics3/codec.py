@@ -65,7 +65,7 @@ class Idefics3Codec(ImageTokenCodec):
             start = places[-1] + 2  # the last image token, and the word after it
         return folded_tokens + tokens[start:]
 
-    def _encode_prompt(self, dialogue: Dialogue, *, answer_length: int) -> Prompt:
+    def _encode_prompt(self, dialogue: Dialogue) -> Prompt:
         """A picture's size determines its number of tokens."""
         vision, grids = self._encode_pictures(dialogue)
         first_text, *texts = self._prompt_text(dialogue).split(IMAGE_WORD)

@@ -37,7 +37,7 @@ class LlavaCodec(ImageTokenCodec):
         self.layout = TileLayout.from_config(config)
         self.image_processor = load_image_processor(folder, resize=resize, layout=self.layout)
 
-    def _encode_prompt(self, dialogue: Dialogue, *, answer_length: int) -> Prompt:
+    def _encode_prompt(self, dialogue: Dialogue) -> Prompt:
         """The checkpoint determines how many tokens an image has."""
         vision, counts = self._encode_pictures(dialogue)
         prompt = self._prompt_tokens(self._prompt_text(dialogue))

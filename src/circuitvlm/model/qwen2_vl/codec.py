@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 from transformers import AutoConfig, AutoTokenizer
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
@@ -23,10 +24,13 @@ class Qwen2VLCodec(ImageTokenCodec):
     """Dialogue <-> tokens, by the checkpoint's own chat template, tokenizer and image processor.
 
     It needs no torchvision: images go through the processor's PIL form, which gives the same tensors.
-    Images are shrunk where their dialogue would have more than `max_tokens`.
+    Images are shrunk where their prompt and `reply_tokens`, which are kept for the reply, would have more than
+    `max_tokens`. So their size does not depend on the reply.
     """
 
-    def __init__(self, *, folder: Path, min_pixels: int | None, max_pixels: int | None, max_tokens: int) -> None:
+    def __init__(
+        self, *, folder: Path, min_pixels: int | None, max_pixels: int | None, max_tokens: int, reply_tokens: int
+    ) -> None:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         if tokenizer.chat_template is None:
             raise ValueError(
@@ -34,14 +38,17 @@ class Qwen2VLCodec(ImageTokenCodec):
                 "instruction-tuned checkpoint"
             )
         super().__init__(tokenizer, AutoConfig.from_pretrained(folder, local_files_only=True), max_tokens=max_tokens)
+        self.reply_tokens = reply_tokens
         bounds = {"min_pixels": min_pixels, "max_pixels": max_pixels}
         changes = {name: value for name, value in bounds.items() if value is not None}
         self.image_processor = Qwen2VLImageProcessorPil.from_pretrained(folder, local_files_only=True, **changes)
 
-    def _encode_prompt(self, dialogue: Dialogue, *, answer_length: int) -> Prompt:
+    def _encode_prompt(self, dialogue: Dialogue) -> Prompt:
         prompt = self._tokenize(self._prompt_text(dialogue))
-        vision, counts = self._encode_pictures(dialogue, max_added=self.max_tokens - len(prompt) - answer_length)
-        return Prompt(*self._repeat_image_tokens(prompt, counts), vision)
+        pictures = self._open_pictures(dialogue)
+        max_added = self.max_tokens - len(prompt) - self.reply_tokens
+        vision, counts, is_shrunk = self._encode_pictures(pictures, max_added=max_added, name=dialogue.id)
+        return Prompt(*self._repeat_image_tokens(prompt, counts), vision, shrunk_images=len(counts) * is_shrunk)
 
     def _end_token(self) -> int:
         return int(self.tokenizer.convert_tokens_to_ids("<|im_end|>"))
@@ -50,26 +57,29 @@ class Qwen2VLCodec(ImageTokenCodec):
         """The text with every beginning of a control token broken up, of a known token or not."""
         return text.replace("<|", "<\N{ZERO WIDTH SPACE}|")
 
-    def _encode_pictures(self, dialogue: Dialogue, *, max_added: int) -> tuple[dict[str, Tensor], list[int]]:
-        """The processor's tensors and the number of tokens of each picture.
+    def _encode_pictures(
+        self, pictures: list[Image.Image], *, max_added: int, name: str
+    ) -> tuple[dict[str, Tensor], list[int], bool]:
+        """The processor's tensors, the number of tokens of each picture, and whether the pictures were shrunk.
 
         The prompt has one token for each picture already, and at most `max_added` are added. Raises ValueError where
         the smallest pictures do not fit.
         """
-        pictures = self._open_pictures(dialogue)
         if not pictures:
-            return {}, []
+            return {}, [], False
         size = dict(self.image_processor.size)
         while True:
             tensors = self.image_processor(images=pictures, return_tensors="pt", size=size)
             counts = (tensors["image_grid_thw"].prod(-1) // self.image_processor.merge_size**2).tolist()
             if sum(counts) - len(counts) <= max_added:
-                return {"pixel_values": tensors["pixel_values"], "image_grid_thw": tensors["image_grid_thw"]}, counts
+                vision = {key: tensors[key] for key in ("pixel_values", "image_grid_thw")}
+                return vision, counts, size != dict(self.image_processor.size)
             largest = max(counts) * (self.image_processor.patch_size * self.image_processor.merge_size) ** 2
             if size["longest_edge"] <= size["shortest_edge"] or max_added <= 0:
                 raise ValueError(
-                    f"dialogue {dialogue.id!r}: expected at most model.max_tokens={self.max_tokens}, got "
-                    f"{sum(counts)} image tokens and its text; raise model.max_tokens, or lower model.min_pixels"
+                    f"dialogue {name!r}: expected at most model.max_tokens={self.max_tokens}, got {sum(counts)} image "
+                    f"tokens, its text, and model.reply_tokens={self.reply_tokens} for the reply; raise "
+                    "model.max_tokens, or lower model.reply_tokens or model.min_pixels"
                 )
             # below both: a thin strip is rounded up to a whole patch, so its area may stay above any bound
             size["longest_edge"] = max(size["shortest_edge"], min(size["longest_edge"], largest) * 3 // 4)

@@ -23,12 +23,13 @@ from circuitvlm.model.qwen2_vl.untrained import untrained_folder
 class Qwen2VL(CheckpointModel):
     """A Qwen2-VL by its checkpoint or, untrained, by its shape (qwen2_vl/untrained.py).
 
-    min_pixels and max_pixels override the image processor's own bounds. An image is shrunk where its dialogue would
-    have more than max_tokens.
+    min_pixels and max_pixels override the image processor's own bounds. An image is shrunk where its prompt and
+    reply_tokens, which are kept for the reply, would have more than max_tokens.
     """
 
     min_pixels: int | None
     max_pixels: int | None
+    reply_tokens: int
 
     components: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "vision": ("model.visual.patch_embed", "model.visual.blocks"),
@@ -52,7 +53,11 @@ class Qwen2VL(CheckpointModel):
 
     def codec(self) -> Qwen2VLCodec:
         return Qwen2VLCodec(
-            folder=self.folder, min_pixels=self.min_pixels, max_pixels=self.max_pixels, max_tokens=self.max_tokens
+            folder=self.folder,
+            min_pixels=self.min_pixels,
+            max_pixels=self.max_pixels,
+            max_tokens=self.max_tokens,
+            reply_tokens=self.reply_tokens,
         )
 
     def _untrained_folder(self, root: Path, shape: Mapping[str, Any]) -> Path:
