@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,14 @@ def test_another_chat_template_is_named_with_its_first_token(made: Callable[...,
     assert re.search(
         r"token \d+ of the prompt differs: after '.*SISTANT' is ';', in the stock template ':'", found["template"]
     )
+
+
+def test_a_stock_template_without_an_end_is_a_fault(made: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made()
+    stock = copy(run.data.codec.tokenizer)  # type: ignore[attr-defined]  # of a LLaVA's codec
+    stock.chat_template = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+    monkeypatch.setattr("circuitvlm.training.doctor.text._stock_processor", lambda folder: stock)
+    assert "more than 20,000,000 steps" in faults(examine(run, show=1, ranks=2))["template"]
 
 
 def test_image_tokens_that_were_cut_are_counted(made: Callable[..., Run]) -> None:

@@ -32,7 +32,8 @@ _CALL_STEPS = 20
 _MAX_PARTS = 100_000
 """The bound of the lists and texts inside one value; a list that holds itself several times grows exponentially."""
 
-_ERRORS = (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_WIDTH_ARGUMENT = re.compile(r"%[^%a-zA-Z]*\*")
+"""A width of a format that is an argument, as in `%*d`."""
 
 
 class ChatTemplateError(ValueError):
@@ -46,7 +47,7 @@ def render(template: str, messages: list[dict[str, Any]], **variables: Any) -> s
         raise ChatTemplateError(f"expected at most {MAX_TEMPLATE_LENGTH:,} characters, got {len(template):,}")
     try:
         return _compile(template).render(messages=messages, tools=None, documents=None, **variables)
-    except _ERRORS as error:
+    except Exception as error:  # a template is a program, so any operation in it may raise, its compilation too
         message = " ".join(str(error).split())[:300]
         raise ChatTemplateError(f"its error {message or type(error).__name__!r}") from error
 
@@ -71,6 +72,12 @@ class _Template:
 
 class _Namespace(Namespace):
     """Jinja's own, without attributes that begin with an underscore: these reach into Python."""
+
+    def __init__(*args: Any, **kwargs: Any) -> None:  # a template's keywords may have any name, such as self
+        self, *rest = args
+        Namespace.__init__(self)
+        for name, value in dict(*rest, **kwargs).items():
+            self[name] = value
 
     def __setitem__(self, name: str, value: Any) -> None:
         if name.startswith("_"):
@@ -119,6 +126,7 @@ class _Environment(ImmutableSandboxedEnvironment):
             self.spend(_size(left) + _size(right) if _is_container(left) else 1)
         elif operator == "%":
             self.spend(1 + (_format_length(left) * _size(right) if isinstance(left, str) else 0))
+            _check_widths(left)
         elif _is_container(left) or _is_container(right):
             self.spend(_size(left) * _size(right))
         elif operator == "**":
@@ -136,6 +144,17 @@ class _Environment(ImmutableSandboxedEnvironment):
             self.spend(_CALL_STEPS)
         return ImmutableSandboxedEnvironment.call(self, context, function, *rest, **named)
 
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """The method `format` of a text, which Jinja replaces by a function whose text `call` cannot see."""
+        if (method := super().wrap_str_format(value)) is None:
+            return None
+
+        def counted_format(*arguments: Any, **named: Any) -> str:
+            self.spend_call(value.__self__, *arguments, *named.values())
+            return method(*arguments, **named)
+
+        return counted_format
+
     def spend_call(self, *arguments: Any) -> None:
         """Count a call whose result may be as long as its two largest arguments together allow, such as a text and what
         replaces each of its characters, or as the numbers in a format state."""
@@ -149,6 +168,8 @@ class _Environment(ImmutableSandboxedEnvironment):
         @functools.wraps(function)
         def counted(*arguments: Any, **named: Any) -> Any:
             self.spend_call(*arguments[passed:], *named.values())
+            if function.__name__ == "do_format":
+                _check_widths(arguments[passed])
             return function(*arguments, **named)
 
         return counted
@@ -164,7 +185,10 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 class _Counted(NodeTransformer):
-    """Makes each turn of a loop, each condition of one, each output and each `~` count."""
+    """Makes each turn of a loop, each condition of one, each output, comparison, list, slice and `~` count.
+
+    A list that holds another one twice has an exponential size after a few such lists, which a comparison would read.
+    """
 
     def visit_For(self, node: nodes.For) -> nodes.For:
         self.generic_visit(node)
@@ -180,6 +204,27 @@ class _Counted(NodeTransformer):
     def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:
         self.generic_visit(node)
         return _measured(node)
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Compare:
+        self.generic_visit(node)
+        node.expr = _measured(node.expr)
+        for operand in node.ops:
+            operand.expr = _measured(operand.expr)
+        return node
+
+    def visit_List(self, node: nodes.List) -> nodes.Expr:
+        return _measured(self.generic_visit(node))
+
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Expr:
+        return _measured(self.generic_visit(node))
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Expr:
+        self.generic_visit(node)
+        return _measured(node) if node.ctx == "load" else node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:
+        self.generic_visit(node)
+        return _measured(node) if isinstance(node.arg, nodes.Slice) else node
 
 
 def _measured(node: Any) -> nodes.Filter:
@@ -213,6 +258,11 @@ def _size(value: Any) -> float:
 
 def _bits(value: Any) -> int:
     return value.bit_length() if isinstance(value, int) else 1
+
+
+def _check_widths(form: Any) -> None:
+    if isinstance(form, str | bytes) and _WIDTH_ARGUMENT.search(str(form)):
+        raise TemplateError(f"expected a format with its widths as numbers, got {str(form)[:40]!r}")
 
 
 def _format_length(text: str) -> float:

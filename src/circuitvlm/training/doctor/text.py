@@ -18,6 +18,7 @@ from transformers import AutoProcessor, AutoTokenizer
 
 from circuitvlm.core.record import Dialogue
 from circuitvlm.core.tensor import IGNORE, IMAGE, Batch, Encoded
+from circuitvlm.model.base.chat_template import ChatTemplateError, plain_tokens, render
 from circuitvlm.model.base.codec import TEMPLATE_DATE
 
 LABELS, TEMPLATE, IMAGES = "labels", "template", "image tokens"
@@ -169,7 +170,13 @@ def check_template(samples: Sequence[Sample], codec: Any, folder: Path | None) -
         return Finding(TEMPLATE, Level.NOTE, f"not compared: {folder} has no chat template of its own")
     comparable = [sample for sample in samples if not _has_control_tokens(sample.dialogue, codec)]
     for sample in comparable:
-        tokens, stock_tokens = _prompt_tokens(sample, codec, stock)
+        try:
+            tokens, stock_tokens = _prompt_tokens(sample, codec, stock)
+        except ChatTemplateError as error:
+            message = (
+                f"{sample.dialogue.id}: expected a chat template in {folder} that accepts the dialogue, got {error}"
+            )
+            return Finding(TEMPLATE, Level.FAULT, message)
         if tokens != stock_tokens:
             difference = _describe_difference(tokens, stock_tokens, codec)
             return Finding(TEMPLATE, Level.FAULT, f"{sample.dialogue.id}: {difference}")
@@ -204,6 +211,8 @@ def _prompt_tokens(sample: Sample, codec: Any, stock: Any) -> tuple[list[int], l
         contents = [turn.text for turn in turns]
     messages = [{"role": turn.role, "content": content} for turn, content in zip(turns, contents, strict=True)]
     date = {} if knows_images else {"date_string": TEMPLATE_DATE}  # a processor has another use for it
+    tokens = plain_tokens(tokenizer.special_tokens_map)  # its template may be another than the codec's: see its bounds
+    render(stock.chat_template, messages, add_generation_prompt=True, **tokens, **date)
     text = str(stock.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **date))
     has_bos = bool(tokenizer.bos_token) and text.startswith(tokenizer.bos_token)
     stock_tokens: list[int] = tokenizer(text, add_special_tokens=knows_images and not has_bos)["input_ids"]
