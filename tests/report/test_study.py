@@ -278,4 +278,4 @@ def test_arms_that_are_alike_are_drawn_once_by_what_they_share() -> None:
         "a=1, b=1 and 1 more",
         "a=1, b=3 and 1 more",
     ]
-    assert _labels([[UNCHANGED_NAME], ["cost=$5"]]) == [UNCHANGED_NAME, "cost=$5"]
+    assert _labels([[UNCHANGED_NAME], ["cost=$5"]]) == [UNCHANGED_NAME, r"cost=\$5"]

@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from circuitvlm.circuit import netlist
+from circuitvlm.serving import display
 from circuitvlm.serving.cli.app import app
 
 DIVIDER = "V1 1 0 10\nR1 1 2 1k\nR2 2 0 4k\n"
@@ -257,3 +258,23 @@ def test_export_says_what_is_no_run(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "config.yaml" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_table_shows_every_cell_as_it_is(
+    is_terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
+    display.print_table(["a\x1b[2J"], [["b\r\n\u202e[red]"]])
+    output = capsys.readouterr().out
+    assert r"a\u001b[2J" in output
+    assert r"b\r\n\u202e[red]" in output
+    assert not {"\r", "\u202e"} & set(output)
+
+
+def test_json_for_a_terminal_has_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"a": "\x1b\x9b\x7f\u202e\ud800\nx"}
+    display.print_json(value)
+    output = capsys.readouterr().out
+    assert not {"\x1b", "\x9b", "\x7f", "\u202e", "\ud800"} & set(output)
+    assert json.loads(output) == value

@@ -68,6 +68,17 @@ def test_audit_knows_a_cord_folder_and_its_faults(tmp_path: Path) -> None:
     assert "--max-samples: expected a CircuitSense folder" in output
 
 
+def test_audit_shows_names_of_files_and_fields_as_they_are(tmp_path: Path) -> None:
+    ignore = shutil.ignore_patterns("*.py", "__pycache__")
+    folder = shutil.copytree(FIXTURES.parent / "cord", tmp_path / "cord\x1b[2J", ignore=ignore)
+    path = folder / "test" / "json" / "receipt_00000.json"
+    path.write_text(path.read_text().replace('"total_price"', '"a\\u001b[2J\\n9 in test\\u202e"'))
+    code, output = run("audit", str(folder), "--cache", str(tmp_path))
+    assert code == 0
+    assert r" of total.a\u001b[2J\n9 in test\u202e" in output
+    assert not {"\x1b", "\u202e"} & set(output)
+
+
 def test_a_wrong_stored_answer_is_found(tmp_path: Path) -> None:
     folder = tmp_path / "Analysis" / "synthetic" / "level1" / "q1"
     folder.mkdir(parents=True)

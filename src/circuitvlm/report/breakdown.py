@@ -67,7 +67,7 @@ def _tag_table(items: Sequence[Item], tag: str, values: Sequence[str]) -> str:
         if group.items:
             name = NO_VALUE if value is None else tag_cell(value)
             lines.append([name, str(len(group.items)), *(cell(group, metric) for metric in metrics)])
-    return table([tag, "n", *(escape(metric.rpartition("/")[2]) for metric in metrics)], lines)
+    return table([escape(tag), "n", *(escape(metric.rpartition("/")[2]) for metric in metrics)], lines)
 
 
 def _rank(value: str) -> tuple[bool, float, str]:
@@ -87,5 +87,5 @@ def _executed_rows(task: str, items: Mapping[str, Sequence[Item]]) -> list[list[
         if all(metric in item.scores for item in old.items + new.items):
             old_metric, new_metric = (f"{key}/{metric}" for key in keys)
             gain = gain_cell(new.values(new_metric), old.values(old_metric))
-            rows.append([old_metric, str(len(questions)), cell(old, old_metric), cell(new, new_metric), gain])
+            rows.append([escape(old_metric), str(len(questions)), cell(old, old_metric), cell(new, new_metric), gain])
     return rows

@@ -9,7 +9,6 @@ import io
 import textwrap
 
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from circuitvlm.runtime.terminal import sanitize
 
@@ -28,16 +27,19 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: half - 1]}…{text[-half:]}"
 
 
+def figure_text(text: str) -> str:
+    """The text on one line of a figure; no `$` of it begins mathematics, and no `_` at its start hides it."""
+    line = sanitize(" ".join(text.split())).replace("$", r"\$")
+    return f"\N{NO-BREAK SPACE}{line}" if line.startswith("_") else line  # matplotlib leaves `_..` out of legends
+
+
 def wrap_name(name: str) -> str:
-    """A name in lines of at most 44 characters, of those that can be shown."""
-    return "\n".join(textwrap.wrap(sanitize(shorten(name, _MAX_NAME)), _MAX_LINE, break_on_hyphens=False))
+    """A name in a figure, in lines of at most 44 characters."""
+    return "\n".join(textwrap.wrap(figure_text(shorten(name, _MAX_NAME)), _MAX_LINE, break_on_hyphens=False))
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as PNG; no `$` of a name begins mathematics."""
-    for text in figure.findobj(Text):
-        assert isinstance(text, Text), "findobj() finds objects of this class"
-        text.set_parse_math(False)
+    """The figure as PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI)
     return buffer.getvalue()

@@ -131,7 +131,7 @@ def draw_profiles(study: Study) -> bytes | None:
         return None
     figure = _draw_panels([{name: _depth_curve(p.get(stack, ())) for name, p in profiles.items()} for stack in stacks])
     for axes, stack in zip(figure.axes, stacks, strict=True):
-        axes.set_title(stack, fontsize=10)
+        axes.set_title(wrap_name(stack), fontsize=10)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         largest = max(p for profile in profiles.values() for _, p in profile.get(stack, ()))
         axes.set(xlabel="block, counted from the input", ylabel="dropout probability", ylim=(0, 1.1 * largest or 1))

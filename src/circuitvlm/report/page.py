@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 
 import numpy as np
 from markdown_it import MarkdownIt
@@ -25,12 +27,14 @@ from circuitvlm.report.scienceqa import AVERAGE, GROUPS
 from circuitvlm.report.significance import Verdict, mean_over_runs
 from circuitvlm.report.study import Arm, Study
 from circuitvlm.report.table import NO_VALUE, code, escape, percent, table
+from circuitvlm.runtime.terminal import sanitize
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;font-size:14px;display:block;overflow-x:auto}
 td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;white-space:nowrap}
 img{max-width:100%}code{background:#f4f4f4;padding:0 .2rem}"""
 
+_MAX_FILE_NAME = 100  # characters
 _BOOTSTRAP_NOTE = (
     "Bootstrap over seeds and items, 4,000 draws, paired by item, and by seed where both have the same seeds."
 )
@@ -50,7 +54,7 @@ class Page:
         body = MarkdownIt("commonmark", {"html": False}).enable("table").render(self.markdown)
         for name, data in self.pictures.items():
             body = body.replace(f'src="{name}"', f'src="data:image/png;base64,{base64.b64encode(data).decode()}"')
-        head = f'<meta charset="utf-8"><title>{html.escape(self.title)}</title><style>{STYLE}</style>'
+        head = f'<meta charset="utf-8"><title>{html.escape(sanitize(self.title))}</title><style>{STYLE}</style>'
         return f"<!doctype html><html lang=en><head>{head}</head><body>{body}</body></html>\n"
 
 
@@ -123,7 +127,7 @@ def _metric_parts(
     study: Study, split: str, metric: str, published_rows: Sequence[PublishedRow], pictures: dict[str, bytes]
 ) -> list[str]:
     """The table, the verdicts, and their picture, which is added to `pictures`."""
-    name = f"{split}-{metric.replace('/', '-')}.png"
+    name = _file_name(f"{split}-{metric}", pictures)
     verdicts = study.verdicts(split, metric)
     values = study.base.values(split, metric)
     base = PublishedRow(study.base.name, {AVERAGE: f"{100 * np.mean(values):.6f}"}, {AVERAGE: len(values[0])})
@@ -133,8 +137,15 @@ def _metric_parts(
         _arm_table(study, split, metric, published_rows),
         *(_verdict_parts(verdicts, note=_BOOTSTRAP_NOTE, kind="arm") or ["There is only one arm."]),
         *_verdict_parts(compare_rows(published_rows, base), note=TEST_NOTE, kind="row"),
-        f"![{metric} on {split}]({name})",
+        f"![{escape(metric)} on {escape(split)}]({name})",
     ]
+
+
+def _file_name(text: str, pictures: Mapping[str, bytes]) -> str:
+    """The name of a new picture, of letters, digits, dots and hyphens; a number distinguishes it from the others."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:_MAX_FILE_NAME].lstrip(".")
+    names = (f"{stem}{suffix}.png" for suffix in chain([""], map("-{}".format, count(2))))
+    return next(name for name in names if name not in pictures)
 
 
 def _arm_table(study: Study, split: str, metric: str, published_rows: Sequence[PublishedRow]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from circuitvlm.core.contract import Task
 from circuitvlm.report.grade import Grades, Item
 from circuitvlm.report.significance import wilson
-from circuitvlm.report.table import NO_VALUE, percent, table, tag_cell
+from circuitvlm.report.table import NO_VALUE, escape, percent, table, tag_cell
 from circuitvlm.runtime.seed import guess_index
 
 Tags = Mapping[str, str]
@@ -62,7 +62,7 @@ def group_table(grades: Mapping[str, Grades]) -> str:
     parts = []
     for split, task, items in _scienceqa_items(grades):
         metrics = list(dict.fromkeys(name for item in items for name in item.scores))
-        parts.append(f"## ScienceQA, {split}: {task}, % with 95 % interval")
+        parts.append(f"## ScienceQA, {escape(split)}: {escape(task)}, % with 95 % interval")
         parts += [_group_rows(items, metrics), _topic_rows(items, metrics)]
     return "\n\n".join(parts) + "\n" if parts else ""
 
@@ -122,7 +122,7 @@ def _cell(scores: Sequence[float]) -> str:
 
 def _group_rows(items: Sequence[Item], metrics: Sequence[str]) -> str:
     counts = [str(sum(belongs(item.tags) for item in items)) for belongs in GROUPS.values()]
-    rows = ([metric, *map(_cell, group_scores(items, metric).values())] for metric in metrics)
+    rows = ([escape(metric), *map(_cell, group_scores(items, metric).values())] for metric in metrics)
     return table(["", *GROUPS], [["n", *counts], *rows])
 
 
@@ -134,7 +134,7 @@ def _topic_rows(items: Sequence[Item], metrics: Sequence[str]) -> str:
         [*map(tag_cell, names), str(len(group)), *(_cell(_scores(group, metric)) for metric in metrics)]
         for names, group in sorted(topics.items())
     )
-    return table(["subject", "topic", "n", *metrics], rows)
+    return table(["subject", "topic", "n", *map(escape, metrics)], rows)
 
 
 # --------------------------------------------------------------------------------------------------- published rows

@@ -15,6 +15,10 @@ NO_VALUE = "–"
 
 _MAX_TAG_LENGTH = 60
 
+_MARKUP = re.compile(r"[\\`*\[\]<>|#&$~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_LIST_MARK = re.compile(r"^(\d*)([-+.)])(?=\s|-|$)")
+"""What Markdown reads as markup anywhere, and what it reads as a list or a rule at the start of a list's entry."""
+
 
 def comparison(rows: Mapping[str, Mapping[str, Grades]], *, notes: Mapping[str, str]) -> str:
     """Markdown: for each metric a row per system and a column per split, in per cent with 95 % intervals.
@@ -64,8 +68,11 @@ def percent(interval: Interval, *, sign: str = "", decimals: int = 1) -> str:
 
 
 def escape(text: str) -> str:
-    """Markdown that shows the text as it is, in one line."""
-    return re.sub(r"[\\`*\[\]<>|#&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", sanitize(" ".join(text.split())))
+    """Markdown that shows the text as it is, on one line, in a paragraph, a list or a cell of a table.
+
+    An underscore within a word and a dot within a number mean nothing in Markdown, and stay as they are.
+    """
+    return _LIST_MARK.sub(r"\1\\\2", _MARKUP.sub(r"\\\g<0>", sanitize(" ".join(text.split()))))
 
 
 def code(text: str) -> str:

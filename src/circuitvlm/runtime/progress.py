@@ -6,8 +6,9 @@ import logging
 import os
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -48,9 +49,9 @@ def bar(items: Iterable[T], *, total: int | None = None, label: str, every: floa
 
 
 def _with_bar(items: Iterable[T], *, total: int | None, label: str) -> Iterator[T]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        yield from progress.track(items, total=total, description=label)
+        yield from progress.track(items, total=total, description=sanitize(label))
 
 
 def _with_log_lines(items: Iterable[T], *, total: int | None, label: str, every: float) -> Iterator[T]:
@@ -75,6 +76,7 @@ def setup_logging(level: int = logging.INFO) -> None:
     root.addHandler(_handler())
     root.setLevel(level if rank() == 0 else max(level, logging.WARNING))
     logging.captureWarnings(True)
+    sys.excepthook = _print_exception
 
 
 class _Formatter(logging.Formatter):
@@ -82,6 +84,11 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return sanitize(super().format(record))
+
+
+def _print_exception(*error: Any) -> None:
+    """Print the traceback of an error that ends the process, without characters that a terminal could execute."""
+    sys.stderr.write(sanitize("".join(traceback.format_exception(*error))))
 
 
 def _handler() -> logging.Handler:

@@ -10,18 +10,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import typer
-
 from circuitvlm.circuit import netlist
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.circuit.quantity import MAX_MAGNITUDE
 from circuitvlm.circuit.solve import numeric
 from circuitvlm.circuit.solve.numeric import Solution
 from circuitvlm.core.record import Picture
-from circuitvlm.runtime.terminal import sanitize
 from circuitvlm.serving import display
 from circuitvlm.serving.cut_reply import CutReplyError
-from circuitvlm.serving.text import error_text, indent
+from circuitvlm.serving.text import echo, error_text, indent
 
 if TYPE_CHECKING:  # torch takes seconds to load
     from circuitvlm.serving.predictor import Predictor
@@ -178,11 +175,11 @@ def as_dict(answer: CircuitAnswer) -> dict[str, Any]:
 def print_answer(answer: CircuitAnswer) -> None:
     """Print the answer for a person on standard output."""
     if answer.question is not None:
-        typer.echo(f"answer of the model, not verified\n{indent(answer.answer or '')}\n")
+        echo(f"answer of the model, not verified\n{indent(answer.answer or '')}\n")
     if answer.circuit is None or answer.canonical is None:
-        typer.echo(f"reply of the model, which is not a netlist\n{indent(answer.text)}")
+        echo(f"reply of the model, which is not a netlist\n{indent(answer.text)}")
         return
-    typer.echo(f"netlist, as the model read it\n{indent(netlist.format(answer.circuit, renumber=False))}")
+    echo(f"netlist, as the model read it\n{indent(netlist.format(answer.circuit, renumber=False))}")
     if answer.solution is not None:
         print_solution(answer.circuit, answer.solution, frequency=answer.frequency)
     if answer.transfer is not None:
@@ -192,17 +189,17 @@ def print_answer(answer: CircuitAnswer) -> None:
 def print_solution(circuit: Circuit, solution: Solution, *, frequency: float) -> None:
     """Print the solution below a title with the frequency."""
     analysis = f"phasors at {frequency:g} Hz" if frequency else "operating point"
-    typer.echo(f"\n{analysis}, computed from that netlist")
+    echo(f"\n{analysis}, computed from that netlist")
     display.print_solution(circuit, solution, frequency=frequency)
 
 
 def print_transfer(transfer: TransferText) -> None:
     """Print the transfer function with symbols, and with numbers where that is another text."""
-    ports = f"from {sanitize(transfer.source)} to {sanitize(transfer.output)}"
-    typer.echo(f"\ntransfer function {ports}, computed from that netlist")
-    typer.echo(indent(f"H(s) = {transfer.symbolic}"))
+    ports = f"from {transfer.source} to {transfer.output}"
+    echo(f"\ntransfer function {ports}, computed from that netlist")
+    echo(indent(f"H(s) = {transfer.symbolic}"))
     if transfer.numeric != transfer.symbolic:
-        typer.echo(indent(f"     = {transfer.numeric}"))
+        echo(indent(f"     = {transfer.numeric}"))
 
 
 def _numbers(value: Any) -> Iterator[float]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -18,6 +17,7 @@ from circuitvlm.circuit.graph import GROUND, Circuit
 from circuitvlm.circuit.judge.equivalence import Comparison
 from circuitvlm.circuit.quantity import MIN_MAGNITUDE, format_engineering
 from circuitvlm.circuit.solve.numeric import Solution
+from circuitvlm.serving.text import echo, escape
 
 if TYPE_CHECKING:  # SymPy takes half a second to load
     from circuitvlm.circuit.solve.symbolic import TransferFunction
@@ -28,6 +28,7 @@ JsonValue = float | dict[str, float]
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on standard output: with rules on a terminal, else as columns of plain text."""
+    header, *rows = [[escape(cell) for cell in row] for row in (header, *rows)]
     if sys.stdout.isatty():
         table = Table(*(Column(name, justify="right" if index else "left") for index, name in enumerate(header)))
         for row in rows:
@@ -36,12 +37,12 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         return
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     for row in (header, *rows):
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def print_json(value: Mapping[str, Any]) -> None:
     """Print indented JSON on standard output."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    echo("\n".join(map(escape, json.dumps(value, indent=2, ensure_ascii=False).split("\n"))))
 
 
 def print_solution(circuit: Circuit, solution: Solution, *, frequency: float) -> None:
@@ -49,7 +50,7 @@ def print_solution(circuit: Circuit, solution: Solution, *, frequency: float) ->
     phase = ["phase (deg)"] if frequency else []
     values = solution_dict(circuit, solution, frequency=frequency)
     print_table(["node", "voltage (V)", *phase], [[name, *_polar_cells(v)] for name, v in values["nodes"].items()])
-    typer.echo()
+    echo()
     power = ["mean power (W)", "reactive (var)"] if frequency else ["power (W)"]
     devices = [
         [name, *_polar_cells(v["voltage"]), *_polar_cells(v["current"]), *_rectangular_cells(v["power"])]
@@ -74,11 +75,11 @@ def solution_dict(circuit: Circuit, solution: Solution, *, frequency: float) -> 
 
 def print_transfer_function(function: TransferFunction) -> None:
     """Print the formula, its poles and zeros where these are short, and its value at 0 Hz."""
-    typer.echo(f"H(s) = {function}")
+    echo(f"H(s) = {function}")
     texts = transfer_function_dict(function)
     for name in ("poles", "zeros"):
-        typer.echo(f"{name} (rad/s): {', '.join(texts[name]) or 'none'}")
-    typer.echo(f"DC gain: {texts['dc_gain']}")
+        echo(f"{name} (rad/s): {', '.join(texts[name]) or 'none'}")
+    echo(f"DC gain: {texts['dc_gain']}")
 
 
 def transfer_function_dict(function: TransferFunction) -> dict[str, Any]:

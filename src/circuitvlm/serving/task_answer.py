@@ -7,12 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from circuitvlm.core.record import Picture
-from circuitvlm.runtime.terminal import sanitize
 from circuitvlm.serving.cut_reply import CutReplyError
-from circuitvlm.serving.text import escape
+from circuitvlm.serving.text import echo, escape
 
 if TYPE_CHECKING:  # torch takes seconds to load
     from circuitvlm.serving.predictor import Predictor
@@ -83,11 +80,11 @@ def print_answer(answer: TaskAnswer, *, is_one_of_several: bool) -> None:
     For a reply that cannot be read, print null if there are several answers, one a line, else nothing.
     """
     if isinstance(answer.parsed_value, Mapping):
-        typer.echo(json_line(answer.parsed_value))
+        echo(json_line(answer.parsed_value))
     elif answer.parsed_value is not None:
-        typer.echo(sanitize(answer.text))
+        echo(answer.text)
     elif is_one_of_several:
-        typer.echo("null")
+        echo("null")
 
 
 def json_line(value: Any) -> str:

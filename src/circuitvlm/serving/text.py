@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import typer
+
 from circuitvlm.runtime.terminal import sanitize
 
 OnText = Callable[[str], object]
 """Called with each new chunk of a growing text."""
+
+
+def echo(text: str = "", *, end_line: bool = True, to_stderr: bool = False) -> None:
+    """Print text on standard output, or on standard error, without characters that a terminal could execute."""
+    typer.echo(sanitize(text), nl=end_line, err=to_stderr)
 
 
 def escape(text: str) -> str:

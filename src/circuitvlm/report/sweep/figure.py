@@ -16,7 +16,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from circuitvlm.report.drawing import COLOURS, png, shorten, wrap_name
+from circuitvlm.report.drawing import COLOURS, figure_text, png, shorten, wrap_name
 from circuitvlm.report.sweep.results import Sweep
 from circuitvlm.report.table import parse_number
 
@@ -78,10 +78,10 @@ def draw_importance(sweep: Sweep) -> bytes | None:
     figure = Figure(figsize=(6.5, 1.2 + 0.42 * len(shares)), layout="constrained")
     axes = figure.subplots()
     for row, (key, share) in enumerate(reversed(shares.items())):
-        axes.barh(shorten(key, _MAX_WORD), share, color=COLOURS[0], height=0.6)
+        axes.barh(figure_text(shorten(key, _MAX_WORD)), share, color=COLOURS[0], height=0.6)
         axes.text(share + 0.01, row, f"{share:.2f}", va="center", fontsize=9)
     method = f"(functional ANOVA, {len(sweep.finished_trials)} trials)"
-    axes.set(xlim=(0, 1.1), xlabel=f"share in the variance of {sweep.metric}\n{method}")
+    axes.set(xlim=(0, 1.1), xlabel=f"share in the variance of {wrap_name(sweep.metric)}\n{method}")
     axes.spines[["top", "right"]].set_visible(False)
     return png(figure)
 
@@ -163,7 +163,7 @@ def _draw_axes(axes: Axes, coordinates: Sequence[_Axis]) -> None:
         axes.axvline(x, color="black", lw=0.8)
         for height, text in axis.marks:
             axes.plot([x - 0.02, x], [height, height], color="black", lw=0.8)
-            axes.text(x - 0.04, height, text, **style)
+            axes.text(x - 0.04, height, figure_text(text), **style)
     names = [wrap_name(shorten(axis.name, _MAX_AXIS_NAME)) for axis in coordinates]
     axes.set_xticks(range(len(coordinates)), names, fontsize=9)
     axes.set(xlim=(-0.45, len(coordinates) - 0.95), ylim=(-0.06, 1.06), yticks=[])

@@ -26,6 +26,7 @@ from circuitvlm.serving.cli.common import DASH, Frequency, Json, NetlistFile, Se
 from circuitvlm.serving.cli.doctor import doctor
 from circuitvlm.serving.cli.model import export
 from circuitvlm.serving.cli.report import report
+from circuitvlm.serving.text import echo
 
 app = typer.Typer(
     help="Draw and solve circuits, ask trained models about images, and check runs and data sets.",
@@ -162,7 +163,7 @@ def generate_command(
 
             write_circuits(folder, count=count, seed=seed, components=components, style=style if draw else None)
         elif count == 1:
-            typer.echo(netlist.format(generate.item(seed, 0, components=components).circuit))
+            echo(netlist.format(generate.item(seed, 0, components=components).circuit))
         else:
             raise ValueError(f"--count: expected 1, or a folder (--out FOLDER), got {count} without a folder")
 
@@ -184,7 +185,7 @@ def format_command(
     echo 'v1 in 0 dc 10 r1 in 0 1000' | circuitvlm format
     """
     with exit_on_error():
-        typer.echo(netlist.format(read_circuit(source), renumber=not keep_names))
+        echo(netlist.format(read_circuit(source), renumber=not keep_names))
 
 
 @app.command()
@@ -200,7 +201,7 @@ def deck(source: NetlistFile = DASH, frequency: Frequency = 0.0) -> None:
     """
     with exit_on_error():
         analysis = f"ac {frequency!r}" if frequency else "op"
-        typer.echo(netlist.deck(read_circuit(source), analysis), nl=False)
+        echo(netlist.deck(read_circuit(source), analysis), end_line=False)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

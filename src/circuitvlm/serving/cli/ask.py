@@ -15,13 +15,13 @@ import typer
 from circuitvlm.circuit import netlist
 from circuitvlm.core.record import Picture
 from circuitvlm.runtime.progress import bar
-from circuitvlm.runtime.terminal import sanitize
 from circuitvlm.serving import circuit_answer, task_answer
 from circuitvlm.serving.circuit_answer import CircuitAnswer, CircuitRequest
 from circuitvlm.serving.cli import model as model_command
 from circuitvlm.serving.cli.common import Frequency, exit_on_error, numbered_path, print_error
 from circuitvlm.serving.cli.model import Adapter, AllowPrivate, FourBit, MaxNewTokens, Model
 from circuitvlm.serving.fetch_image import fetch_image
+from circuitvlm.serving.text import echo, escape
 
 if TYPE_CHECKING:
     from circuitvlm.serving.predictor import Predictor
@@ -142,10 +142,10 @@ def _ask_circuits(
         errors = [*answer.errors, *_write_files(answer, picture, *files)]
         has_errors = has_errors or bool(errors)
         if json:
-            typer.echo(task_answer.json_line({**circuit_answer.as_dict(answer), "errors": errors}))
+            echo(task_answer.json_line({**circuit_answer.as_dict(answer), "errors": errors}))
         else:
             if file_number is not None:
-                typer.echo(f"{'' if number == 1 else chr(10)}== {sanitize(name)}")
+                echo(f"{'' if number == 1 else chr(10)}== {escape(name)}")
             circuit_answer.print_answer(answer)
         for error in errors:
             print_error(f"{name}: {error}")
@@ -169,7 +169,7 @@ def _ask_task(
         answer = task_answer.answer_task(predictor, task_name, picture, image=name, question=question, options=options)
         has_errors = has_errors or bool(answer.errors)
         if json:
-            typer.echo(task_answer.json_line(task_answer.as_dict(answer)))
+            echo(task_answer.json_line(task_answer.as_dict(answer)))
         else:
             task_answer.print_answer(answer, is_one_of_several=len(inputs) > 1)
         for error in answer.errors:

@@ -23,7 +23,7 @@ from circuitvlm.serving.cli.columns import print_replies, reported_errors, run_e
 from circuitvlm.serving.cli.common import exit_on_error, numbered_path
 from circuitvlm.serving.cli.model import Adapter, AllowPrivate, FourBit, MaxNewTokens, Model
 from circuitvlm.serving.fetch_image import fetch_image
-from circuitvlm.serving.text import OnText, indent
+from circuitvlm.serving.text import OnText, echo, indent
 
 if TYPE_CHECKING:
     from circuitvlm.serving.predictor import Predictor
@@ -88,7 +88,7 @@ def chat(
         }
         session = Chat(predictors, picture, fetch=fetch)
         if sys.stdin.isatty():
-            typer.echo(HELP, err=True)
+            echo(HELP, to_stderr=True)
         prompt = "> " if sys.stdin.isatty() else ""
         with suppress(EOFError):  # the end of the input
             session.run(iter(partial(input, prompt), "/quit"))
@@ -114,7 +114,7 @@ class Chat:
             "tf": self._print_transfer,
             "draw": self._draw,
             "image": self._set_image,
-            "help": lambda argument: typer.echo(HELP),
+            "help": lambda argument: echo(HELP),
         }
 
     def run(self, lines: Iterable[str]) -> None:
@@ -149,7 +149,7 @@ class Chat:
         )
 
     def _print_netlist(self, argument: str) -> None:
-        run_each(self.predictors, lambda name: typer.echo(indent(netlist.format(self._circuit(name), renumber=False))))
+        run_each(self.predictors, lambda name: echo(indent(netlist.format(self._circuit(name), renumber=False))))
 
     def _solve(self, argument: str) -> None:
         frequency = parse_spice(argument) if argument else 0.0
@@ -181,14 +181,14 @@ class Chat:
             file, text = numbered_path(Path(argument), numbers.get(name)), self._netlist_text(name)
             circuit = self.predictors[name].netlist_task.read(text)
             file.write_bytes(circuit_answer.redraw(self._require_picture(), circuit, text))
-            typer.echo(f"written: {file}")
+            echo(f"written: {file}")
 
         run_each(self.predictors, draw)
 
     def _set_image(self, argument: str) -> None:
         self.picture = self.fetch(argument) if argument else None
         self._netlist_texts = {}
-        typer.echo(f"image: {argument or 'none'}")
+        echo(f"image: {argument or 'none'}")
 
     def _print_replies(self, generate: Callable[[Predictor, OnText], object]) -> None:
         print_replies({name: partial(generate, predictor) for name, predictor in self.predictors.items()})

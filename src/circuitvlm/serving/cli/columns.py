@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
-import typer
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -15,19 +14,14 @@ from rich.text import Text
 
 from circuitvlm.runtime.terminal import sanitize
 from circuitvlm.serving.cut_reply import CutReplyError
-from circuitvlm.serving.text import OnText, error_text
+from circuitvlm.serving.text import OnText, echo, error_text
 
 ReplySource = Callable[[OnText], object]
 """Generates a reply and passes its text on in chunks."""
 
 
-def print_text(text: str, *, end_line: bool = True) -> None:
-    """Print text on standard output, without characters that a terminal could execute."""
-    typer.echo(sanitize(text), nl=end_line)
-
-
 @contextmanager
-def reported_errors(report: Callable[[str], object] = print_text) -> Iterator[None]:
+def reported_errors(report: Callable[[str], object] = echo) -> Iterator[None]:
     """Report the message of an error in a user's request, and go on after the block."""
     try:
         yield
@@ -39,7 +33,7 @@ def run_each(names: Collection[str], function: Callable[[str], object]) -> None:
     """Call the function with each name and report its errors. Several names are printed as titles."""
     for name in names:
         if len(names) > 1:
-            print_text(f"== {name}")
+            echo(f"== {name}")
         with reported_errors():
             function(name)
 
@@ -49,11 +43,11 @@ def print_replies(sources: Mapping[str, ReplySource]) -> None:
 
     def print_reply(name: str) -> None:
         try:
-            sources[name](partial(print_text, end_line=False))
+            sources[name](partial(echo, end_line=False))
         except CutReplyError:
-            typer.echo()  # the error begins a line of its own
+            echo()  # the error begins a line of its own
             raise
-        typer.echo()
+        echo()
 
     if len(sources) > 1 and sys.stdout.isatty():
         print_columns(sources, console=Console())

@@ -13,7 +13,7 @@ import typer
 from circuitvlm.circuit import netlist
 from circuitvlm.circuit.graph import Circuit
 from circuitvlm.circuit.quantity import parse_spice
-from circuitvlm.runtime.terminal import sanitize
+from circuitvlm.serving.text import echo
 
 DASH = Path("-")
 """The name of standard input and standard output."""
@@ -46,7 +46,7 @@ def read_circuit(file: Path) -> Circuit:
     """The circuit in a netlist file or in standard input. Raises ValueError with the name of the file, and OSError."""
     if file == DASH:
         if sys.stdin.isatty():
-            typer.echo("reading a netlist from the terminal; Ctrl-D ends it", err=True)
+            echo("reading a netlist from the terminal; Ctrl-D ends it", to_stderr=True)
         data, name = sys.stdin.buffer.read(), "standard input"
     else:
         data, name = file.read_bytes(), str(file)
@@ -64,8 +64,8 @@ def numbered_path(path: Path, number: int | None) -> Path:
 
 
 def print_error(message: str) -> None:
-    """Print a message on standard error, without characters that a terminal could execute."""
-    typer.echo(f"circuitvlm: {sanitize(message)}", err=True)
+    """Print a message on standard error."""
+    echo(f"circuitvlm: {message}", to_stderr=True)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import typer
 from circuitvlm.runtime.progress import setup_logging
 from circuitvlm.serving import display
 from circuitvlm.serving.cli.common import DASH, Json, NetlistFile, Seed, exit_on_error, read_circuit
+from circuitvlm.serving.text import echo, escape
 
 
 def transfer(
@@ -39,7 +40,7 @@ def transfer(
                 from circuitvlm.circuit.judge.verdict import Verdict, matches_circuit
 
                 verdict = matches_circuit(check, circuit, source, output)
-                typer.echo(verdict.value)
+                echo(verdict.value)
                 raise typer.Exit(0 if verdict is Verdict.EQUAL else 1)
             from circuitvlm.circuit.solve.symbolic import transfer_function  # SymPy takes half a second to load
 
@@ -96,7 +97,7 @@ def audit(
         else:
             result = scienceqa.audit(root) if is_scienceqa else cord.audit(root, cache=cache)
             lines, is_faulty = result.lines(), result.is_faulty
-        typer.echo("\n".join(lines))
+        echo("\n".join(map(escape, lines)))
     raise typer.Exit(1 if is_faulty else 0)
 
 
@@ -126,4 +127,4 @@ def dataset(
         from circuitvlm.serving.export.dataset import write_circuitsense
 
         write_circuitsense(folder, count=count, seed=seed, components=components, symbolic_share=symbolic)
-        typer.echo(f"{folder}: {count} circuits")
+        echo(f"{folder}: {count} circuits")

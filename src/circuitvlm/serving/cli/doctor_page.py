@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from circuitvlm.serving import display
-from circuitvlm.serving.text import escape
+from circuitvlm.serving.text import echo, escape
 
 if TYPE_CHECKING:
     from circuitvlm.training.doctor.doctor import Diagnosis, Step
@@ -26,33 +24,31 @@ LEVELS = ("good", "note", "warning", "fault")
 def print_page(diagnosis: Diagnosis, settings: dict[str, Any]) -> None:
     """Print the diagnosis for a person on standard output."""
     smoke_test = ", smoke test on a small model" if settings["smoke_test"] else ""
-    typer.echo(
-        f"{settings['name']}{smoke_test}, {settings['precision']}, micro_batch_size={settings['micro_batch_size']}"
-    )
+    echo(f"{settings['name']}{smoke_test}, {settings['precision']}, micro_batch_size={settings['micro_batch_size']}")
     for sample in diagnosis.samples:
-        typer.echo(f"\n{_sample_text(sample)}")
+        echo(f"\n{_sample_text(sample)}")
     if diagnosis.shares:
-        typer.echo("\nweights")
+        echo("\nweights")
         rows = [[s.component, _state(s), s.number_format, f"{s.count:,}", size_text(s.bytes)] for s in diagnosis.shares]
         display.print_table(["component", "state", "format", "weights", "bytes"], rows)
         if any(share.is_spare for share in diagnosis.shares):
-            typer.echo("  spare: the unused originals of modules that are trained whole")
+            echo("  spare: the unused originals of modules that are trained whole")
     if diagnosis.need is not None:
-        typer.echo(f"\nmemory of a process, estimated\n  {_memory_line(diagnosis.need)}")
+        echo(f"\nmemory of a process, estimated\n  {_memory_line(diagnosis.need)}")
         estimates = [
             [e.strategy, size_text(e.device), size_text(e.host) if e.host else "-"] for e in diagnosis.estimates
         ]
         display.print_table(["strategy", "device", "host"], estimates)
     if diagnosis.step is not None:
-        typer.echo("\n" + "\n".join(("one step over these samples", *_step_lines(diagnosis.step, settings))))
-    typer.echo("\nfindings")
+        echo("\n" + "\n".join(("one step over these samples", *_step_lines(diagnosis.step, settings))))
+    echo("\nfindings")
     for result in sorted(diagnosis.findings, key=lambda result: LEVELS.index(result.level.value)):
-        typer.echo(f"  {result.level.value:<8} {result.check}: {escape(result.message)}")
+        echo(f"  {result.level.value:<8} {result.check}: {escape(result.message)}")
     faults = len(diagnosis.faults)
     warning_count = sum(result.level.value == "warning" for result in diagnosis.findings)
     verdict = f"not ready: {_count_text(faults, 'fault')}" if faults else "ready to start"
     warnings = f", with {_count_text(warning_count, 'warning')}" if warning_count else ""
-    typer.echo(f"\nverdict: {verdict}{warnings}")
+    echo(f"\nverdict: {verdict}{warnings}")
 
 
 def _count_text(count: int, noun: str) -> str:

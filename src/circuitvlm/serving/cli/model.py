@@ -12,6 +12,7 @@ import typer
 
 from circuitvlm.runtime.progress import setup_logging
 from circuitvlm.serving.cli.common import exit_on_error
+from circuitvlm.serving.text import echo
 
 if TYPE_CHECKING:
     from circuitvlm.serving.predictor import Predictor
@@ -85,4 +86,4 @@ def export(
 
         drift = export_run(run, folder, dtype=dtype, dequantize=dequantize)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
-        typer.echo(f"{folder}: {size:.1f} MB, {dtype}\n{drift}")
+        echo(f"{folder}: {size:.1f} MB, {dtype}\n{drift}")

@@ -12,6 +12,7 @@ import typer
 from circuitvlm.runtime.folders.run_folder import write_atomic
 from circuitvlm.runtime.progress import setup_logging
 from circuitvlm.serving.cli.common import exit_on_error
+from circuitvlm.serving.text import echo
 
 if TYPE_CHECKING:
     from circuitvlm.report.page import Page
@@ -126,4 +127,4 @@ def _write(page: Page, folder: Path, *, stem: str) -> None:
     write_atomic(folder / f"{stem}.md", page.markdown)
     write_atomic(folder / f"{stem}.html", page.html)
     count = len(page.pictures)
-    typer.echo(f"{folder / stem}.html, {folder / stem}.md and {count} picture{'s' * (count != 1)}")
+    echo(f"{folder / stem}.html, {folder / stem}.md and {count} picture{'s' * (count != 1)}")
