@@ -20,6 +20,7 @@ from transformers import AutoImageProcessor
 from circuitvlm.core.record import Dialogue, Picture
 from circuitvlm.core.tensor import IGNORE, IMAGE, Encoded
 from circuitvlm.runtime.config.allow_list import instantiate
+from circuitvlm.training.network import decode_replies
 from tests.contract import parts
 from tests.contract.harness import (
     Harness,
@@ -98,6 +99,25 @@ def promise_consistency(model: Any, harness: Harness) -> None:
             with torch.no_grad():
                 best = logits(model, net, single_batch(append_tokens(sample, tokens))).argmax(-1).tolist()
             assert best == tokens, f"{sample.id}: generated {tokens}, but {best} is most likely"
+
+
+def promise_end(model: Any, harness: Harness) -> None:
+    """A reply is cut where `max_new_tokens` leaves no room for its end token; a reply that is not cut is whole."""
+    net, codec = _trained_net(model, harness), model.codec()
+    samples = harness.samples(model, reply=False)
+    lengths = [len(row) for row in _generate(model, net, samples, codec.pad)]
+    assert 0 < min(length for length in lengths if length) < MAX_NEW_TOKENS, f"no reply ends by itself: {lengths}"
+    for limit in range(1, MAX_NEW_TOKENS):
+        batch = padded_batch(samples, pad=codec.pad, side="left")
+        rows = model.generate(net, batch, max_new_tokens=limit, synced_gpus=False)
+        replies = decode_replies(rows, batch, codec=codec, max_new_tokens=limit)
+        flags, expected = [reply.cut for reply in replies], [length >= limit for length in lengths]
+        assert flags == expected, f"max_new_tokens={limit}: cut {flags}, expected {expected}"
+        for sample, row, reply in zip(samples, rows, replies, strict=True):
+            if not reply.cut:
+                with torch.no_grad():
+                    next_token = int(logits(model, net, single_batch(append_tokens(sample, [*row, 0])))[-1].argmax())
+                assert next_token == codec.end, f"{sample.id}: {row} is not cut, but {next_token} follows"
 
 
 def promise_choices(model: Any, harness: Harness) -> None:
@@ -594,6 +614,7 @@ BROKEN_MODELS = [
     (promise_batching, with_logits(lambda net, f, b: (f, replace(b, mask=torch.ones_like(b.mask)))), "another loss"),
     (promise_generation, with_generate(lambda rows: [[*row, len(rows)] for row in rows]), "in a batch of"),
     (promise_consistency, with_generate(lambda rows: [[t + 1 for t in row] for row in rows]), "most likely"),
+    (promise_end, with_generate(lambda rows: [row[:-1] for row in rows]), "max_new_tokens=1: cut"),
     (promise_choices, without_choices, "the likeliest choice is"),
     (promise_learning, with_logits(lambda net, f, b: (f, b), factor=0.0), "the loss went"),
     (promise_image_dependence, with_logits(lambda net, f, b: (f * 0, b)), "changes the logits"),

@@ -61,14 +61,14 @@ def scienceqa_of(name: str) -> dict[str, Grades]:
 
 def study_of(name: str) -> Study:
     grades = {name: Grades(tuple(Item(str(k), name, {}, name, name, {name: k % 2}, cut=True) for k in range(4)))}
-    arms = [Arm(arm, (Trial(Path("runs", arm), 0, grades),)) for arm in (name, f"{name}2")]
+    arms = [Arm(arm, (Trial(Path("runs", arm), 0, grades, name),)) for arm in (name, f"{name}2")]
     return Study(tuple(arms), arms[0], {Path("runs", name): f"failed: {name}"})
 
 
 def sweep_of(name: str) -> Sweep:
     outcomes = Outcome("finished"), Outcome("finished", name), Outcome("failed", name)
-    folders = (Path("runs", f"{k}{name}") for k in range(3))
-    trials = [SweepTrial(f, o, {name: name}, 0.5, None) for f, o in zip(folders, outcomes, strict=True)]
+    folders, grades = (Path("runs", f"{k}{name}") for k in range(3)), study_of(name).trials[0].grades
+    trials = [SweepTrial(f, o, {name: name}, 0.5, None, grades) for f, o in zip(folders, outcomes, strict=True)]
     return Sweep(tuple(trials), (name,), name, False)
 
 

@@ -25,6 +25,7 @@ from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.serving.cli.app import app
 
 ITEMS = 300
+ENDED = {"ended_by": "max_minutes=1", "steps": 3, "planned_steps": 9}
 
 
 def write_run(
@@ -49,12 +50,21 @@ def write_run(
     hard = np.random.default_rng(0).random(ITEMS)
     luck = np.random.default_rng([seed, 1]).normal(0, 0.02, ITEMS)
     items = tuple(
-        Item(id=f"q{k}", task="t", tags={}, reply="", wanted="", scores={"exact": float(hard[k] + luck[k] < right)})
+        Item(
+            id=f"q{k}",
+            task="t",
+            tags={},
+            reply="",
+            wanted="",
+            scores={"exact": float(hard[k] + luck[k] < right)},
+            cut=not k,
+        )
         for k in range(ITEMS)
     )
     (folder / "replies" / "test").mkdir(parents=True)
     Grades(items).save(folder / "replies" / "test" / "scores.json")
-    (folder / "trained.json").write_text(json.dumps({"dropout": {"llm": [[1, 0.1], [2, 0.05 if overrides else 0.2]]}}))
+    summary = {"dropout": {"llm": [[1, 0.1], [2, 0.05 if overrides else 0.2]]}, **(ENDED if seed == 1 else {})}
+    (folder / "trained.json").write_text(json.dumps(summary))
     folders.finish(folder, {})
     return folder
 
@@ -194,6 +204,8 @@ def test_the_page_has_every_arm_every_sentence_and_readable_pictures(runs: Path)
     for arm in study.arms:
         assert arm.name.replace("_", "\\_") in page.markdown
     assert page.markdown.count("after Holm") == 3
+    assert page.markdown.count("`: ended by max_minutes=1 at step 3 of 9\n") == 3
+    assert page.markdown.count(" | t | 1 |") == len(study.trials)
     assert set(page.pictures) == {"test-t-exact.png", "dropout.png"}
     for data in page.pictures.values():
         assert Image.open(io.BytesIO(data)).width > 500

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from circuitvlm.report.study import UNCHANGED_NAME, StudyError
 from circuitvlm.report.sweep.figure import _key_axis, _metric_axis, draw_importance, draw_parallel
 from circuitvlm.report.sweep.page import sweep_page
 from circuitvlm.report.sweep.results import gather_sweep
-from circuitvlm.report.table import parse_number
+from circuitvlm.report.table import escape, parse_number
 from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.runtime.folders.outcome import PRUNED_FILE, record_validation
 from circuitvlm.serving.cli.app import app
@@ -72,6 +73,17 @@ def test_a_key_that_only_others_name_has_its_value_from_the_config(runs: Path) -
     (unsaid,) = (trial for trial in gather_sweep([runs]).trials if trial.values["kind"] == "c")
     assert parse_number(unsaid.values["rate"]) == 1e-3, "the sweep goes on by number, not as a word of its own"
     assert UNCHANGED_NAME not in unsaid.values.values()
+
+
+def test_cut_replies_and_early_ends_are_on_the_page(tmp_path: Path) -> None:
+    folder = write_trial(tmp_path, "rate=2", loss=1.0)
+    write_trial(tmp_path, "rate=3", loss=2.0)
+    (folder / "trained.json").write_text('{"ended_by": "max_minutes=1", "steps": 3, "planned_steps": 9}')
+    path = folder / "replies" / "test" / "scores.json"
+    Grades(tuple(replace(item, cut=True) for item in Grades.load(path).items)).save(path)
+    page = sweep_page(gather_sweep([tmp_path], split="test"), title="x").markdown
+    assert f"- `{folder}`: finished: ended by max_minutes=1 at step 3 of 9" in page
+    assert f"| {escape(folder.name)} | t | 10 |" in page
 
 
 def test_a_graded_metric_is_best_high(runs: Path) -> None:

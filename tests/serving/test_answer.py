@@ -135,6 +135,7 @@ def test_json_is_one_object_a_line_and_errors_are_told_beside_it(
     assert result.exit_code == 1
     good, bad = (json.loads(line) for line in result.stdout.splitlines())
     assert good["errors"] == []
+    assert good["cut"] is False
     assert (bad["canonical"], bad["solution"], bad["netlist"]) == (None, None, "no circuit here")
     assert bad["errors"][0] in result.stderr
     assert sorted(file.name for file in tmp_path.glob("*.cir")) == ["d-1.cir"]
@@ -323,6 +324,7 @@ def test_a_reply_that_was_cut_is_an_error_and_is_not_solved(picture: Path, monke
     answer = json.loads(result.stdout)
     assert answer["netlist"] == "V1 1 0 9\nR1 1 0 1"
     assert answer["solution"] is answer["canonical"] is None
+    assert answer["cut"] is True
     (error,) = answer["errors"]
     assert "max_new_tokens=16" in error
     assert "--max-new-tokens 32" in result.stderr

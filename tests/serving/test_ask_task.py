@@ -130,6 +130,19 @@ def test_a_cut_reply_is_an_error_unless_its_json_may_be_repaired(
     assert "cut off" in result.stderr
 
 
+def test_what_there_is_of_a_cut_text_is_printed(says: Make, picture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def generate(self: FakePredictor, task: Task, example: Example, *, on_text: object) -> str:
+        raise CutReplyError("It is a cat that", max_new_tokens=8)
+
+    monkeypatch.setattr(FakePredictor, "_generate", generate)
+    says()
+    words = [picture, "--task", "question", "--question", "What?"]
+    result = ask(*words)
+    assert (result.exit_code, result.stdout) == (1, "It is a cat that\n")
+    assert "max_new_tokens=8" in result.stderr
+    assert json.loads(ask(*words, "--json").stdout)["cut"] is True
+
+
 def test_repair_is_refused_where_nothing_is_repaired(says: Make, picture: str) -> None:
     says(tasks={"digit": family.default_tasks()["digit"]}, default_task="digit")
     result = ask(picture, "--repair")

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from circuitvlm.core.contract import Codec
 from circuitvlm.core.record import Reply
+from circuitvlm.core.tensor import Batch
+from circuitvlm.training.network import decode_replies
 from circuitvlm.training.replies import ReplyWriter, delete_replies, read_replies
 
+END = 0
 ODD = ("", " ", "R1 1 2 10k\nC1 2 0 1u", 'a "quoted" \\ text', "tab\tand\r\nreturn", "22 µF, 3 Ω, ∠45°", "\x00\x1f\x7f",
        "next line \x85, line \u2028 and paragraph \u2029, form \x0c feed", "\U0001f600 and \ufffd")  # fmt: skip
 
@@ -26,6 +32,17 @@ def written(folder: Path, *replies: Reply, rank: int = 0) -> None:
 def test_any_text_comes_back_as_it_was(text: str, tmp_path: Path) -> None:
     written(tmp_path, reply("a", text), reply("b"))
     assert read_replies(tmp_path) == {"a": reply("a", text), "b": reply("b")}
+
+
+def test_a_row_without_its_end_is_a_cut_reply() -> None:
+    """A whole choice that just fits is not cut: nothing may follow it."""
+    choices = ((5, 6, END), (5, 6, 7, 8, END))
+    batch = SimpleNamespace(ids=("a", "b", "c", "d", "e"), tasks=("t",) * 5, choices=((), (), *[choices] * 3))
+    rows = [[1, 2], [1], [5, 6], [5, 7], [5]]
+    codec = SimpleNamespace(decode=lambda row: "".join(map(str, row)))
+    replies = decode_replies(rows, cast(Batch, batch), codec=cast(Codec, codec), max_new_tokens=2)
+    assert [reply.cut for reply in replies] == [True, False, False, True, False]
+    assert [reply.text for reply in replies] == ["12", "1", "56", "57", "5"]
 
 
 def test_a_second_reply_to_the_same_question_is_dropped(tmp_path: Path) -> None:

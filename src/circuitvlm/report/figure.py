@@ -20,6 +20,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from circuitvlm.report.drawing import COLOURS, LINES, png, wrap_name
 from circuitvlm.report.significance import ALPHA, Interval, Verdict
 from circuitvlm.report.study import Study
+from circuitvlm.runtime.folders.outcome import SUMMARY_FILE
 from circuitvlm.runtime.folders.saved_file import read_json
 
 LINE_STYLES = tuple(islice(zip(cycle(COLOURS), cycle(LINES), strict=False), len(COLOURS) * len(LINES)))
@@ -203,7 +204,7 @@ def read_curves(folder: Path) -> dict[str, Curve]:
 
 def _read_dropout(folder: Path) -> Profile:
     """The dropout that the run recorded when it finished training."""
-    path = folder / "trained.json"
+    path = folder / SUMMARY_FILE
     return dict(read_json(path, dict).get("dropout", {})) if path.is_file() else {}
 
 

@@ -26,7 +26,7 @@ from circuitvlm.report.published import (
 from circuitvlm.report.scienceqa import AVERAGE, GROUPS
 from circuitvlm.report.significance import Verdict, mean_over_runs
 from circuitvlm.report.study import Arm, Study
-from circuitvlm.report.table import NO_VALUE, code, escape, percent, table
+from circuitvlm.report.table import NO_VALUE, code, cut_table, escape, percent, table
 from circuitvlm.runtime.terminal import sanitize
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -120,7 +120,8 @@ def _summary(study: Study) -> str:
         f"- not in the tables: {code(str(folder))}, {escape(reason)}"
         for folder, reason in study.unfinished_runs.items()
     ]
-    return "\n".join(lines)
+    lines += [f"- {code(str(trial.folder))}: {escape(trial.early_end)}" for trial in study.trials if trial.early_end]
+    return "\n\n".join(["\n".join(lines), *cut_table({str(trial.folder): trial.grades for trial in study.trials})])
 
 
 def _metric_parts(

@@ -26,11 +26,12 @@ class StudyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A finished run: its seed, and its grades on each split."""
+    """A finished run: its seed, its grades on each split, and what ended it before its last step, or an empty text."""
 
     folder: Path
     seed: int
     grades: Mapping[str, Grades]
+    early_end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def _names(words: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 def _trial(folder: Path) -> Trial:
     grades = {path.parent.name: Grades.load(path) for path in sorted(folder.glob("replies/*/scores.json"))}
-    return Trial(folder, int(folders.read_config(folder)[SEED]), grades)
+    return Trial(folder, int(folders.read_config(folder)[SEED]), grades, read_outcome(folder).reason)
 
 
 def _check_distinct(arms: Sequence[Arm]) -> None:

@@ -29,13 +29,16 @@ def comparison(rows: Mapping[str, Mapping[str, Grades]], *, notes: Mapping[str, 
     """
     check_same_items(rows)
     metrics = dict.fromkeys(metric for grades in next(iter(rows.values())).values() for metric in grades.metrics())
-    return "\n\n".join([*(_metric_table(metric, rows, notes) for metric in metrics), *_cut_table(rows)]) + "\n"
+    return "\n\n".join([*(_metric_table(metric, rows, notes) for metric in metrics), *cut_table(rows)]) + "\n"
 
 
-def _cut_table(rows: Mapping[str, Mapping[str, Grades]]) -> Iterator[str]:
+def cut_table(rows: Mapping[str, Mapping[str, Grades]]) -> Iterator[str]:
     """A table of the cut replies of each system and task, by split; nothing where no reply was cut."""
-    splits = list(next(iter(rows.values())))
-    cut_counts = {name: {split: grades[split].cut_counts() for split in splits} for name, grades in rows.items()}
+    splits = list(dict.fromkeys(split for grades in rows.values() for split in grades))
+    cut_counts = {
+        name: {split: grades[split].cut_counts() if split in grades else {} for split in splits}
+        for name, grades in rows.items()
+    }
     lines = [
         [escape(name), escape(task), *(str(counts[split].get(task, 0)) for split in splits)]
         for name, counts in cut_counts.items()

@@ -54,11 +54,13 @@ class TransferText:
 class CircuitAnswer:
     """All results for one image. A result that could not be computed is None, and `errors` has the reason.
 
-    `text` is the model's reply with the netlist, and `answer` its reply to the question.
+    `text` is the model's reply with the netlist, and `answer` its reply to the question; `cut`: whether one of them was
+    cut.
     """
 
     image: str
     text: str
+    cut: bool
     circuit: Circuit | None
     canonical: str | None
     frequency: float
@@ -76,21 +78,23 @@ def answer_request(predictor: Predictor, picture: Picture, request: CircuitReque
     """
     errors: list[str] = []
     answer = circuit = None
+    cut = False
     try:
         text = predictor.predict_netlist(picture)
         circuit = predictor.netlist_task.read(text)
         errors += [] if circuit is not None else [f"netlist: {parse_error(text)}"]
     except CutReplyError as error:  # what is left of it may be another circuit
-        text = error.text
+        text, cut = error.text, True
         errors.append(f"netlist: {error}")
     try:
         answer = None if request.question is None else predictor.answer_question(picture, request.question)
     except CutReplyError as error:
-        answer = error.text
+        answer, cut = error.text, True
         errors.append(f"question: {error}")
     return CircuitAnswer(
         image=image,
         text=text,
+        cut=cut,
         circuit=circuit,
         frequency=request.frequency,
         canonical=_compute("canonical form", netlist.format, circuit, errors=errors),
@@ -156,6 +160,7 @@ def as_dict(answer: CircuitAnswer) -> dict[str, Any]:
         "image": answer.image,
         **({} if answer.question is None else {"question": answer.question, "answer": answer.answer}),
         "netlist": answer.text,
+        "cut": answer.cut,
         "canonical": answer.canonical,
         "solution": None
         if circuit is None or solution is None
@@ -177,7 +182,7 @@ def print_answer(answer: CircuitAnswer) -> None:
     if answer.question is not None:
         echo(f"answer of the model, not verified\n{indent(answer.answer or '')}\n")
     if answer.circuit is None or answer.canonical is None:
-        echo(f"reply of the model, which is not a netlist\n{indent(answer.text)}")
+        echo(f"reply of the model, which is not read as a netlist\n{indent(answer.text)}")
         return
     echo(f"netlist, as the model read it\n{indent(netlist.format(answer.circuit, renumber=False))}")
     if answer.solution is not None:

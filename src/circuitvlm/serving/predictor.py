@@ -24,7 +24,7 @@ from circuitvlm.task.free_text import FreeText
 from circuitvlm.task.netlist import Netlist
 from circuitvlm.training.assemble import DTYPES
 from circuitvlm.training.batches.collator import Collator
-from circuitvlm.training.network import Net
+from circuitvlm.training.network import Net, decode_replies
 
 QUESTION, NETLIST = "question", "netlist"
 log = logging.getLogger(__name__)
@@ -154,12 +154,12 @@ class Predictor:
             stream_context = stream_tokens(self.net.weights, self.codec.decode, on_text)
         with torch.no_grad(), autocast(self.precision, self.device), stream_context as stream:
             rows = self.net.generate(batch, max_new_tokens=self.max_new_tokens)
-        text = self.codec.decode(rows[0])
+        (reply,) = decode_replies(rows, batch, codec=self.codec, max_new_tokens=self.max_new_tokens)
         if stream is not None:
-            stream.finish(text)
-        if len(rows[0]) >= self.max_new_tokens:
-            raise CutReplyError(text, max_new_tokens=self.max_new_tokens)
-        return text
+            stream.finish(reply.text)
+        if reply.cut:
+            raise CutReplyError(reply.text, max_new_tokens=self.max_new_tokens)
+        return reply.text
 
 
 def best_device() -> torch.device:

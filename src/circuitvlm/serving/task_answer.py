@@ -20,12 +20,16 @@ MAX_SHOWN_CHARACTERS = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskAnswer:
-    """A reply to a task, and what the task reads from it; where that is None, `errors` has the reason."""
+    """A reply to a task, and what the task reads from it; where that is None, `errors` has the reason.
+
+    Of a reply that was cut, only a text is read, which is an error too, and JSON that was repaired.
+    """
 
     image: str | None
     task: str
     question: str | None
     text: str
+    cut: bool
     parsed_value: Any
     errors: tuple[str, ...]
 
@@ -49,14 +53,22 @@ def answer_task(
     except CutReplyError as error:
         cut_error, text = error, error.text
     value = predictor.parse_reply(task_name, text)
+    errors: list[str] = []
     if cut_error is not None and getattr(value, "mended", "") != "repaired":  # which the user has allowed
-        message = f"{task_name}: {cut_error}"
-        return TaskAnswer(
-            image=image, task=task_name, question=question, text=text, parsed_value=None, errors=(message,)
-        )
-    shown_text = f"{text[:MAX_SHOWN_CHARACTERS]}{' ..' if len(text) > MAX_SHOWN_CHARACTERS else ''}" or "nothing"
-    errors = () if value is not None else (f"{task_name}: expected a reply that the task can read, got {shown_text}",)
-    return TaskAnswer(image=image, task=task_name, question=question, text=text, parsed_value=value, errors=errors)
+        errors.append(f"{task_name}: {cut_error}")
+        value = value if isinstance(value, str) else None  # a text is printed, what there is of it
+    elif value is None:
+        shown_text = f"{text[:MAX_SHOWN_CHARACTERS]}{' ..' if len(text) > MAX_SHOWN_CHARACTERS else ''}" or "nothing"
+        errors.append(f"{task_name}: expected a reply that the task can read, got {shown_text}")
+    return TaskAnswer(
+        image=image,
+        task=task_name,
+        question=question,
+        text=text,
+        cut=cut_error is not None,
+        parsed_value=value,
+        errors=tuple(errors),
+    )
 
 
 def as_dict(answer: TaskAnswer) -> dict[str, Any]:
@@ -69,6 +81,7 @@ def as_dict(answer: TaskAnswer) -> dict[str, Any]:
         "task": answer.task,
         **({} if answer.question is None else {"question": answer.question}),
         "reply": answer.text,
+        "cut": answer.cut,
         "read": answer.parsed_value if isinstance(answer.parsed_value, str | Mapping) else None,
         "errors": list(answer.errors),
     }

@@ -13,6 +13,7 @@ from circuitvlm.runtime.config.check import check
 from circuitvlm.runtime.config.compose import compose
 from circuitvlm.runtime.entry import ReportedError
 from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.runtime.folders.outcome import SUMMARY_FILE, end_note
 from circuitvlm.runtime.folders.portable import unresolved_yaml
 from circuitvlm.runtime.folders.saved_file import read_json
 from circuitvlm.training.sweep import child_process
@@ -64,13 +65,13 @@ def load_grades(folder: Path, splits: Sequence[str]) -> Mapping[str, Grades]:
 
 def training_note(folder: Path) -> str:
     """How much a run was trained, for its row of the table."""
-    summary = read_json(folder / "trained.json", dict)
+    summary = read_json(folder / SUMMARY_FILE, dict)
     note = (
         f"{summary['minutes']:.1f} min, {summary['samples']:,} samples, "
         f"{summary['trainable_parameters']:,} trainable weights"
     )
-    if summary.get("ended_by"):
-        note += f", ended by {summary['ended_by']} at step {summary['steps']} of {summary['planned_steps']}"
+    if end := end_note(summary):
+        note += f", {end}"
     return note
 
 

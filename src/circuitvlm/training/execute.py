@@ -26,7 +26,7 @@ from circuitvlm.runtime.folders import identity, provenance
 from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.runtime.folders.links import refuse_links
 from circuitvlm.runtime.folders.lock import FolderLockedError, lock_folder
-from circuitvlm.runtime.folders.outcome import clear_outcome
+from circuitvlm.runtime.folders.outcome import SUMMARY_FILE, clear_outcome
 from circuitvlm.runtime.folders.saved_file import FolderError
 from circuitvlm.runtime.folders.settings import to_dict
 from circuitvlm.runtime.progress import rank, restart_count, setup_logging
@@ -93,7 +93,7 @@ def _train_and_compare(run: Run, *, baseline_configs: Mapping[str, DictConfig], 
     grades = run.evaluate(run.cfg["eval_splits"], items=run.cfg["eval_items"], replies_folder=run.folder / "replies")
     if rank() != 0:
         return
-    folders.write_atomic(run.folder / "trained.json", json.dumps(run.summary(), indent=2))
+    folders.write_atomic(run.folder / SUMMARY_FILE, json.dumps(run.summary(), indent=2))
     minutes = run.module.seconds / 60
     rows: dict[str, Mapping[str, Grades]] = {RUN_ROW: grades}
     notes = {RUN_ROW: baselines.training_note(run.folder)}

@@ -22,7 +22,7 @@ from circuitvlm.core.tensor import Batch, Tally
 from circuitvlm.training.batches.collator import ValidationBatch
 from circuitvlm.training.batches.task_dataset import SOURCE
 from circuitvlm.training.checkpoint import random_state
-from circuitvlm.training.network import Net
+from circuitvlm.training.network import Net, decode_replies
 from circuitvlm.training.parameter_groups import parameter_groups
 from circuitvlm.training.ranks import sum_over_ranks
 from circuitvlm.training.replies import ReplyWriter, delete_replies
@@ -173,10 +173,7 @@ class Module(LightningModule):
         trainer = self._trainer  # None without a Trainer, where the property raises
         is_synced = self.device_mesh is not None or getattr(getattr(trainer, "strategy", None), "zero_stage_3", False)
         rows = self.built_net.generate(batch, max_new_tokens=self.max_new_tokens, synced_gpus=is_synced)
-        return [
-            Reply(id=id, task=task, text=self.codec.decode(row), cut=len(row) >= self.max_new_tokens)
-            for id, task, row in zip(batch.ids, batch.tasks, rows, strict=True)
-        ]
+        return decode_replies(rows, batch, codec=self.codec, max_new_tokens=self.max_new_tokens)
 
     def configure_optimizers(self) -> Any:
         defaults = self.optimizer.keywords  # type: ignore[attr-defined]  # a functools.partial of the YAML

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
-from circuitvlm.core.contract import Model, Routed
+from circuitvlm.core.contract import Codec, Model, Routed
+from circuitvlm.core.record import Reply
 from circuitvlm.core.tensor import Batch
 
 
@@ -34,3 +37,17 @@ class Net(nn.Module):
     def _route(self, batch: Batch) -> None:
         for module in self._routed_modules:
             module.route(batch.pictured_BT)
+
+
+def decode_replies(rows: Sequence[list[int]], batch: Batch, *, codec: Codec, max_new_tokens: int) -> list[Reply]:
+    """The replies of a batch from the rows that `generate` returned, with whether `max_new_tokens` cut them."""
+    choices = batch.choices or [()] * len(rows)
+    return [
+        Reply(id=id, task=task, text=codec.decode(row), cut=_is_cut(row, of_row, max_new_tokens=max_new_tokens))
+        for id, task, row, of_row in zip(batch.ids, batch.tasks, rows, choices, strict=True)
+    ]
+
+
+def _is_cut(row: list[int], choices: Sequence[tuple[int, ...]], *, max_new_tokens: int) -> bool:
+    """Whether a reply did not end: it is as long as allowed, and is not a whole choice, which has no later token."""
+    return len(row) >= max_new_tokens and all(tuple(row) != choice[:-1] for choice in choices)

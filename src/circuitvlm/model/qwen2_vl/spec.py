@@ -64,7 +64,8 @@ class Qwen2VL(CheckpointModel):
         return untrained_folder(root, shape)
 
     def _complete(self, net: Any, load: Callable[..., Any]) -> None:
-        """Keep the checkpoint's own generation configuration."""
+        """Keep the checkpoint's own generation configuration, except its bound in seconds, which no reply may have."""
+        net.generation_config.max_time = None
 
     def _encode_images(self, net: Any, vision: Mapping[str, Tensor]) -> Tensor:
         visual = net.model.visual

@@ -6,7 +6,8 @@ from circuitvlm.report.page import Page, make_page
 from circuitvlm.report.study import outcome_text
 from circuitvlm.report.sweep import figure
 from circuitvlm.report.sweep.results import STATES, Sweep, Trial
-from circuitvlm.report.table import NO_VALUE, code, escape, table
+from circuitvlm.report.table import NO_VALUE, code, cut_table, escape, table
+from circuitvlm.runtime.folders.outcome import Outcome
 
 MARKS = {"finished": "finished", "pruned": "**pruned**", "failed": "**failed**", "not finished": "*not finished*"}
 
@@ -14,9 +15,10 @@ MARKS = {"finished": "finished", "pruned": "**pruned**", "failed": "**failed**",
 def sweep_page(sweep: Sweep, *, title: str) -> Page:
     """The page of a sweep: the number of trials by state, the best, the table of all, reasons, and pictures."""
     parts = [_summary(sweep), "## Trials", _trial_table(sweep)]
-    if unfinished_trials := [trial for trial in sweep.trials if trial.outcome.state != "finished"]:
-        reasons = (f"- {code(str(trial.folder))}: {escape(outcome_text(trial.outcome))}" for trial in unfinished_trials)
-        parts += ["## Why trials did not finish", "\n".join(reasons)]
+    if early_trials := [trial for trial in sweep.trials if trial.outcome != Outcome("finished")]:
+        reasons = (f"- {code(str(trial.folder))}: {escape(outcome_text(trial.outcome))}" for trial in early_trials)
+        parts += ["## Why trials ended before their last step", "\n".join(reasons)]
+    parts += cut_table({trial.folder.name: trial.grades for trial in sweep.trials})
     pictures = {}
     if sweep.keys:
         pictures["parallel.png"] = figure.draw_parallel(sweep)

@@ -25,7 +25,8 @@ STATES = ("finished", "pruned", "failed", "not finished")
 class Trial:
     """A run: its values of the swept keys, and the last value of the metric, or None.
 
-    `step` is the optimizer step of the validation with this value; None where the value is of a graded split.
+    `step` is the optimizer step of the validation with this value; None where the value is of a graded split, whose
+    grades `grades` has.
     """
 
     folder: Path
@@ -33,6 +34,7 @@ class Trial:
     values: Mapping[str, str]
     value: float | None
     step: int | None
+    grades: Mapping[str, Grades]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +130,12 @@ def _value(words: Mapping[str, str], folder: Path, key: str) -> str:
 
 def _trial(folder: Path, values: Mapping[str, str], split: str, metric: str) -> Trial:
     value, step = None, None
+    grades = {}
     if split:
         path = folder / "replies" / split / "scores.json"
-        value = Grades.load(path).means().get(metric) if path.is_file() else None
+        grades = {split: Grades.load(path)} if path.is_file() else {}
+        value = grades[split].means().get(metric) if grades else None
     elif rows := [row for row in read_validations(folder) if metric in row]:
         value, step = rows[-1][metric], int(rows[-1][STEP])
-    return Trial(folder, read_outcome(folder), values, value if value is None or math.isfinite(value) else None, step)
+    finite_value = value if value is None or math.isfinite(value) else None
+    return Trial(folder, read_outcome(folder), values, finite_value, step, grades)

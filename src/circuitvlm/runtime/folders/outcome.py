@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.runtime.folders.saved_file import read_json
@@ -13,10 +14,13 @@ from circuitvlm.runtime.folders.saved_file import read_json
 PRUNED_FILE, VALIDATIONS_FILE, STEP = "pruned.txt", "validated.json", "step"
 """Files in a run's folder, and the key of the optimizer step in a validation."""
 
+SUMMARY_FILE = "trained.json"
+"""The file with what was trained, for how long, and what ended the training before its last step."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The state of a run, and the reason why it is not finished; an empty text where the folder tells no reason."""
+    """The state of a run, and why it ended before its last step; an empty text where the folder has no reason."""
 
     state: Literal["finished", "pruned", "failed", "not finished"]
     reason: str = ""
@@ -25,12 +29,19 @@ class Outcome:
 def read_outcome(folder: Path) -> Outcome:
     """The outcome that the files in a run's folder tell."""
     if folders.read_state(folder) == "finished":
-        return Outcome("finished")
+        path = folder / SUMMARY_FILE
+        return Outcome("finished", end_note(read_json(path, dict)) if path.is_file() else "")
     if (folder / PRUNED_FILE).is_file():
         return Outcome("pruned", _last_line(folder / PRUNED_FILE))
     if (folder / folders.FAILED_FILE).is_file():
         return Outcome("failed", _last_line(folder / folders.FAILED_FILE))
     return Outcome("not finished")
+
+
+def end_note(summary: Mapping[str, Any]) -> str:
+    """What ended a training before its last step, by its summary, and at which step; empty where nothing did."""
+    reason = summary.get("ended_by")
+    return f"ended by {reason} at step {summary['steps']} of {summary['planned_steps']}" if reason else ""
 
 
 def clear_outcome(folder: Path) -> None:
