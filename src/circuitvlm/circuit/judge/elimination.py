@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
-from circuitvlm.circuit.formula.expression import Expression
 from circuitvlm.circuit.judge import complex_values, field
 from circuitvlm.circuit.judge.budget import Budget
 from circuitvlm.circuit.judge.field import PRIME
@@ -20,9 +18,6 @@ ENTRY_STEPS = 10
 
 COMPLEX_STEPS = 25
 """Steps of the multiplication of two complex numbers of many digits, with the subtraction of the product."""
-
-_S = Expression("symbol", name="s")
-_UNIT = Expression("number", number=Fraction(1))
 
 
 def solve(system: Equations, sources: Mapping[str, int], point: field.Point, budget: Budget) -> list[int]:
@@ -50,7 +45,7 @@ def solve_complex(system: Equations, source: str, trial: int, budget: Budget) ->
     budget.spend(COMPLEX_STEPS * (size**3 // 3 + 4 * size**2))
     matrix, right_side = ctx.zeros(size), ctx.zeros(size, 1)
     for entry in system.entries:
-        matrix[entry.row, entry.column] += entry.sign * complex_values.evaluate(_coefficient(entry), trial, budget)
+        matrix[entry.row, entry.column] += entry.sign * complex_values.evaluate(entry.coefficient, trial, budget)
     for number, sign, name in system.sources:
         right_side[number] += sign * (name == source)
     try:
@@ -61,17 +56,9 @@ def solve_complex(system: Equations, source: str, trial: int, budget: Budget) ->
 
 def _value_in_field(entry: Entry, point: field.Point, budget: Budget) -> int:
     try:
-        return field.evaluate(_coefficient(entry), point, budget)
+        return field.evaluate(entry.coefficient, point, budget)
     except ZeroDivisionError as error:
         raise SingularCircuitError(f"expected a finite {entry.kind}, got {error}") from error
-
-
-def _coefficient(entry: Entry) -> Expression:
-    if entry.value is None:
-        return _UNIT
-    if entry.kind == "conductance":
-        return Expression("inv", (entry.value,))
-    return Expression("*", (_S, entry.value)) if entry.kind in ("capacitance", "inductance") else entry.value
 
 
 def _eliminate(rows: list[dict[int, int]], budget: Budget) -> list[int]:

@@ -7,15 +7,18 @@ list of entries, so that a finite field, complex numbers and polynomials can eac
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import product
 
 from circuitvlm.circuit.formula.expression import Expression, ExpressionError, canonical_name, parse
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
 from circuitvlm.circuit.values import UnsolvableDeviceError, check_solvable, is_ideal_opamp
 
 _WORD = re.compile(r"[A-Za-z]\w*")
-_ZERO = Expression("number", number=Fraction(0))
+_ZERO, _ONE = Expression("number"), Expression("number", number=Fraction(1))
+_S = Expression("symbol", name="s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,14 @@ class Entry:
     sign: int
     kind: str
     value: Expression | None = None
+
+    @property
+    def coefficient(self) -> Expression:
+        """The factor of the unknown in the entry, without its sign."""
+        value = self.value or _ONE
+        if self.kind == "conductance":
+            return Expression("inv", (value,))
+        return Expression("*", (_S, value)) if self.kind in ("capacitance", "inductance") else value
 
 
 @dataclass(slots=True)
@@ -99,9 +110,13 @@ class _Builder:
     def _has_branch(self, device: Device) -> bool:
         return device.kind in "VEHL" or (device.kind == "R" and self._values[device.name] == _ZERO)
 
-    def _add(self, row: int, column: int, sign: int, kind: str = "one", value: Expression | None = None) -> None:
-        if row >= 0 and column >= 0:
-            self.equations.entries.append(Entry(row, column, sign, kind, value))
+    def _add(
+        self, rows: Sequence[int], columns: Sequence[int], sign: int, kind: str = "one", value: Expression | None = None
+    ) -> None:
+        """Add an entry for each row and column; the second of two rows, or of two columns, has the opposite sign."""
+        for (i, row), (j, column) in product(enumerate(rows), enumerate(columns)):
+            if row >= 0 and column >= 0:
+                self.equations.entries.append(Entry(row, column, sign if i == j else -sign, kind, value))
 
     def _stamp(self, device: Device) -> None:
         """Add the entries of the device."""
@@ -112,34 +127,26 @@ class _Builder:
         elif device.kind == "I":
             self.equations.sources += [(row, sign, device.name) for row, sign in ((a, -1), (b, 1)) if row >= 0]
         elif device.kind == "F":
-            control = self._control_row(device)
-            self._add(a, control, 1, "gain", value)
-            self._add(b, control, -1, "gain", value)
+            self._add([a, b], [self._control_row(device)], 1, "gain", value)
         else:
             kind = {"R": "conductance", "C": "capacitance", "G": "gain"}[device.kind]
-            plus, minus = inputs or (a, b)
-            for row, sign in ((a, 1), (b, -1)):
-                self._add(row, plus, sign, kind, value)
-                self._add(row, minus, -sign, kind, value)
+            self._add([a, b], inputs or [a, b], 1, kind, value)
 
     def _stamp_branch(self, device: Device, a: int, b: int, inputs: list[int]) -> None:
         """Add the entries of a device whose current is an unknown."""
         row, value = self._rows[f"i({device.name})"], self._values.get(device.name)
-        self._add(a, row, 1)
-        self._add(b, row, -1)
+        self._add([a, b], [row], 1)
         if device.kind == "E" and self._ideal and is_ideal_opamp(device):
             a, b = inputs
         elif device.kind == "E":
-            self._add(row, inputs[0], -1, "gain", value)
-            self._add(row, inputs[1], 1, "gain", value)
-        self._add(row, a, 1)
-        self._add(row, b, -1)
+            self._add([row], inputs, -1, "gain", value)
+        self._add([row], [a, b], 1)
         if device.kind == "V":
             self.equations.sources.append((row, 1, device.name))
         elif device.kind == "H":
-            self._add(row, self._control_row(device), -1, "gain", value)
+            self._add([row], [self._control_row(device)], -1, "gain", value)
         elif device.kind == "L":
-            self._add(row, row, -1, "inductance", value)
+            self._add([row], [row], -1, "inductance", value)
 
     def _control_row(self, device: Device) -> int:
         name = device.text.split(" ")[0].upper()

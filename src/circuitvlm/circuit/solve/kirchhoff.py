@@ -9,8 +9,8 @@ from sympy import Expr, Symbol
 
 from circuitvlm.circuit.dialect import to_spice
 from circuitvlm.circuit.formula.expression import Expression
-from circuitvlm.circuit.graph import Circuit, Device
-from circuitvlm.circuit.solve.equations import Entry, build_equations
+from circuitvlm.circuit.graph import Circuit
+from circuitvlm.circuit.solve.equations import build_equations
 
 S = Symbol("s")
 
@@ -37,13 +37,15 @@ def node_equations(circuit: Circuit, *, ideal: bool = True) -> tuple[str, ...]:
     """
     spice = to_spice(circuit)
     system = build_equations(spice, ideal=ideal)
-    unknowns = list(map(_unknown_symbol, system.unknowns))
+    # Vn1 for v(1) and IV1 for i(V1), as lcapy and CircuitSense call them.
+    unknowns = [Symbol(f"{'Vn' if name[0] == 'v' else 'I'}{name[2:-1]}") for name in system.unknowns]
     left_sides: list[Expr] = [sympy.Integer(0)] * len(unknowns)
     for entry in system.entries:
-        left_sides[entry.row] += entry.sign * _coefficient(entry) * unknowns[entry.column]
+        left_sides[entry.row] += entry.sign * as_sympy(entry.coefficient) * unknowns[entry.column]
     right_sides: list[Expr] = [sympy.Integer(0)] * len(unknowns)
     for row, sign, name in system.sources:
-        right_sides[row] += sign * _source_value(spice.device(name))
+        value = spice.device(name).value
+        right_sides[row] += sign * (Symbol(name) if value is None else sympy.Rational(repr(value)))
     return tuple(f"{_collect(a, unknowns)} = {b}" for a, b in zip(left_sides, right_sides, strict=True))
 
 
@@ -52,24 +54,6 @@ def as_sympy(node: Expression) -> Expr:
     if node.op == "number":
         return sympy.Rational(node.number.numerator, node.number.denominator)
     return Symbol(node.name) if node.op == "symbol" else _FUNCTIONS[node.op](*map(as_sympy, node.args))
-
-
-def _coefficient(entry: Entry) -> Expr:
-    """The factor of the unknown in an entry, without its sign."""
-    value = sympy.Integer(1) if entry.value is None else as_sympy(entry.value)
-    if entry.kind == "conductance":
-        return 1 / value
-    return S * value if entry.kind in ("capacitance", "inductance") else value
-
-
-def _source_value(source: Device) -> Expr:
-    """The number of an independent source, or its name where it has none."""
-    return Symbol(source.name) if source.value is None else sympy.Rational(repr(source.value))
-
-
-def _unknown_symbol(unknown: str) -> Symbol:
-    """Vn1 for v(1) and IV1 for i(V1), as lcapy and CircuitSense call them."""
-    return Symbol(f"{'Vn' if unknown[0] == 'v' else 'I'}{unknown[2:-1]}")
 
 
 def _collect(equation: Expr, unknowns: Sequence[Symbol]) -> str:

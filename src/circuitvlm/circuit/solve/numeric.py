@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -188,37 +189,31 @@ class _System:
             self._right[a] -= current
             self._right[b] += current
         elif device.kind == "G":
-            self._add_transconductance(a, b, inputs[0], inputs[1], value)
+            self._add([a, b], inputs, value)
         elif device.kind == "C" and self.omega:
-            self._add_transconductance(a, b, a, b, 1j * self.omega * value)
+            self._add([a, b], [a, b], 1j * self.omega * value)
         elif device.kind in "RL" and a != b:
-            self._add_transconductance(a, b, a, b, 1 / value if device.kind == "R" else 1 / (1j * self.omega * value))
+            self._add([a, b], [a, b], 1 / value if device.kind == "R" else 1 / (1j * self.omega * value))
 
-    def _add_transconductance(self, a: int, b: int, plus: int, minus: int, value: complex) -> None:
-        """Add a current from a to b that is `value` times the voltage between plus and minus."""
-        self._matrix[a, plus] += value
-        self._matrix[a, minus] -= value
-        self._matrix[b, plus] -= value
-        self._matrix[b, minus] += value
+    def _add(self, rows: Sequence[int], columns: Sequence[int], value: complex) -> None:
+        """Add the value in each row and column; the second of two rows, or of two columns, has the opposite sign."""
+        for (i, row), (j, column) in product(enumerate(rows), enumerate(columns)):
+            self._matrix[row, column] += value if i == j else -value
 
     def _stamp_branch(self, device: Device, value: float, a: int, b: int, *inputs: int) -> None:
         """Add a device with a branch current."""
         matrix, row = self._matrix, self._branch_rows[device.name]
-        matrix[a, row] += 1
-        matrix[b, row] -= 1
+        self._add([a, b], [row], 1)
         if device.kind == "F":
             matrix[row, row] += 1
             matrix[row, self._control_row(device)] -= value
             return
         # Whatever its output, an ideal op-amp has one voltage at its inputs.
-        plus, minus = inputs if math.isinf(value) else (a, b)
-        matrix[row, plus] += 1
-        matrix[row, minus] -= 1
+        self._add([row], inputs if math.isinf(value) else [a, b], 1)
         if device.kind == "V":
             self._right[row] = self.sources[device.name] if self.omega else value
         elif device.kind == "E" and not math.isinf(value):
-            matrix[row, inputs[0]] -= value
-            matrix[row, inputs[1]] += value
+            self._add([row], inputs, -value)
         elif device.kind == "H":
             matrix[row, self._control_row(device)] -= value
         elif device.kind == "R":
