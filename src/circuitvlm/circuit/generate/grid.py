@@ -155,7 +155,6 @@ def _place_parts(rng: np.random.Generator, plan: Sequence[Part], edges: list[Edg
 
 
 def _point_between(a: Point, b: Point, share: float) -> Point:
-    """The point at a share of the way from `a` to `b`."""
     return round(a[0] + share * (b[0] - a[0]), 3), round(a[1] + share * (b[1] - a[1]), 3)
 
 

@@ -179,10 +179,11 @@ def _with_values(rng: np.random.Generator, circuit: Circuit) -> Circuit:
     """The circuit with random impedances and gains of about one."""
     scale = dict.fromkeys("CL", 1 / (2 * np.pi * FREQUENCY_HZ))
     factors = rng.uniform(0.5, 2.0, size=len(circuit.devices))
-    devices = tuple(
-        replace(d, value=float(factor * scale.get(d.kind, 1.0)), text=d.text.split()[0] if d.kind in "FH" else "")
-        if d.value is None
-        else d
-        for d, factor in zip(circuit.devices, factors, strict=True)
+    return Circuit(
+        tuple(
+            replace(d, value=float(factor * scale.get(d.kind, 1.0)), text=d.text.split()[0] if d.kind in "FH" else "")
+            if d.value is None
+            else d
+            for d, factor in zip(circuit.devices, factors, strict=True)
+        )
     )
-    return Circuit(devices)

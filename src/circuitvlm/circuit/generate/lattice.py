@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import networkx as nx
 import numpy as np
+from networkx.utils import UnionFind
 
 from circuitvlm.circuit.graph import GROUND
 from circuitvlm.circuit.placement import Edge, Point
@@ -52,33 +53,14 @@ def name_nodes(
 
     `choose_numbers` returns as many numbers, counted from 0, as its argument says.
     """
-    groups = DisjointSet()
+    groups = UnionFind()
     for wire in wires:
         groups.union(*wire)
-    ground_group = groups.find(ground)
-    nodes = dict.fromkeys(group for edge in pins for point in edge if (group := groups.find(point)) != ground_group)
+    ground_group = groups[ground]
+    nodes = dict.fromkeys(group for edge in pins for point in edge if (group := groups[point]) != ground_group)
     numbers = zip(nodes, choose_numbers(len(nodes)), strict=True)
     names = {ground_group: GROUND} | {group: str(int(number) + 1) for group, number in numbers}
-    return {point: names[groups.find(point)] for point in edge_points([*pins, *wires])}
-
-
-class DisjointSet:
-    """Groups of connected points (union-find)."""
-
-    def __init__(self) -> None:
-        self._parents: dict[Point, Point] = {}
-
-    def find(self, point: Point) -> Point:
-        """The point that represents the group."""
-        while (parent := self._parents.get(point, point)) != point:
-            point = parent
-        return point
-
-    def union(self, a: Point, b: Point) -> bool:
-        """Merge the groups of two points; False where they were one group already."""
-        a, b = self.find(a), self.find(b)
-        self._parents[a] = b
-        return a != b
+    return {point: names[groups[point]] for point in edge_points([*pins, *wires])}
 
 
 GRIDS = tuple(unit_edges(width=width, height=height) for width in (1, 2, 3) for height in (1, 2, 3))
@@ -127,12 +109,13 @@ def _split_edges(
 
     In this order edges become wires, if they form no closed path, until the others are as many as the parts.
     """
-    groups, wires = DisjointSet(), set[Edge]()
-    for i in order:
-        if len(wires) < len(edges) - part_count and groups.union(*edges[i]):
-            wires.add(edges[i])
+    groups, wires = UnionFind(), set[Edge]()
+    for a, b in (edges[i] for i in order):
+        if len(wires) < len(edges) - part_count and groups[a] != groups[b]:
+            groups.union(a, b)
+            wires.add((a, b))
     parts = [edge for edge in edges if edge not in wires]
-    pairs = [(groups.find(a), groups.find(b)) for a, b in parts]
+    pairs = [(groups[a], groups[b]) for a, b in parts]
     return parts, [edge for edge in edges if edge in wires], pairs
 
 
@@ -143,7 +126,9 @@ def choose_grid_edges(rng: np.random.Generator, *, part_count: int) -> tuple[lis
     (0, 0).
     """
     grids = [grid for grid in GRIDS if part_count <= len(grid) <= 2 * part_count + 4]
-    edges = _remove_some(rng, grids[int(rng.integers(len(grids)))], min_count=part_count)
+    grid = grids[int(rng.integers(len(grids)))]
+    removed_count = int(rng.integers(0, max(1, (len(grid) - part_count) // 2 + 1)))
+    edges = without_loose_ends([grid[int(i)] for i in sorted(rng.permutation(len(grid))[removed_count:])])
     if len(edges) < max(part_count, 1) or not nx.is_connected(nx.Graph(edges)):
         return None
     parts, wires, pairs = _split_edges(edges, rng.permutation(len(edges)), part_count=part_count)
@@ -155,12 +140,6 @@ def choose_grid_edges(rng: np.random.Generator, *, part_count: int) -> tuple[lis
         for group in (parts, wires)
     )
     return part_edges, wire_edges
-
-
-def _remove_some(rng: np.random.Generator, edges: list[Edge], *, min_count: int) -> list[Edge]:
-    """The edges without a random number of them, and without the loose ends that remain."""
-    count = int(rng.integers(0, max(1, (len(edges) - min_count) // 2 + 1)))
-    return without_loose_ends([edges[int(i)] for i in sorted(rng.permutation(len(edges))[count:])])
 
 
 def _has_bridge(pairs: Sequence[tuple[Point, Point]]) -> bool:

@@ -80,7 +80,6 @@ class _Draw:
         return [d for d in self.circuit.devices if d.kind in kinds and not (d.kind == "V" and d.value == 0)]
 
     def pick(self, devices: Sequence[Device]) -> Device:
-        """A random device."""
         return devices[int(self.rng.integers(len(devices)))]
 
 
