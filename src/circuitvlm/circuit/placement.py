@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 Point = tuple[float, float]
@@ -103,8 +104,8 @@ def straight_wires(edges: Sequence[Edge]) -> tuple[Edge, ...]:
 
 def junctions(edges: Iterable[Edge]) -> tuple[Point, ...]:
     """Points where three or more unit edges (wires or symbols) meet."""
-    degrees = Counter(point for edge in edges for point in edge)
-    return tuple(sorted(point for point, degree in degrees.items() if degree > 2))
+    degrees = Counter(chain.from_iterable(edges))
+    return tuple(sorted(point for point in degrees if degrees[point] > 2))
 
 
 def lies_on(point: Point, segment: Edge) -> bool:

@@ -72,8 +72,7 @@ class Canvas:
     @property
     def limits(self) -> Rect:
         """The rectangle in which labels may stand: the page without a border of one pixel."""
-        page = 1.0, 1.0, self.width - 1.0, self.height - 1.0
-        return page if self.width else (-math.inf, -math.inf, math.inf, math.inf)
+        return (1.0, 1.0, self.width - 1.0, self.height - 1.0) if self.width else (-math.inf,) * 2 + (math.inf,) * 2
 
     def is_covered(self, rect: Rect) -> bool:
         """Whether a rectangle overlaps ink, or lies partly outside of the page."""
@@ -106,8 +105,9 @@ class Canvas:
             f' transform="translate({x:.2f} {y:.2f}) rotate({angle:.0f}) scale({scale:.3f}) translate({shift:.3f} 0)"'
             f' stroke-width="{self.style.line_width / scale:.4f}"'
         )
-        paths = (fill, ' fill="#000"'), (stroke, "")
-        self.fragments += [f'<path d="{path}"{colour}{attributes}/>' for path, colour in paths if path]
+        self.fragments += [
+            f'<path d="{path}"{colour}{attributes}/>' for path, colour in ((fill, ' fill="#000"'), (stroke, "")) if path
+        ]
 
     def add_small_text(self, text: str, *, x: float, y: float) -> None:
         """A text that belongs to a symbol, centred at (x, y)."""

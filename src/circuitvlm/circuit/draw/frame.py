@@ -54,17 +54,6 @@ class _Space:
     after_line: dict[int, float] = field(default_factory=dict)
     gaps: dict[int, float] = field(default_factory=dict)
 
-    def required_gaps(self) -> list[float]:
-        """The smallest distance of each pair of neighbouring lines."""
-        return [
-            max(
-                self.gaps.get(i, 0.0),
-                self.after_line.get(i, _EMPTY_SIDE) + self.before_line.get(i + 1, _EMPTY_SIDE),
-                _EMPTY_GAP,
-            )
-            for i in range(self.count)
-        ]
-
 
 def fit_frame(
     circuit: Circuit, placement: Placement, *, style: Style, width: int, height: int, rng: np.random.Generator
@@ -123,7 +112,11 @@ def _require(needs: dict[int, float], key: int, pixels: float) -> None:
 def _spread_lines(space: _Space, *, page: int, variation: float, rng: np.random.Generator) -> tuple[float, ...]:
     """The positions of grid lines: margins first, then all required gaps, then the remaining space."""
     start, stop = 2 + space.before_line.get(0, _EMPTY_SIDE), 2 + space.after_line.get(space.count, _EMPTY_SIDE)
-    room, gaps = page - start - stop, space.required_gaps()
+    room = page - start - stop
+    sides = [
+        space.after_line.get(i, _EMPTY_SIDE) + space.before_line.get(i + 1, _EMPTY_SIDE) for i in range(space.count)
+    ]
+    gaps = [max(space.gaps.get(i, 0.0), side, _EMPTY_GAP) for i, side in enumerate(sides)]
     spare, place = room * (0.15 * variation * rng.random()), 0.5 + 0.5 * variation * rng.uniform(-1, 1)
     if not gaps:
         middle = start + room / 2 + (place - 0.5) * 0.3 * room

@@ -100,8 +100,12 @@ def _format_value(value: float, device: Device, style: Style) -> str:
 
 def place(label: Label, *, style: Style, ink: Sequence[Rect], limits: Rect) -> tuple[tuple[TextLine, ...], float]:
     """The placed lines of a label, and their overlap in square pixels."""
+    one_line = ((" = " if style.equals_sign else " ").join(label.lines),)
     return choose_place(
-        _candidates(label, style), lambda lines: [line.rect(style) for line in lines], ink=ink, limits=limits
+        (_vertical if label.is_vertical else _horizontal)(label, style, one_line),  # the style's own place first
+        lambda lines: [line.rect(style) for line in lines],
+        ink=ink,
+        limits=limits,
     )
 
 
@@ -122,20 +126,15 @@ def choose_place(
 def rect_overlap(rect: Rect, ink: Iterable[Rect], limits: Rect) -> float:
     """Area that a label shares with the ink, and three times its area outside of the limits, in square pixels."""
     x0, y0, x1, y1 = rect[0] - PADDING, rect[1], rect[2] + PADDING, rect[3]
-    area = 0.0
-    for a0, b0, a1, b1 in ink:
-        if x0 < a1 and a0 < x1 and y0 < b1 and b0 < y1:
-            area += (min(x1, a1) - max(x0, a0)) * (min(y1, b1) - max(y0, b0))
+    area = sum(
+        (min(x1, a1) - max(x0, a0)) * (min(y1, b1) - max(y0, b0))
+        for a0, b0, a1, b1 in ink
+        if x0 < a1 and a0 < x1 and y0 < b1 and b0 < y1
+    )
     area_in_limits = max(0.0, min(x1, limits[2]) - max(x0, limits[0])) * max(
         0.0, min(y1, limits[3]) - max(y0, limits[1])
     )
     return area + 3 * ((x1 - x0) * (y1 - y0) - area_in_limits)
-
-
-def _candidates(label: Label, style: Style) -> Iterable[tuple[TextLine, ...]]:
-    """Places for a label, the style's own first."""
-    one_line = ((" = " if style.equals_sign else " ").join(label.lines),)
-    return _vertical(label, style, one_line) if label.is_vertical else _horizontal(label, style, one_line)
 
 
 def _vertical(label: Label, style: Style, one_line: tuple[str]) -> Iterable[tuple[TextLine, ...]]:

@@ -7,7 +7,7 @@ other part lies in a channel above the row, with wires from its ends down to its
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, pairwise, product
 
@@ -36,7 +36,8 @@ class _Row:
 
 def ladder(circuit: Circuit) -> Placement:
     """The placement. Every device must have two pins on two different nodes."""
-    base = _base_node(circuit)
+    degrees = Counter(node for device in circuit.devices for node in device.nodes)
+    base = GROUND if GROUND in degrees else degrees.most_common(1)[0][0]  # the node of the bottom rail
     order = _order_nodes(circuit, base)
     row = _fill_row(circuit, order, base)
     row_parts, spans = _split_parts(circuit, order, row, base)
@@ -48,13 +49,19 @@ def ladder(circuit: Circuit) -> Placement:
     ]
     channels = _assign_channels(spans)
     for span, channel in channels:
-        symbol, leads = _channel_part(span, -channel, order)
-        symbols.append(symbol)
-        wires.extend(leads)
+        # Pins in a channel lie off the grid lines, so that crossing wires do not touch them.
+        middle = span.start + (span.stop - span.start - 1) // 2
+        a, b = (middle + 0.2, -channel), (middle + 0.8, -channel)
+        symbols.append(edge_symbol(span.device.name, _pins(span.device, order, a, b)))
+        wires += [((span.start, 0), (span.start, -channel), a), (b, (span.stop, -channel), (span.stop, 0))]
     if len(row.lower_parts) > 1:
         wires.append(((min(row.lower_parts), 1), (max(row.lower_parts), 1)))
-    ground = (min(row.lower_parts), 1) if base == GROUND else None
-    return shifted_placement(symbols, wires=wires, ground=ground, shift=max((c for _, c in channels), default=0))
+    return shifted_placement(
+        symbols,
+        wires=wires,
+        ground=(min(row.lower_parts), 1) if base == GROUND else None,
+        shift=max((c for _, c in channels), default=0),
+    )
 
 
 def shifted_placement(
@@ -96,26 +103,20 @@ def _direction(start: Point, stop: Point) -> tuple[bool, bool, bool, bool]:
     return stop[0] < start[0], stop[0] > start[0], stop[1] < start[1], stop[1] > start[1]
 
 
-def _base_node(circuit: Circuit) -> str:
-    """The node of the bottom rail: ground, or the node with the most pins where there is no ground."""
-    degrees = Counter(node for device in circuit.devices for node in device.nodes)
-    return GROUND if GROUND in degrees else max(degrees, key=lambda node: degrees[node])
-
-
 def _order_nodes(circuit: Circuit, base: str) -> list[str]:
     """The nodes besides the base from left to right, so that parts are short and sources stand at the left."""
-    nodes = [node for node in circuit.nodes if node != base]
     pairs = [d.nodes for d in circuit.devices if base not in d.nodes]
-
-    def cost(order: Sequence[str]) -> float:
-        position = {node: i for i, node in enumerate(order)}
-        return sum(abs(position[a] - position[b]) for a, b in pairs)
-
-    order = improve_order(nodes, cost=cost)
+    order = improve_order([node for node in circuit.nodes if node != base], cost=lambda o: total_distance(o, pairs))
     sources = [order.index(n) for d in circuit.devices if d.kind in "VI" for n in d.nodes if n != base]
     if sources and sum(sources) / len(sources) > (len(order) - 1) / 2:
         order.reverse()
     return order
+
+
+def total_distance(order: Sequence[str], pairs: Iterable[Sequence[str]]) -> float:
+    """The sum over pairs of how many places the two elements lie apart."""
+    position = {element: i for i, element in enumerate(order)}
+    return sum(abs(position[a] - position[b]) for a, b in pairs)
 
 
 def improve_order(start: Sequence[str], *, cost: Callable[[Sequence[str]], float], rounds: int = 12) -> list[str]:
@@ -139,8 +140,7 @@ def _fill_row(circuit: Circuit, order: Sequence[str], base: str) -> _Row:
     """One column for each part between a node and the base, at least one column for each node."""
     row, column = _Row(), 0
     for node in order:
-        parts = [d for d in circuit.devices if base in d.nodes and node in d.nodes]
-        parts.sort(key=lambda device: device.kind not in "VI")
+        parts = sorted((d for d in circuit.devices if {base, node} <= set(d.nodes)), key=lambda d: d.kind not in "VI")
         row.lower_parts.update(enumerate(parts, start=column))
         row.columns[node] = (column, column + max(len(parts), 1) - 1)
         column += max(len(parts), 1)
@@ -176,14 +176,6 @@ def _assign_channels(spans: Sequence[_Span]) -> list[tuple[_Span, int]]:
         channels.setdefault(channel, []).append(span)
         assigned_spans.append((span, channel))
     return assigned_spans
-
-
-def _channel_part(span: _Span, row: int, order: Sequence[str]) -> tuple[Symbol, list[Wire]]:
-    """A part above the row. Its pins lie off the grid lines, so that crossing wires do not touch them."""
-    middle = span.start + (span.stop - span.start - 1) // 2
-    a, b = (middle + 0.2, row), (middle + 0.8, row)
-    leads: list[Wire] = [((span.start, 0), (span.start, row), a), (b, (span.stop, row), (span.stop, 0))]
-    return edge_symbol(span.device.name, _pins(span.device, order, a, b)), leads
 
 
 def _pins(device: Device, order: Sequence[str], first: Point, second: Point) -> Edge:

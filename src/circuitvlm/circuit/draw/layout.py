@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from circuitvlm.circuit.draw.ladder import Wire, improve_order, ladder, shifted_placement
+from circuitvlm.circuit.draw.ladder import Wire, improve_order, ladder, shifted_placement, total_distance
 from circuitvlm.circuit.graph import GROUND, Circuit, Device
 from circuitvlm.circuit.placement import BOX_OVERHANG, Placement, Point, Symbol, edge_symbol
 
@@ -49,15 +50,22 @@ def _rails(circuit: Circuit) -> Placement:
     drawing = _Drawing(rail_rows=_assign_rows(devices))
     column = 0.0
     for device in devices:
-        column += _add_device(drawing, device, column)
+        has_two_pins = device.kind in TWO_PINS and len(device.nodes) == 2
+        is_transistor = device.kind in TRANSISTORS and len(device.nodes) in (3, 4)
+        add_symbol = _add_two_pins if has_two_pins else _add_transistor if is_transistor else _add_box
+        column += add_symbol(drawing, device, column)
     rows, rail_columns = drawing.rail_rows, drawing.rail_columns
     drawing.wires += [
         ((min(columns), rows[node]), (max(columns), rows[node]))
         for node, columns in rail_columns.items()
         if min(columns) < max(columns)
     ]
-    ground = (min(rail_columns[GROUND]), rows[GROUND]) if GROUND in rail_columns else None
-    return shifted_placement(drawing.symbols, wires=drawing.wires, ground=ground, shift=0)
+    return shifted_placement(
+        drawing.symbols,
+        wires=drawing.wires,
+        ground=(min(rail_columns[GROUND]), rows[GROUND]) if GROUND in rail_columns else None,
+        shift=0,
+    )
 
 
 def _order_devices(circuit: Circuit) -> list[Device]:
@@ -76,15 +84,10 @@ def _order_devices(circuit: Circuit) -> list[Device]:
 def _assign_rows(devices: Sequence[Device]) -> dict[str, int]:
     """A row for every node: ground lowest, short leads, and one row for rails that do not overlap."""
     nodes = [node for node in dict.fromkeys(n for d in devices for n in d.nodes) if node != GROUND]
-    pairs = [pair for d in devices for pair in zip(d.nodes, d.nodes[1:], strict=False)]
-
-    def cost(order: Sequence[str]) -> float:
-        position = {node: i for i, node in enumerate([*order, GROUND])}
-        return sum(abs(position[a] - position[b]) for a, b in pairs)
-
+    pairs = [pair for d in devices for pair in pairwise(d.nodes)]
     spans = {node: [i for i, d in enumerate(devices) if node in d.nodes] for node in nodes}
     rows: list[list[str]] = []
-    for node in improve_order(nodes, cost=cost, rounds=4):
+    for node in improve_order(nodes, cost=lambda order: total_distance([*order, GROUND], pairs), rounds=4):
         for row in rows[-2:]:
             if all(max(spans[node]) < min(spans[n]) or max(spans[n]) < min(spans[node]) for n in row):
                 row.append(node)
@@ -92,14 +95,6 @@ def _assign_rows(devices: Sequence[Device]) -> dict[str, int]:
         else:
             rows.append([node])
     return {node: i for i, row in enumerate(rows) for node in row} | {GROUND: max(len(rows), 1)}
-
-
-def _add_device(drawing: _Drawing, device: Device, column: float) -> float:
-    """Add a device at a column; returns the number of columns that it takes."""
-    has_two_pins = device.kind in TWO_PINS and len(device.nodes) == 2
-    is_transistor = device.kind in TRANSISTORS and len(device.nodes) in (3, 4)
-    add_symbol = _add_two_pins if has_two_pins else _add_transistor if is_transistor else _add_box
-    return add_symbol(drawing, device, column)
 
 
 def _row_above(rows: Iterable[int]) -> int:
@@ -110,22 +105,24 @@ def _row_above(rows: Iterable[int]) -> int:
 
 
 def _add_two_pins(drawing: _Drawing, device: Device, column: float) -> float:
-    """A vertical two-pin symbol between its rails, the pin of the upper rail above."""
+    """A vertical two-pin symbol between its rails, the pin of the upper rail above.
+
+    Returns how many columns it takes, as the other functions that add a symbol do.
+    """
     (a, b), rows = device.nodes, drawing.rail_rows
     row = _row_above([rows[a], rows[b]])
     upper, lower = (column, row + 0.2), (column, row + 0.8)
-    if a == b:  # both pins on one rail: the lead of the far pin runs through its own column
-        drawing.symbols.append(edge_symbol(device.name, (upper, lower)))
-        near_pin, far_pin = (upper, lower) if rows[a] <= row else (lower, upper)
-        drawing.add_lead(a, near_pin)
-        bend = row + 0.9 if far_pin is lower else row + 0.1
-        drawing.add_lead(a, far_pin, (column, bend), (column + 0.5, bend))
-        return 1.5
-    a_pin, b_pin = (upper, lower) if rows[a] < rows[b] else (lower, upper)
+    a_pin, b_pin = (upper, lower) if a == b or rows[a] < rows[b] else (lower, upper)
     drawing.symbols.append(edge_symbol(device.name, (a_pin, b_pin)))
-    drawing.add_lead(a, a_pin)
-    drawing.add_lead(b, b_pin)
-    return 1.0
+    if a != b:
+        drawing.add_lead(a, a_pin)
+        drawing.add_lead(b, b_pin)
+        return 1.0
+    # Both pins on one rail: the lead of the far pin runs through its own column.
+    near_pin, far_pin, bend = (upper, lower, row + 0.9) if rows[a] <= row else (lower, upper, row + 0.1)
+    drawing.add_lead(a, near_pin)
+    drawing.add_lead(a, far_pin, (column, bend), (column + 0.5, bend))
+    return 1.5
 
 
 def _add_transistor(drawing: _Drawing, device: Device, column: float) -> float:

@@ -102,8 +102,9 @@ def pixels(
     marks: Sequence[Mark] = (),
 ) -> npt.NDArray[np.uint8]:
     """The drawing as grey values (height, width), in every style; paper is 255."""
-    canvas = _draw(circuit, placement, style=style, width=width, height=height, seed=seed, marks=marks)
-    return _pixels(canvas, mode="L", seed=seed)
+    return _pixels(
+        _draw(circuit, placement, style=style, width=width, height=height, seed=seed, marks=marks), mode="L", seed=seed
+    )
 
 
 def overlap_area(

@@ -100,8 +100,10 @@ def _plus_minus(body: Body, label: Formula, *, side: int, gap: float, scale: Sca
 def _long_arrow(body: Body, label: Formula, *, side: int, gap: float, scale: Scale) -> list[Piece]:
     """An arrow along the axis from the first pin to the second, and the label on its far side."""
     lateral, half = body.half_width + gap, 33 * max(body.unit, 0.3)
-    arrow = _arrow(body.point(-half, side * lateral), body.point(half, side * lateral), scale=scale)
-    return [arrow, _label(body, label, axial=0, lateral=side * (lateral + 0.8 * gap + 3), scale=scale)]
+    return [
+        _arrow(body.point(-half, side * lateral), body.point(half, side * lateral), scale=scale),
+        _label(body, label, axial=0, lateral=side * (lateral + 0.8 * gap + 3), scale=scale),
+    ]
 
 
 def _lead_arrow(body: Body, name: Formula, *, end: int, side: int, scale: Scale, direction: int) -> list[Piece]:
@@ -171,5 +173,6 @@ def _arrow(tail: XY, tip: XY, *, scale: Scale) -> Piece:
         neck,
         (x1 - dx * head + dy * wing, y1 - dy * head - dx * wing),
     )
-    svg = arrow_svg(tail, neck, corners, attributes=' stroke-linecap="butt"')
-    return Piece(svg, bounding_box(tail, *corners))
+    return Piece(
+        svg=arrow_svg(tail, neck, corners, attributes=' stroke-linecap="butt"'), rect=bounding_box(tail, *corners)
+    )

@@ -158,8 +158,9 @@ def _draw_symbol(
     _draw_shape(canvas, shape, body, line_width=scale.symbol_line)
     if device.kind in "EH":
         for sign, share in (("+", -0.48), ("-", 0.48)):
-            piece = draw_sign(sign, body.point(share * body.half_length, 0), scale=scale, share=0.8)
-            canvas.fragments.append(piece.svg)
+            canvas.fragments.append(
+                draw_sign(sign, body.point(share * body.half_length, 0), scale=scale, share=0.8).svg
+            )
     canvas.ink.append(bounding_box(*(body.point(s * body.half_length, s * body.half_width) for s in (-1, 1))))
     return body
 

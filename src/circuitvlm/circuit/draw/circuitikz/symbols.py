@@ -40,8 +40,7 @@ class Shape:
 
 def _resistor() -> Shape:
     step, height = 6.6, 12.7
-    peaks = (((2 * i - 5) * step, height if i % 2 else -height) for i in range(6))
-    zigzag = ((-6 * step, 0), *peaks, (6 * step, 0))
+    zigzag = (-6 * step, 0), *(((2 * i - 5) * step, height if i % 2 else -height) for i in range(6)), (6 * step, 0)
     return Shape(strokes=(zigzag,), half_length=6 * step, half_width=height + 3, line_join="bevel")
 
 
@@ -68,8 +67,6 @@ _STEP = ((0.0, -18.0), (18.0, -18.0), (18.0, 0.0), (-18.0, 0.0), (-18.0, 18.0), 
 _PLATES = tuple(((x, -PLATE), (x, PLATE)) for x in (-PLATE_GAP, PLATE_GAP))
 _SHAFT, _HEAD = _arrow(-25, 27, head=19, wing=9.5)
 _LONG_SHAFT, _LONG_HEAD = _arrow(-29, 35, head=22, wing=10.4)
-_VOLTAGE_SOURCE = _source()
-_CURRENT_SOURCE = _source(_LONG_SHAFT, fills=(_LONG_HEAD,))
 
 SHAPES: dict[str, Shape] = {
     "R": _resistor(),
@@ -78,10 +75,8 @@ SHAPES: dict[str, Shape] = {
     "V": _source(radius=RADIUS, wire=True),
     "step": _source(_STEP, radius=RADIUS, wire=True),
     "I": _source(_SHAFT, radius=RADIUS, fills=(_HEAD,)),
-    "E": _VOLTAGE_SOURCE,
-    "H": _VOLTAGE_SOURCE,
-    "G": _CURRENT_SOURCE,
-    "F": _CURRENT_SOURCE,
+    **dict.fromkeys("EH", _source()),
+    **dict.fromkeys("GF", _source(_LONG_SHAFT, fills=(_LONG_HEAD,))),
     "probe": Shape(strokes=(), half_length=0.0, half_width=WIRE_LINE / 2, wire_behind=True),
 }
 """Shapes by kind of device; a voltage source that steps and a current probe have their own."""

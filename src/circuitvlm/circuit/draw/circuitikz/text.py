@@ -101,10 +101,9 @@ def outline(formula: Formula, *, x: float, y: float, size: float, colour: str = 
     paths = []
     for run in formula:
         pixels, font_path = run.pixels(size), run.font.path
-        stroke = ' stroke="none"'
-        if pixels < THIN_SIZE:
-            stroke = f' stroke="{colour}" stroke-width="{0.4 / glyphs.scale(font_path, pixels):.1f}"'
-        attributes = f' fill="{colour}"{stroke}'
+        is_thin = pixels < THIN_SIZE
+        stroke = f'"{colour}" stroke-width="{0.4 / glyphs.scale(font_path, pixels):.1f}"' if is_thin else '"none"'
+        attributes = f' fill="{colour}" stroke={stroke}'
         paths.append(
             glyphs.outlines(run.text, font_path, x=x, y=y + run.drop * size, size=pixels, attributes=attributes)
         )

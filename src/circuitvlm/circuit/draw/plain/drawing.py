@@ -55,7 +55,6 @@ def draw(
 
 
 def _shape_name(kind: str, style: Style) -> str:
-    """The name of the outline of a two-pin kind."""
     return {
         "R": f"resistor_{style.resistor}",
         "L": f"inductor_{style.inductor}",

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import groupby
 from typing import Any
 
 import schemdraw.elements as elm
@@ -72,10 +73,7 @@ def find_shape(name: str) -> Shape:
     A ground sign hangs down from (0, 0): its `length` is its depth, and it has no filled areas.
     """
     segments = _ELEMENTS[name]().segments
-    if name in (
-        "circle",
-        "diamond",
-    ):  # schemdraw's + and - would turn with the symbol, but a minus must stay horizontal
+    if name in ("circle", "diamond"):  # schemdraw's + and - would turn with the symbol, but a minus stays horizontal
         segments = [s for s in segments if isinstance(s, SegmentCircle) or len(s.path) > 4]
     lines, areas = _polylines(segments)
     x, y = ([abs(point[axis]) for polyline in lines + areas for point in polyline] for axis in (0, 1))
@@ -130,12 +128,8 @@ def _polylines(segments: Iterable[object]) -> tuple[list[Polyline], list[Polylin
 
 def _split_at_nan(path: Iterable[tuple[float, float]]) -> list[Polyline]:
     """A schemdraw path cut at its NaN points; single points are dropped."""
-    polylines: list[Polyline] = [[]]
-    for x, y in path:
-        if math.isnan(x):
-            polylines.append([])
-        else:
-            polylines[-1].append((float(x), -float(y)))
+    pieces = groupby(path, key=lambda point: math.isnan(point[0]))
+    polylines = [[(float(x), -float(y)) for x, y in piece] for is_gap, piece in pieces if not is_gap]
     return [polyline for polyline in polylines if len(set(polyline)) > 1]
 
 
@@ -153,11 +147,12 @@ def _arrow_head(tail: tuple[float, float], tip: tuple[float, float], style: str)
     length = math.hypot(dx, dy)
     dx, dy = dx / length * 0.22, dy / length * 0.22
     base = (tip[0] - dx, tip[1] - dy)
-    corners = [tip, (base[0] - dy / 2, base[1] + dx / 2), (base[0] + dy / 2, base[1] - dx / 2)]
+    corners = tip, (base[0] - dy / 2, base[1] + dx / 2), (base[0] + dy / 2, base[1] - dx / 2)
     return [(float(x), -float(y)) for x, y in corners]
 
 
 def _path(polylines: Iterable[Polyline], close: bool = False) -> str:
     """SVG path data."""
-    paths = ("M" + "L".join(f"{x:.3f} {y:.3f}" for x, y in polyline) for polyline in polylines)
-    return "".join(path + "Z" * close for path in paths)
+    return "".join(
+        "M" + "L".join(f"{x:.3f} {y:.3f}" for x, y in polyline) + ("Z" if close else "") for polyline in polylines
+    )
