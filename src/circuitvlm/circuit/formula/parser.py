@@ -121,10 +121,14 @@ class _Parser:
                 numbers = f"{token.text[:20]} {self.next_token().text[:20]}"
                 raise ExpressionError(f"expected an operator between two numbers, got {numbers!r}")
             return Expression("number", number=token.number)
-        if token.kind in ("name", "j"):
-            return self._parse_symbol(token)
-        if token.kind == "open":
-            return self._parse_group(token)
+        parsers = {
+            "name": self._parse_symbol,
+            "j": self._parse_symbol,
+            "open": self._parse_group,
+            "function": self._parse_call,
+        }
+        if parse := parsers.get(token.kind):
+            return parse(token)
         if token.kind == "|":
             content = self.parse_sum()
             if (closing_token := self.next_token()).kind != "|":
@@ -135,8 +139,6 @@ class _Parser:
             numerator, denominator = self._parse_command_argument(), self._parse_command_argument()
             self.depth -= 1
             return _divide(numerator, denominator)
-        if token.kind == "function":
-            return self._parse_call(token)
         raise ExpressionError(f"expected a number, a symbol or a bracket, got {token.text[:40]!r}")
 
     def _parse_symbol(self, token: Token) -> Expression:

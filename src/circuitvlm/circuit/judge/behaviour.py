@@ -131,9 +131,10 @@ def _solve(circuit: Circuit, frequency_hz: float) -> _Solution | None:
 
 
 def _are_same(first: _Solution, second: _Solution) -> bool:
-    if len(first.voltages) != len(second.voltages):
-        return False
-    if not _are_near(first.powers, second.powers, rounding=_POWER_ROUNDING).all():
+    if (
+        len(first.voltages) != len(second.voltages)
+        or not _are_near(first.powers, second.powers, rounding=_POWER_ROUNDING).all()
+    ):
         return False
     # Voltages that are equal except for rounding cannot be sorted: some pairing of the nodes must bring them together.
     is_same = _are_near(first.voltages[:, None], second.voltages[None, :], rounding=_VOLTAGE_ROUNDING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cmath
+import contextlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -179,10 +180,8 @@ def _normal_text(device: Device) -> str:
 
 def _normal_number(word: str) -> str:
     if word[0] in "+-.0123456789":
-        try:
+        with contextlib.suppress(ValueError):
             return format_engineering(parse_spice(word))
-        except ValueError:
-            return word
     return word
 
 
@@ -195,22 +194,16 @@ def _build_network(circuit: Circuit, label: Label, *, keep_polarity: bool = True
 
     A coil that K couples has a polarity, so its pins are not swapped. Those of sources are, unless `keep_polarity`.
     """
-    vertices: dict[str, int] = {}
-    for node in (node for device in circuit.devices for node in device.nodes):
-        vertices.setdefault(node, len(vertices))
-    colours = [int(node == GROUND) for node in vertices]
+    vertices = {node: number for number, node in enumerate(circuit.nodes)}
     mentions = [find_mentions(device) if device.text else [] for device in circuit.devices]
     pairs = list(zip(circuit.devices, mentions, strict=True))
-    node_vertices: dict[str, int] = {}
-    if any(mention.is_node for _, names in pairs for mention in names):
-        node_vertices = {_node_key(node): vertex for node, vertex in vertices.items()}
+    mentions_node = any(mention.is_node for _, names in pairs for mention in names)
+    node_vertices = {_node_key(node): vertex for node, vertex in vertices.items()} if mentions_node else {}
     coils = {mention.name.upper() for device, names in pairs if device.kind == "K" for mention in names}
     mentioned_names = {mention.name.upper() for _, names in pairs for mention in names if not mention.is_node}
-    device_vertices: dict[str, int] = {}
-    for device in circuit.devices:
-        if device.name.upper() in mentioned_names:
-            device_vertices[device.name.upper()] = len(colours)
-            colours.append(2)
+    mentioned_devices = [name for device in circuit.devices if (name := device.name.upper()) in mentioned_names]
+    device_vertices = {name: number for number, name in enumerate(mentioned_devices, start=len(vertices))}
+    colours = [int(node == GROUND) for node in vertices] + [2] * len(mentioned_devices)
     edges: list[Edge] = []
     for device, names in pairs:
         swappable = device.kind in SYMMETRIC_KINDS and device.name.upper() not in coils

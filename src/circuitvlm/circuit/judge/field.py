@@ -85,17 +85,13 @@ def evaluate(formula: Expression, point: Point, budget: Budget) -> int:
     return _OPERATIONS[op]([evaluate(arg, point, budget) for arg in args]) % PRIME
 
 
-def _parallel(values: list[int]) -> int:
-    """A short circuit in parallel with anything is a short circuit."""
-    return 0 if 0 in values else inverse(sum(map(inverse, values)))
-
-
 _OPERATIONS: Mapping[str, Callable[[list[int]], int]] = {
     "+": sum,
     "*": lambda values: reduce(lambda product, value: product * value % PRIME, values, 1),
     "neg": lambda values: -values[0],
     "inv": lambda values: inverse(values[0]),
-    "||": _parallel,
+    # A short circuit in parallel with anything is a short circuit.
+    "||": lambda values: 0 if 0 in values else inverse(sum(map(inverse, values))),
 }
 
 

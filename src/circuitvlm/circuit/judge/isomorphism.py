@@ -48,9 +48,11 @@ def isomorphic(a: Network, b: Network, *, max_steps: int = MAX_STEPS) -> bool:
 
     Raises UndecidedError where that takes more than `max_steps`.
     """
-    if sorted(a.colours) != sorted(b.colours) or sorted(map(len, a.incident)) != sorted(map(len, b.incident)):
-        return False
-    if Counter((e.label, e.roles) for e in a.edges) != Counter((e.label, e.roles) for e in b.edges):
+    if (
+        sorted(a.colours) != sorted(b.colours)
+        or sorted(map(len, a.incident)) != sorted(map(len, b.incident))
+        or Counter((e.label, e.roles) for e in a.edges) != Counter((e.label, e.roles) for e in b.edges)
+    ):
         return False
     vertices = range(len(a.colours))
     return _Search(a, b, Budget(max_steps)).run((a.colours, b.colours), (vertices, vertices))

@@ -49,7 +49,9 @@ def equal_expressions(a: str, b: str, symbols: Iterable[str] | None = None) -> V
     budget = Budget(MAX_STEPS)
     vocabulary = None if symbols is None else Vocabulary(symbols)
     try:
-        first, second = _parse_both(a, b, vocabulary)
+        first, second = parse_statement(a, vocabulary), parse_statement(b, vocabulary)
+        if first != second:
+            first, second = _parse_again(a, first, second, vocabulary), _parse_again(b, second, first, vocabulary)
         verdict = _compare_statements(first, second, budget)
     except (ExpressionError, UndecidedError):
         return Verdict.UNREADABLE
@@ -136,13 +138,6 @@ def _is_contradicted(statement: Statement, truth: Statement, budget: Budget) -> 
         side.symbols() <= symbols and compare_formulas(side, statement.result, budget) is not Verdict.EQUAL
         for side in statement.equal_sides
     )
-
-
-def _parse_both(a: str, b: str, vocabulary: Vocabulary | None) -> tuple[Statement, Statement]:
-    first, second = parse_statement(a, vocabulary), parse_statement(b, vocabulary)
-    if first == second:
-        return first, second
-    return _parse_again(a, first, second, vocabulary), _parse_again(b, second, first, vocabulary)
 
 
 def _parse_again(text: str, statement: Statement, reference: Statement, vocabulary: Vocabulary | None) -> Statement:

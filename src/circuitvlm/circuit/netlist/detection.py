@@ -165,13 +165,13 @@ def find_end(tokens: Sequence[str], start: int, *, known_nodes: Collection[str])
         first_end = start + 4 + int(poly[1])  # after the inputs, which are no devices
     needs_sure = kind == "X" and _ends_with_assignments(tokens[start:])
     for end in range(start + 1, len(tokens)):
-        if is_card(tokens[end]):
-            return end
-        if end < first_end or tokens[end][0].upper() not in PIN_NAMES:
-            continue
-        if confidence(tokens, end) == SURE if needs_sure else starts_device(tokens, end):
-            return end
-        if not needs_sure and starts_by_nodes(tokens, end, known_nodes=known_nodes, own_nodes=own_nodes):
+        is_start = (end >= first_end and tokens[end][0].upper() in PIN_NAMES) and (
+            confidence(tokens, end) == SURE
+            if needs_sure
+            else starts_device(tokens, end)
+            or starts_by_nodes(tokens, end, known_nodes=known_nodes, own_nodes=own_nodes)
+        )
+        if is_start or is_card(tokens[end]):
             return end
     return len(tokens)
 

@@ -169,8 +169,7 @@ def split_words(raw: str, *, line: int | None = None) -> list[str]:
 
 def _append_word(words: list[str], word: str, *, line: int | None) -> None:
     """Append a word, or join it to the last one: around `=`, and the parenthesis after a function."""
-    if "_{" in word:
-        word = _SUBSCRIPT.sub(r"\1_\2", word)
+    word = _SUBSCRIPT.sub(r"\1_\2", word)
     if words and (word[0] == "=" or words[-1][-1] == "=" or (word[0] == "(" and words[-1].lower() in _FUNCTIONS)):
         words[-1] += word
     else:
@@ -181,8 +180,7 @@ def _append_word(words: list[str], word: str, *, line: int | None) -> None:
 
 def _split_groups(raw: str) -> list[str]:
     """Words between blanks and commas, with bracketed groups whole. A bracket without partner counts as a blank."""
-    if "'" in raw:
-        raw = re.sub(r"'([^']*)'", r"{\1}", raw).replace("'", " ")
+    raw = re.sub(r"'([^']*)'", r"{\1}", raw).replace("'", " ")
     raw = " ".join(raw.replace('"', " ").split()).replace(" =", "=").replace("= ", "=")
     partners = _match_brackets(raw)
     if not partners:

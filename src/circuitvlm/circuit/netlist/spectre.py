@@ -97,8 +97,7 @@ def _is_master(master: str, *, name: str, words: Sequence[str]) -> bool:
 
 def _node_counts(kind: str) -> tuple[int, ...]:
     """The numbers of nodes that a device of this kind may have."""
-    pins = PIN_NAMES.get(kind)
-    return (3, 4) if kind in "MQ" else (len(pins),) if pins else ()
+    return (3, 4) if kind in "MQ" else (len(PIN_NAMES[kind]),) if PIN_NAMES.get(kind) else ()
 
 
 def _prefix(name: str, kind: str) -> str:

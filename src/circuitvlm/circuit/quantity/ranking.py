@@ -82,9 +82,8 @@ class _QuantityRanker:
             return None
         previous_token = self.parser.token(index - 1)
         is_in_name = self.parser.token(index).is_adjacent and previous_token.kind in ("word", "number", "#")
-        if is_in_name or self._is_enumerator(index) or previous_token.kind in ("^", "?"):
-            return None
-        if (quantity := self.parser.parse_quantity(index)) is None:
+        is_excluded = is_in_name or self._is_enumerator(index) or previous_token.kind in ("^", "?")
+        if is_excluded or (quantity := self.parser.parse_quantity(index)) is None:
             return None
         is_tolerance = previous_token.kind == "±" and self.quantity_end == index - 1
         if not self._is_label(index, quantity) and not is_tolerance:
