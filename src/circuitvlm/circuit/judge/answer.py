@@ -55,10 +55,9 @@ def read_executable(text: str) -> Executable | None:
 def execute(executable: Executable, frequency_hz: float) -> Quantity | None:
     """The probed quantity, by the solver; None where the circuit has no such value."""
     try:
-        value = measure(executable.circuit, executable.probe, frequency_hz)
+        return Quantity(measure(executable.circuit, executable.probe, frequency_hz), executable.probe.unit)
     except (ProbeError, SingularCircuitError, UnsolvableDeviceError):
         return None
-    return Quantity(value, executable.probe.unit)
 
 
 def judge_quantity(answer: str | Executable, truth: Truth, *, tolerance: float = 0.01) -> QuantityComparison:

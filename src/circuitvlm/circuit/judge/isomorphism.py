@@ -81,7 +81,7 @@ def fingerprint(network: Network) -> str:
 
 _Signature = tuple[int, tuple[tuple[str, int, tuple[tuple[str, int], ...]], ...]]
 _Colours = tuple[list[int], list[int]]
-_Vertices = tuple[Collection[int], Collection[int]]
+_Vertices = Sequence[Collection[int]]
 
 
 def _signatures(
@@ -160,8 +160,7 @@ class _Search:
                     sizes[signature[0]] -= size
                     sizes[fresh] = size
                     fresh += 1
-            a_vertices, b_vertices = (_recolour(*side, new_colours) for side in zip(colours, signatures, strict=True))
-            new_vertices = a_vertices, b_vertices
+            new_vertices = [_recolour(*side, new_colours) for side in zip(colours, signatures, strict=True)]
         return colours
 
     def _are_twins(self, side: int, vertices: Sequence[int]) -> bool:

@@ -163,7 +163,8 @@ def find_end(tokens: Sequence[str], start: int, *, known_nodes: Collection[str])
     first_end = start + 1 + {"X": 2, "K": 2, "M": 3, "E": 2, "G": 2}.get(kind, len(PIN_NAMES[kind])) + (kind in "FHW")
     if kind in "EGFH" and start + 3 < len(tokens) and (poly := _POLY.fullmatch(tokens[start + 3])):
         first_end = start + 4 + int(poly[1])  # after the inputs, which are no devices
-    needs_sure = kind == "X" and _ends_with_assignments(tokens[start:])
+    # A call that ends in `w=1u l=2u`, with no other word between: a node d1 of it begins no diode.
+    needs_sure = (kind == "X" and "=" in tokens[-1]) and all("=" in b for a, b in pairwise(tokens[start:]) if "=" in a)
     for end in range(start + 1, len(tokens)):
         is_start = (end >= first_end and tokens[end][0].upper() in PIN_NAMES) and (
             confidence(tokens, end) == SURE
@@ -174,11 +175,6 @@ def find_end(tokens: Sequence[str], start: int, *, known_nodes: Collection[str])
         if is_start or is_card(tokens[end]):
             return end
     return len(tokens)
-
-
-def _ends_with_assignments(tokens: Sequence[str]) -> bool:
-    """Whether the words end in `w=1u l=2u`, with no other word between: then a node d1 of a call begins no diode."""
-    return "=" in tokens[-1] and all("=" in word for last, word in pairwise(tokens) if "=" in last)
 
 
 def starts_by_nodes(

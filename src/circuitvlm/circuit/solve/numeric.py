@@ -108,10 +108,7 @@ def solve(circuit: Circuit, frequency_hz: float = 0.0) -> Solution:
         raise ValueError(f"frequency_hz: expected 0 or a positive number, got {frequency_hz!r}")
     omega = 2 * math.pi * frequency_hz
     values = {device.name: _value(device, omega=omega) for device in circuit.devices}
-    sources = (
-        phasors(circuit) if omega else {d.name: complex(values[d.name]) for d in circuit.devices if d.kind in "VI"}
-    )
-    system = _System(circuit, values=values, sources=sources, omega=omega)
+    system = _System(circuit, values=values, sources=phasors(circuit) if omega else values, omega=omega)
     unknowns = system.solve()
     if unknowns is None and (fault := structural_fault(circuit, values=values, frequency_hz=frequency_hz)):
         raise SingularCircuitError(fault)
@@ -185,9 +182,8 @@ class _System:
     def _stamp(self, device: Device, value: float, a: int, b: int, *inputs: int) -> None:
         """Add a device without a branch current."""
         if device.kind == "I":
-            current = self.sources[device.name] if self.omega else value
-            self._right[a] -= current
-            self._right[b] += current
+            self._right[a] -= self.sources[device.name]
+            self._right[b] += self.sources[device.name]
         elif device.kind == "G":
             self._add([a, b], inputs, value)
         elif device.kind == "C" and self.omega:
@@ -204,22 +200,16 @@ class _System:
         """Add a device with a branch current."""
         matrix, row = self._matrix, self._branch_rows[device.name]
         self._add([a, b], [row], 1)
-        if device.kind == "F":
-            matrix[row, row] += 1
-            matrix[row, self._control_row(device)] -= value
-            return
-        # Whatever its output, an ideal op-amp has one voltage at its inputs.
-        self._add([row], inputs if math.isinf(value) else [a, b], 1)
+        # The current of F is that of its control, times a gain; an ideal op-amp has one voltage at its inputs.
+        self._add([row], [row] if device.kind == "F" else inputs if math.isinf(value) else [a, b], 1)
         if device.kind == "V":
-            self._right[row] = self.sources[device.name] if self.omega else value
+            self._right[row] = self.sources[device.name]
         elif device.kind == "E" and not math.isinf(value):
             self._add([row], inputs, -value)
-        elif device.kind == "H":
+        elif device.kind in "FH":
             matrix[row, self._control_row(device)] -= value
-        elif device.kind == "R":
-            matrix[row, row] -= value
-        elif device.kind == "L" and self.omega:
-            matrix[row, row] -= 1j * self.omega * value
+        elif device.kind == "R" or (device.kind == "L" and self.omega):
+            matrix[row, row] -= value if device.kind == "R" else 1j * self.omega * value
 
     def _control_row(self, device: Device) -> int:
         name = device.text.upper()
