@@ -153,9 +153,7 @@ def _split_parts(
     """The parts in the row with their column, and the parts in the channels."""
     row_parts: dict[int, Device] = {}
     spans: list[_Span] = []
-    for device in circuit.devices:
-        if base in device.nodes:
-            continue
+    for device in (d for d in circuit.devices if base not in d.nodes):
         i, j = sorted(order.index(node) for node in device.nodes)
         start, stop = row.columns[order[i]][1], row.columns[order[j]][0]
         if j == i + 1 and start not in row_parts:

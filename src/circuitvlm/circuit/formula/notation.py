@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from circuitvlm.circuit.quantity import MINUS_SIGNS
 
@@ -29,25 +30,27 @@ _FONT_COMMANDS = "text mathrm mathbf mathit mathsf mathcal operatorname textrm t
 FONT_COMMANDS = frozenset(_FONT_COMMANDS.split())
 """LaTeX commands that change the font of their argument."""
 
-_CHARACTERS = {
-    **dict.fromkeys(MINUS_SIGNS, "-"),
-    **dict.fromkeys("×·⋅∗∙•", "*"),
-    **dict.fromkeys("÷∕⁄", "/"),
-    **dict.fromkeys("∥‖", "||"),
-    **dict.fromkeys("≅≃∼", "≈"),
-    **dict.fromkeys("＝≡≜≐", "="),
-    **dict.fromkeys("\u00a0\u202f\u2009", " "),
-    **dict.fromkeys("\u2061\u200b", ""),
-    **dict.fromkeys("′’", "'"),
-    "√": "\\sqrt ",
-    "\u2062": "*",
-    "（": "(",
-    "）": ")",
-}
+_CHARACTERS = str.maketrans(
+    {
+        **dict.fromkeys(MINUS_SIGNS, "-"),
+        **dict.fromkeys("×·⋅∗∙•", "*"),
+        **dict.fromkeys("÷∕⁄", "/"),
+        **dict.fromkeys("∥‖", "||"),
+        **dict.fromkeys("≅≃∼", "≈"),
+        **dict.fromkeys("＝≡≜≐", "="),
+        **dict.fromkeys("\u00a0\u202f\u2009", " "),
+        **dict.fromkeys("\u2061\u200b", ""),
+        **dict.fromkeys("′’", "'"),
+        "√": "\\sqrt ",
+        "\u2062": "*",
+        "（": "(",
+        "）": ")",
+    }
+)
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _SUBSCRIPT_CHARACTERS = "₀₁₂₃₄₅₆₇₈₉ₐₑₒₓₕₖₗₘₙₚₛₜᵢⱼᵣᵤᵥ"
 _SUBSCRIPTS = str.maketrans(_SUBSCRIPT_CHARACTERS, "0123456789aeoxhklmnpstijruv")
-_UNICODE_RULES = (
+_UNICODE_RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+"), lambda m: "^{" + m[0].translate(_SUPERSCRIPTS) + "}"),
     (re.compile(f"[{_SUBSCRIPT_CHARACTERS}]+"), lambda m: "_{" + m[0].translate(_SUBSCRIPTS) + "}"),
     (re.compile("[½⅓¼⅔¾]"), lambda m: "({}/{})".format(*unicodedata.normalize("NFKC", m[0]).split("⁄"))),
@@ -85,10 +88,7 @@ def canonical_name(name: str) -> str:
 
 def normalize(text: str) -> str:
     """Return the text with one notation for each operator, and without commands that only affect the layout."""
-    if not text.isascii():
-        text = "".join(_CHARACTERS.get(c, c) for c in text)
-        for pattern, replace in _UNICODE_RULES:
-            text = pattern.sub(replace, text)
-    for pattern, replacement in _LATEX_RULES:
+    text = text.translate(_CHARACTERS)
+    for pattern, replacement in (*_UNICODE_RULES, *_LATEX_RULES):
         text = pattern.sub(replacement, text)
     return text

@@ -75,11 +75,10 @@ def _refuse_ambiguous(circuit: Circuit, *, line_numbers: Mapping[str, int]) -> N
     """Raise NetlistError where the line of a device would be read as two devices, because its text holds another."""
     numbers = node_numbers(circuit)
     known_nodes = {*map(node_key, circuit.nodes), *numbers.values()}
+    worded_devices = [d for d in circuit.devices if " " in d.text or (d.text and d.kind == "X")]
     for names in (numbers, {node: node for node in circuit.nodes}):
         text_names = find_text_names(circuit, names=names)
-        for device in circuit.devices:
-            if not device.text or (" " not in device.text and device.kind != "X"):
-                continue
+        for device in worded_devices:
             tokens = split_words(device_line(device, names=names, text_names=text_names))
             is_device = detection.is_device(tokens) or detection.has_known_nodes(
                 tokens, known_nodes=known_nodes, needs_all=False

@@ -88,11 +88,11 @@ def _parse_passive(words: deque[str], *, kind: str) -> ParsedValue:
             word = words.popleft()
             if texts and is_number(word) and _COEFFICIENT.fullmatch(texts[-1]):
                 texts[-1] += f",{word}"  # TC=0,0
-                continue
-            if value is not None and not has_plain_text and is_number(word):
+            elif value is not None and not has_plain_text and is_number(word):
                 raise _second_value_error(word)
-            has_plain_text = has_plain_text or not value_word
-            texts.append(word)
+            else:
+                has_plain_text = has_plain_text or not value_word
+                texts.append(word)
     return value, None, _join_text(texts, has_number=value is not None)
 
 

@@ -33,13 +33,13 @@ _TOKEN = re.compile(
     (?P<word>[^\W\d]\w*) | (?P<other>.|\n)""",
     re.X,
 )
-_NUMBER_FORMATS = (
-    (re.compile(r"[0-9]*\.[0-9]+|[0-9]+"), "", "."),
-    (re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?"), ",", "."),
-    (re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+,[0-9]+"), ".", ","),
-    (re.compile(r"[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})|0,[0-9]+|[0-9]{4,},[0-9]+"), "", ","),
-    (re.compile(r"[0-9]{1,3}(?: [0-9]{3})+(?:\.[0-9]+)?"), " ", "."),
-    (re.compile(r"[0-9]{1,3}(?: [0-9]{3})+,[0-9]+"), " ", ","),
+_NUMBER_FORMATS: tuple[tuple[re.Pattern[str], dict[int, str]], ...] = (
+    (re.compile(r"[0-9]*\.[0-9]+|[0-9]+"), {}),
+    (re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?"), str.maketrans({",": ""})),
+    (re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+,[0-9]+"), str.maketrans({".": "", ",": "."})),
+    (re.compile(r"[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})|0,[0-9]+|[0-9]{4,},[0-9]+"), str.maketrans({",": "."})),
+    (re.compile(r"[0-9]{1,3}(?: [0-9]{3})+(?:\.[0-9]+)?"), str.maketrans({" ": ""})),
+    (re.compile(r"[0-9]{1,3}(?: [0-9]{3})+,[0-9]+"), str.maketrans({" ": "", ",": "."})),
 )
 _MAX_DIGITS = 400
 
@@ -78,7 +78,5 @@ def _decimal(digits: str) -> str | None:
 
     A comma is decimal where it cannot be a separator.
     """
-    for pattern, separator, point in _NUMBER_FORMATS if len(digits) <= _MAX_DIGITS else ():
-        if pattern.fullmatch(digits):
-            return (digits.replace(separator, "") if separator else digits).replace(point, ".")
-    return None
+    formats = _NUMBER_FORMATS if len(digits) <= _MAX_DIGITS else ()
+    return next((digits.translate(table) for pattern, table in formats if pattern.fullmatch(digits)), None)
