@@ -85,24 +85,25 @@ def _require_symbol(symbol: Symbol, device: Device, columns: _Space, rows: _Spac
         _require(columns.gaps, int(x), max(style.symbol_size + 10, label_width + 6))
         for side in (rows.before_line, rows.after_line):
             _require(side, round(y), half + GAP + line_height)
-        return
-    if symbol.form == "box" and symbol.pins:
+    elif symbol.form == "box" and symbol.pins:
         first, last = (pick(x for x, _ in symbol.pins) for pick in (min, max))
         width = (text_width(" ".join(lines), style) + 6) / (last - first + 2 * BOX_OVERHANG)
         for gap in range(int(first - BOX_OVERHANG), int(np.ceil(last + BOX_OVERHANG))):
             _require(columns.gaps, gap, width)
         _require(rows.gaps, int(y), 5 * style.font_size)
-        return
-    sides = columns.after_line, columns.before_line
-    label_side, far_side = sides[::-1] if style.label_side == "left" else sides
-    column = int(x + 0.5)
-    if style.label_layout == "split":
-        _require(far_side, column, half + GAP + min(label_width, 2.2 * line_height))
-    _require(label_side, column, half + GAP + label_width + 2)
-    _require(far_side, column, half + 3)
-    if symbol.form != "edge":
-        _require(columns.before_line, int(min(x for x, _ in (*symbol.pins, symbol.centre))), 0.5 * style.symbol_size)
-    _require(rows.gaps, int(y), max(style.symbol_size + 8, 2 * line_height + 6))
+    else:
+        sides = columns.after_line, columns.before_line
+        label_side, far_side = sides[::-1] if style.label_side == "left" else sides
+        column = int(x + 0.5)
+        if style.label_layout == "split":
+            _require(far_side, column, half + GAP + min(label_width, 2.2 * line_height))
+        _require(label_side, column, half + GAP + label_width + 2)
+        _require(far_side, column, half + 3)
+        if symbol.form != "edge":
+            _require(
+                columns.before_line, int(min(x for x, _ in (*symbol.pins, symbol.centre))), 0.5 * style.symbol_size
+            )
+        _require(rows.gaps, int(y), max(style.symbol_size + 8, 2 * line_height + 6))
 
 
 def _require(needs: dict[int, float], key: int, pixels: float) -> None:
