@@ -121,13 +121,17 @@ def gather(paths: Sequence[Path], *, base: str | None = None) -> Study:
 
 
 def find_runs(paths: Iterable[Path]) -> list[Path]:
-    """The folders of all runs at or below these paths, sorted; links are followed.
+    """The folders of all runs at or below these paths, sorted; links are followed, and no folder is read twice.
 
     Baselines are left out, since they are in the table of their run, and so are folders that are being deleted.
     """
-    run_folders = set()
+    run_folders, visited = set(), set()
     for path in paths:
         for name, children, files in os.walk(path, followlinks=True):
+            if (real_name := os.path.realpath(name)) in visited:  # two links to their own folder make 2 ** 40 paths
+                children.clear()
+                continue
+            visited.add(real_name)
             children[:] = [child for child in children if not child.startswith(".") and child != "baselines"]
             if {folders.MARKER_FILE, folders.CONFIG_FILE} <= set(files):
                 run_folders.add(Path(name))

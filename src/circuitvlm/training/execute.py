@@ -127,9 +127,9 @@ def execute_evaluation(cfg: DictConfig) -> None:
     Further runs, and the base without its adapter, answer the same questions as rows of the same table.
     """
     filter_warnings()
-    refuse_links(Path(cfg.run))
-    run = trained_run(Path(cfg.run), changes=_changes(cfg), task_type=cfg.task_type)
     folder = Path(cfg.out) if cfg.out else Path(cfg.run) / ("shuffled" if cfg.shuffle_images else "evaluation")
+    refuse_links(folder, within=None if cfg.out else Path(cfg.run))
+    run = trained_run(Path(cfg.run), changes=_changes(cfg), task_type=cfg.task_type)
     with lock_folder(folder) if rank() == 0 else nullcontext():
         rows = _evaluate(run, cfg, folder=folder)
         if rank() == 0:
@@ -201,7 +201,8 @@ def _write_tables(
         for key, task in tasks.items():
             if (confusion := confusion_of(of_split, key, task)) is not None:
                 folders.write_atomic(folder / f"confusion_{split}_{key}.md", confusion.table())
-                (folder / f"confusion_{split}_{key}.png").write_bytes(confusion.picture(title=f"{split}: {key}"))
+                picture = confusion.picture(title=f"{split}: {key}")
+                folders.write_atomic(folder / f"confusion_{split}_{key}.png", picture)
     folders.write_atomic(folder / "table.md", table)
     return table
 

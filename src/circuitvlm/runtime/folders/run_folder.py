@@ -20,7 +20,7 @@ from typing import Any, Literal
 from omegaconf import OmegaConf
 
 from circuitvlm.runtime.config import allow_list
-from circuitvlm.runtime.folders.links import open_new, refuse_links
+from circuitvlm.runtime.folders.links import refuse_links, write_new
 from circuitvlm.runtime.folders.lock import LOCK_FILE, lock_folder
 from circuitvlm.runtime.folders.portable import portable_settings
 from circuitvlm.runtime.folders.saved_file import FolderError, escape, read_json, read_yaml
@@ -184,14 +184,14 @@ def _remove(folder: Path) -> None:
     log.info("overwrite=true: deleted the old run in %s", folder)
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write the whole file or nothing: a kill at any moment leaves the old file or the new one."""
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write the whole file or nothing: a kill at any moment leaves the old file or the new one.
+
+    A link of this name is replaced, and its target stays as it is.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open_new(temporary) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        write_new(temporary, content.encode() if isinstance(content, str) else content)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from circuitvlm.runtime.folders.links import refuse_links
 from circuitvlm.runtime.folders.run_folder import write_atomic
 from circuitvlm.runtime.progress import setup_logging
 from circuitvlm.serving.cli.common import exit_on_error
@@ -103,6 +104,8 @@ def report(
             )
         else:
             page = published_page(rows, title=title, base=base)
+        if runs and out_folder is None:
+            refuse_links(folder, within=runs[0])
         _write(page, out_folder or folder, stem="sweep" if sweep else "report")
 
 
@@ -123,7 +126,7 @@ def _write(page: Page, folder: Path, *, stem: str) -> None:
     """Write a page as Markdown and HTML with its pictures, and print the files' names."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in page.pictures.items():
-        (folder / name).write_bytes(data)
+        write_atomic(folder / name, data)
     write_atomic(folder / f"{stem}.md", page.markdown)
     write_atomic(folder / f"{stem}.html", page.html)
     count = len(page.pictures)

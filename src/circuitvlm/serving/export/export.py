@@ -24,6 +24,7 @@ from circuitvlm.core.record import Example, Picture
 from circuitvlm.core.tensor import Batch
 from circuitvlm.model.lavin import Lavin
 from circuitvlm.model.projector.network import Encoder
+from circuitvlm.runtime.folders.links import refuse_links
 from circuitvlm.runtime.folders.run_folder import read_config
 from circuitvlm.serving.export.merge import Drift, build_dequantized, compute_logits, measure_drift, merge_adapter
 from circuitvlm.serving.load import SETTINGS_FILE, export_settings, netlist_task, remove_data
@@ -92,12 +93,13 @@ def export_run(
 
 
 def _check_target(target: Path) -> None:
-    """Refuse a file, and a folder with other files than those of a model."""
+    """Refuse a file, a folder with other files than those of a model, and links out of the folder."""
     is_free = not target.exists() or (target.is_dir() and not any(target.iterdir()))
     if not is_free and not any((target / name).is_file() for name in MODEL_FILES):
         raise ExportError(
             f"{target}: expected a new or empty folder, or one with {' or '.join(MODEL_FILES)}, got other files"
         )
+    refuse_links(target)
 
 
 def _write(model: Any, run: Run, target: Path) -> None:

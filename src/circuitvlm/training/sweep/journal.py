@@ -19,6 +19,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import Trial
 
+from circuitvlm.runtime.folders.run_folder import write_atomic
+
 JOURNAL, NAME = "journal.log", "sweep"
 log = logging.getLogger(__name__)
 
@@ -90,14 +92,12 @@ def repair_journal(folder: Path) -> None:
     intact_lines = [line for line in lines if line.endswith(b"\n") and _is_json(line)]
     if len(intact_lines) < len(lines):
         log.warning("%s: %d of %d lines are damaged and left out", path, len(lines) - len(intact_lines), len(lines))
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_bytes(b"".join(intact_lines))
-        os.replace(temporary, path)
+        write_atomic(path, b"".join(intact_lines))
 
 
 def _is_json(line: bytes) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True

@@ -18,6 +18,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from circuitvlm.runtime.folders import run_folder as folders
+from circuitvlm.runtime.folders.links import refuse_links
 from circuitvlm.runtime.folders.lock import lock_folder
 from circuitvlm.runtime.folders.outcome import read_outcome, read_validations
 from circuitvlm.runtime.folders.settings import scientific_settings
@@ -58,6 +59,7 @@ class Study:
         self._stack = ExitStack()
 
     def __enter__(self) -> Study:
+        refuse_links(self.folder)
         self._stack.enter_context(lock_folder(self.folder))
         if self._overwrite:
             (self.folder / JOURNAL).unlink(missing_ok=True)
