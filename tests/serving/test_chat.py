@@ -15,6 +15,7 @@ from circuitvlm.core.record import Picture
 from circuitvlm.serving.cli import model as model_command
 from circuitvlm.serving.cli.app import app
 from circuitvlm.serving.cli.columns import print_columns
+from circuitvlm.serving.cut_reply import CutReplyError
 from circuitvlm.serving.streaming import OnText, ReplyStream
 from circuitvlm.task.netlist import Netlist
 
@@ -270,3 +271,16 @@ def test_a_stream_waits_for_whole_characters_and_ends_with_the_whole_text() -> N
     assert chunks == ["R", " = 3 ", "\u03a9", "."]
     stream.finish("I = 2")
     assert chunks[4:] == ["\n", "I = 2"]
+
+
+def test_a_netlist_that_was_cut_is_an_error_each_time_and_is_generated_once(
+    fake: Fake, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(self: Fake, picture: Picture | None) -> str:
+        self.netlist_requests += 1
+        raise CutReplyError("V1 1 0 1", max_new_tokens=8)
+
+    monkeypatch.setattr(Fake, "predict_netlist", cut)
+    result = CliRunner().invoke(app, ["chat", str(picture)], input="/netlist\n/solve\n")
+    assert result.stdout.count("error: expected a reply that ends within max_new_tokens=8") == 2
+    assert fake.netlist_requests == 1

@@ -18,7 +18,7 @@ from circuitvlm.report.study import find_runs
 from circuitvlm.runtime.config.compose import compose
 from circuitvlm.runtime.folders import run_folder as folders
 from circuitvlm.runtime.folders.links import refuse_links
-from circuitvlm.runtime.folders.lock import FolderLockedError, lock_folder
+from circuitvlm.runtime.folders.lock import LOCK_FILE, FolderLockedError, lock_folder
 from circuitvlm.runtime.folders.saved_file import FolderError
 from circuitvlm.serving.cli.app import app
 from circuitvlm.serving.export.export import export_run
@@ -163,7 +163,8 @@ def test_links_that_lead_to_themselves_end(tmp_path: Path) -> None:
     (tmp_path / "run/a").symlink_to(".")
     refuse_links(tmp_path / "run")
     with lock_folder(tmp_path / "run"):
-        pass
+        assert (tmp_path / "run" / LOCK_FILE).read_text().startswith(f"process {os.getpid()} on ")
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["a", "loop"]
 
 
 def test_folders_with_links_to_themselves_are_read_once(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,7 @@ def test_another_chat_template_is_named_with_its_first_token(made: Callable[...,
 
 def test_a_stock_template_without_an_end_is_a_fault(made: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     run = made()
-    stock = copy(run.data.codec.tokenizer)  # type: ignore[attr-defined]  # of a LLaVA's codec
+    stock = copy(run.data.codec.tokenizer)
     stock.chat_template = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
     monkeypatch.setattr("circuitvlm.training.doctor.text._stock_processor", lambda folder: stock)
     assert "more than 20,000,000 steps" in faults(examine(run, show=1, ranks=2))["template"]

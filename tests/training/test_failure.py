@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from omegaconf import DictConfig
 from safetensors.torch import load_file, save_file
 
 from circuitvlm.core.tensor import Batch, Tally
@@ -33,27 +35,52 @@ from tests.training.test_strategies import ADAPTERS, CPU, ROOT, SHARED, _free_po
 WORDS = [*SHARED, *ADAPTERS["lora"], "eval_splits=[]", "micro_batch_size=4", "max_steps=4"]
 
 
+@pytest.fixture
+def small_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DictConfig]:
+    """The checked config of a run in tmp_path / "run", with further words."""
+    monkeypatch.setenv("CIRCUITVLM_CACHE", str(tmp_path / "cache"))
+
+    def compose_run(*words: str) -> DictConfig:
+        folders = [f"folder={tmp_path / 'run'}", f"model.cache={tmp_path}"]
+        cfg = compose([*WORDS, *folders, *words], config_dir=ROOT / "conf")
+        check(cfg)
+        return cfg
+
+    return compose_run
+
+
+Spoil = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@pytest.fixture
+def spoilt_batches(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Spoil], list[Batch]]:
+    """Give one call of the objective another sum, by its sum and logits; the list is of the batches that it gets."""
+
+    def spoil_call(number: int, spoil: Spoil) -> list[Batch]:
+        batches: list[Batch] = []
+        tally = Reply.tally
+
+        def spoilt(self: Reply, logits_NV: torch.Tensor, batch: Batch) -> Tally:
+            batches.append(batch)
+            made = tally(self, logits_NV, batch)
+            return made if len(batches) != number else Tally(spoil(made.sum, logits_NV), made.count)
+
+        monkeypatch.setattr(Reply, "tally", spoilt)
+        return batches
+
+    return spoil_call
+
+
 def test_a_loss_that_is_no_number_stops_before_the_step_and_the_batch_is_written_down(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, small_run: Callable[..., DictConfig], spoilt_batches: Callable[[int, Spoil], list[Batch]]
 ) -> None:
     """The second half of the third step's window."""
-    calls: list[Batch] = []
-    tally = Reply.tally
-
-    def spoilt(self: Reply, logits_NV: torch.Tensor, batch: Batch) -> Tally:
-        calls.append(batch)
-        made = tally(self, logits_NV, batch)
-        return made if len(calls) != 6 else Tally(made.sum * float("nan"), made.count)
-
-    monkeypatch.setattr(Reply, "tally", spoilt)
-    monkeypatch.setenv("CIRCUITVLM_CACHE", str(tmp_path / "cache"))
-    cfg = compose([*WORDS, f"folder={tmp_path / 'run'}", f"model.cache={tmp_path}"], config_dir=ROOT / "conf")
-    check(cfg)
+    batches, cfg = spoilt_batches(6, lambda total, logits_NV: total * float("nan")), small_run()
     with pytest.raises(NonFiniteError, match=r"step 2: expected a finite loss, got nan on .* \(rank 0\)"):
         execute(cfg, base=cfg, baseline_configs={})
     said = json.loads((tmp_path / "run" / NON_FINITE).read_text())
     assert said["step"] == 2
-    assert said["ranks"] == {"0": [{"loss": "nan", "ids": list(calls[5].ids)}]}
+    assert said["ranks"] == {"0": [{"loss": "nan", "ids": list(batches[5].ids)}]}
     last = storage.newest_intact(tmp_path / "run")
     assert last is not None
     assert last.step == 2
@@ -61,22 +88,14 @@ def test_a_loss_that_is_no_number_stops_before_the_step_and_the_batch_is_written
 
 @pytest.mark.parametrize("clip", ["1.0", "null"])
 def test_a_gradient_that_is_no_number_stops_before_the_step_though_the_loss_is_finite(
-    clip: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clip: str,
+    tmp_path: Path,
+    small_run: Callable[..., DictConfig],
+    spoilt_batches: Callable[[int, Spoil], list[Batch]],
 ) -> None:
     """The first half of the second step's window; the square root of 0 has no derivative."""
-    calls: list[Batch] = []
-    tally = Reply.tally
-
-    def spoilt(self: Reply, logits_NV: torch.Tensor, batch: Batch) -> Tally:
-        calls.append(batch)
-        made = tally(self, logits_NV, batch)
-        return made if len(calls) != 3 else Tally(made.sum + (logits_NV * 0).sqrt().sum(), made.count)
-
-    monkeypatch.setattr(Reply, "tally", spoilt)
-    monkeypatch.setenv("CIRCUITVLM_CACHE", str(tmp_path / "cache"))
-    words = [f"folder={tmp_path / 'run'}", f"model.cache={tmp_path}", f"gradient_clip_val={clip}"]
-    cfg = compose([*WORDS, *words], config_dir=ROOT / "conf")
-    check(cfg)
+    spoilt_batches(3, lambda total, logits_NV: total + (logits_NV * 0).sqrt().sum())
+    cfg = small_run(f"gradient_clip_val={clip}")
     with pytest.raises(NonFiniteError, match=r"step 1: expected a finite gradient, got others of \d+ weights"):
         execute(cfg, base=cfg, baseline_configs={})
     said = json.loads((tmp_path / "run" / NON_FINITE).read_text())
@@ -87,12 +106,9 @@ def test_a_gradient_that_is_no_number_stops_before_the_step_though_the_loss_is_f
 
 
 def test_weights_that_are_no_numbers_are_neither_saved_nor_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_run: Callable[..., DictConfig]
 ) -> None:
-    monkeypatch.setenv("CIRCUITVLM_CACHE", str(tmp_path / "cache"))
-    folder = tmp_path / "run"
-    cfg = compose([*WORDS, f"folder={folder}", f"model.cache={tmp_path}"], config_dir=ROOT / "conf")
-    check(cfg)
+    folder, cfg = tmp_path / "run", small_run()
     run = Run(cfg, base=cfg)
     end = Module.on_train_end
 

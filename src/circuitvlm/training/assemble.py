@@ -119,7 +119,7 @@ class Run:
     def module(self) -> Module:
         cfg = self.cfg
         if self.init_adapter:
-            self.warn_of_changes({"model": self.model_fingerprints()})
+            self.warn_of_changes({"model": self.model_fingerprints})
         adapter = instantiate(cfg["adapter"])
         examples: Iterable[Example] = ()
         if self.has_validation:
@@ -174,12 +174,17 @@ class Run:
             raise ConfigError([f"trainer: {error} On a machine without a GPU: trainer=cpu"]) from error
         return trainer
 
+    @cached_property
+    def timer(self) -> Timer | None:
+        """The limit on the training's time, where the config sets one."""
+        minutes = self.cfg["max_minutes"]
+        return None if minutes is None else Timer(duration={"seconds": 60 * minutes})
+
     def _callbacks(self) -> list[Callback]:
         cfg = self.cfg
         callbacks: list[Callback] = [FailureCallback(self.folder, settings=cfg), ValidationLog()]
         callbacks += instantiate(cfg["callback"]).values()
-        if cfg["max_minutes"] is not None:
-            callbacks.append(Timer(duration={"seconds": 60 * cfg["max_minutes"]}))
+        callbacks += [self.timer] if self.timer else []
         checkpoint = Checkpoint(
             self.folder,
             every_n_steps=cfg["checkpoint_every_n_steps"],
@@ -194,8 +199,9 @@ class Run:
         """The folder of the adapter that the training starts from, or that is graded."""
         return _adapter_folder(self.cfg["init_adapter"]) if self.cfg["init_adapter"] else None
 
+    @cached_property
     def model_fingerprints(self) -> dict[str, Any]:
-        """Setting of the model -> name and fingerprint of the folder that it names."""
+        """Setting of the model -> name and fingerprint of the folder that it names; large weights are read for it."""
         return {
             key: {"name": self.cfg["model"].get(key) or "untrained", **identity.folder_fingerprint(folder)}
             for key, folder in self.model.folders.items()
@@ -203,7 +209,7 @@ class Run:
 
     def fingerprints(self) -> dict[str, Any]:
         """The fingerprints of the model, of the first adapter, and of the examples of all splits that the run reads."""
-        fingerprints = {"model": self.model_fingerprints()}
+        fingerprints = {"model": self.model_fingerprints}
         if self.init_adapter:
             name = self.cfg["init_adapter"]
             fingerprints["init_adapter"] = {"name": name, **identity.folder_fingerprint(self.init_adapter)}
@@ -221,10 +227,8 @@ class Run:
         """Why the training ended before its last step; None where it did not."""
         if self.trainer.global_step >= self.steps:
             return None
-        timers = (callback for callback in self.trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]  # Lightning's property
-        if any((timer.time_remaining() or 0.0) <= 0 for timer in timers):
-            return f"max_minutes={self.cfg['max_minutes']:g}"
-        return "a callback"
+        is_late = self.timer is not None and (self.timer.time_remaining() or 0.0) <= 0
+        return f"max_minutes={self.cfg['max_minutes']:g}" if is_late else "a callback"
 
     def check_parts(self) -> None:
         """Raise ConfigError before the training for the faults of `preflight.find_faults`, which only parts show."""

@@ -130,6 +130,7 @@ class Module(LightningModule):
         self.log("loss", loss, prog_bar=True, logger=False)
 
     def validation_step(self, batch: ValidationBatch) -> list[Reply]:  # type: ignore[override]  # replies go to the callbacks
+        self._count_shrunk_images(batch.loss_batch)
         tally = self._tally(batch.loss_batch)
         replies = self.reply(batch.prompt_batch)
         if self.global_rank > 0 and batch.prompt_batch.ids[0] == next(iter(self.validation_examples)):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
-from jinja2 import TemplateError, nodes
+from jinja2 import Environment, TemplateError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
 from jinja2.runtime import Context, Macro
@@ -88,7 +88,9 @@ class _Namespace(Namespace):
 class _Generation(Extension):
     """The tag of a text that the model is trained on; here its body alone is rendered."""
 
-    tags = {"generation"}  # noqa: RUF012  # Jinja's own form
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.tags = {"generation"}
 
     def parse(self, parser: Any) -> list[nodes.Node]:
         next(parser.stream)

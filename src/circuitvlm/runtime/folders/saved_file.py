@@ -115,4 +115,4 @@ def _check_events(text: str, path: Path) -> None:
 
 
 def _error(path: Path, expected: str, actual: str) -> FolderError:
-    return FolderError(f"{path}: expected {expected}, got {actual}; use a folder that this program has written")
+    return FolderError(f"{path}: expected {expected}, got {actual}; restore this file, or use another folder")

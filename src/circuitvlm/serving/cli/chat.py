@@ -22,6 +22,7 @@ from circuitvlm.serving.cli import model as model_command
 from circuitvlm.serving.cli.columns import print_replies, reported_errors, run_each
 from circuitvlm.serving.cli.common import exit_on_error, numbered_path
 from circuitvlm.serving.cli.model import Adapter, AllowPrivate, FourBit, MaxNewTokens, Model
+from circuitvlm.serving.cut_reply import CutReplyError
 from circuitvlm.serving.fetch_image import fetch_image
 from circuitvlm.serving.text import OnText, echo, indent
 
@@ -106,7 +107,7 @@ class Chat:
         self.predictors = predictors
         self.picture = picture
         self.fetch = fetch
-        self._netlist_texts: dict[str, str] = {}
+        self._netlist_replies: dict[str, str | CutReplyError] = {}
         self._commands: dict[str, Callable[[str], None]] = {
             "task": self._run_task,
             "netlist": self._print_netlist,
@@ -187,7 +188,7 @@ class Chat:
 
     def _set_image(self, argument: str) -> None:
         self.picture = self.fetch(argument) if argument else None
-        self._netlist_texts = {}
+        self._netlist_replies = {}
         echo(f"image: {argument or 'none'}")
 
     def _print_replies(self, generate: Callable[[Predictor, OnText], object]) -> None:
@@ -201,10 +202,15 @@ class Chat:
         return circuit
 
     def _netlist_text(self, name: str) -> str:
-        """The netlist reply of a model, which it generates once for each image."""
-        if name not in self._netlist_texts:
-            self._netlist_texts[name] = self.predictors[name].predict_netlist(self._require_picture())
-        return self._netlist_texts[name]
+        """The netlist reply of a model, which it generates once for each image. Raises CutReplyError each time."""
+        if name not in self._netlist_replies:
+            try:
+                self._netlist_replies[name] = self.predictors[name].predict_netlist(self._require_picture())
+            except CutReplyError as error:
+                self._netlist_replies[name] = error
+        if isinstance(reply := self._netlist_replies[name], CutReplyError):
+            raise reply
+        return reply
 
     def _require_picture(self) -> Picture:
         if self.picture is None:

@@ -65,7 +65,10 @@ def print_columns(sources: Mapping[str, ReplySource], *, console: Console) -> No
                 replies[name] += sanitize(text)
                 live.update(_table(replies))
 
-            with reported_errors(lambda message: append(f"\n{message}" if replies[name] else message)):  # noqa: B023  # called in this turn
+            def append_line(text: str, name: str = name) -> None:
+                append(f"\n{text}" if replies[name] else text, name)
+
+            with reported_errors(append_line):
                 source(append)
 
 

@@ -211,8 +211,14 @@ def _prompt_tokens(sample: Sample, codec: Any, stock: Any) -> tuple[list[int], l
         contents = [turn.text for turn in turns]
     messages = [{"role": turn.role, "content": content} for turn, content in zip(turns, contents, strict=True)]
     date = {} if knows_images else {"date_string": TEMPLATE_DATE}  # a processor has another use for it
-    tokens = plain_tokens(tokenizer.special_tokens_map)  # its template may be another than the codec's: see its bounds
-    render(stock.chat_template, messages, add_generation_prompt=True, **tokens, **date)
+    # The stock template has no bound, and may be another than the codec's; this raises where it goes beyond ours.
+    render(
+        stock.chat_template,
+        messages,
+        add_generation_prompt=True,
+        **plain_tokens(tokenizer.special_tokens_map),
+        **date,
+    )
     text = str(stock.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **date))
     has_bos = bool(tokenizer.bos_token) and text.startswith(tokenizer.bos_token)
     stock_tokens: list[int] = tokenizer(text, add_special_tokens=knows_images and not has_bos)["input_ids"]
