@@ -90,6 +90,17 @@ def promise_generation(model: Any, harness: Harness) -> None:
             assert tokens == single[k], f"{samples[k].id}: {tokens} in a batch of {len(order)}, {single[k]} alone"
 
 
+def promise_sampling(model: Any, harness: Harness) -> None:
+    """A prompt alone gets the random tokens that it gets in a batch; another seed gives others."""
+    net, pad = _trained_net(model, harness), model.codec().pad
+    samples = harness.samples(model, reply=False)
+    warm, other = (replace(model, sampling={"temperature": 4.0, "seed": seed}) for seed in (0, 1))
+    single = [_generate(warm, net, [sample], pad)[0] for sample in samples]
+    assert single != _generate(other, net, samples, pad), "two seeds give the same replies"
+    assert single != _generate(model, net, samples, pad), "the replies are not random"
+    assert single == _generate(warm, net, samples, pad), "other replies in a batch than alone"
+
+
 def promise_consistency(model: Any, harness: Harness) -> None:
     """The tokens generated one by one are the most likely ones by `answer_logits` in one pass."""
     net, pad = _trained_net(model, harness), model.codec().pad
@@ -613,6 +624,7 @@ BROKEN_MODELS = [
     (promise_labels, with_codec(label_prompt), "labels"),
     (promise_batching, with_logits(lambda net, f, b: (f, replace(b, mask=torch.ones_like(b.mask)))), "another loss"),
     (promise_generation, with_generate(lambda rows: [[*row, len(rows)] for row in rows]), "in a batch of"),
+    (promise_sampling, with_generate(lambda rows: [[*row, len(rows)] for row in rows]), "in a batch than alone"),
     (promise_consistency, with_generate(lambda rows: [[t + 1 for t in row] for row in rows]), "most likely"),
     (promise_end, with_generate(lambda rows: [row[:-1] for row in rows]), "max_new_tokens=1: cut"),
     (promise_choices, without_choices, "the likeliest choice is"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import torch
 from omegaconf import OmegaConf
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 
+from circuitvlm.collate.padded import Padded
+from circuitvlm.core.record import Dialogue, Turn
 from circuitvlm.model.qwen2_vl import Qwen2VL
 from circuitvlm.runtime.config.allow_list import instantiate
 from circuitvlm.runtime.config.compose import compose
@@ -72,6 +75,28 @@ def test_the_same_seed_gives_the_same_weights() -> None:
         torch.manual_seed(3)
         nets.append(make_model().build(dtype=torch.float32, quantization=None))
     assert all(torch.equal(a, b) for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True))
+
+
+def test_replies_are_the_likeliest_tokens_whatever_the_checkpoint_states(tmp_path: Path) -> None:
+    """As the hub's checkpoints do: a penalty for repetition, and sampling; and a bound in seconds."""
+    torch.manual_seed(0)
+    untrained_model = make_model()
+    codec, net = untrained_model.codec(), untrained_model.build(dtype=torch.float32, quantization=None).eval()
+    net.save_pretrained(tmp_path)
+    codec.save(tmp_path)
+    settings = {"do_sample": True, "temperature": 9.0, "repetition_penalty": 8.0, "max_time": 1e-9, "eos_token_id": [1]}
+    (tmp_path / "generation_config.json").write_text(json.dumps(settings))
+    model = make_model(weights=str(tmp_path), shape=None)
+    own_net = model.build(dtype=torch.float32, quantization=None).eval()
+    question = Dialogue(id="q", task="t", prompt=(Turn(role="user", text="Read."),), reply="")
+    batch = Padded()([codec.encode(question, reply=False)], pad=codec.pad, side="left")
+    replies = [
+        m.generate(n, batch, max_new_tokens=12, synced_gpus=False)
+        for m, n in ((untrained_model, net), (model, own_net))
+    ]
+    assert replies[0] == replies[1]
+    assert len(set(replies[0][0])) < len(replies[0][0]), "a reply without repetition would not show the penalty"
+    assert set(own_net.generation_config.eos_token_id) == {1, codec.end}
 
 
 def make_model(**changes: Any) -> Qwen2VL:

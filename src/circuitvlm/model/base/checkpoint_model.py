@@ -21,6 +21,7 @@ from circuitvlm.model.base.checkpoint_folder import locate, model_type
 from circuitvlm.model.base.codec import CheckpointCodec
 from circuitvlm.model.base.language_model import base_model, generate_replies, greedy_config, target_logits
 from circuitvlm.model.base.loading import available_attention, load_net
+from circuitvlm.model.base.sampling import check_settings
 
 
 @dataclass(kw_only=True, eq=False)
@@ -30,7 +31,8 @@ class CheckpointModel(ABC):
     A model that is given by its shape is untrained. attention: sdpa | eager | flash_attention_2. The last falls back to
     sdpa, with a warning, where the package or a GPU is missing. gradient_checkpointing: whether blocks recompute what
     their gradients need. max_tokens: the bound of one dialogue, which is never cut. cache: the folder in which
-    untrained checkpoints are written.
+    untrained checkpoints are written. sampling: None for the likeliest tokens, whatever the checkpoint's own
+    generation_config.json states, or settings of sampling.SETTINGS.
     """
 
     weights: str | None
@@ -39,6 +41,7 @@ class CheckpointModel(ABC):
     gradient_checkpointing: bool
     max_tokens: int
     cache: str
+    sampling: Mapping[str, float] | None = None
 
     example: ClassVar[str]
     """The name of a checkpoint on the hub, for messages."""
@@ -53,6 +56,7 @@ class CheckpointModel(ABC):
             raise ValueError(
                 f"model: expected either weights or shape, got weights={self.weights!r} and shape={self.shape!r}"
             )
+        check_settings(self.sampling or {})
 
     @property
     @abstractmethod
@@ -142,9 +146,13 @@ class CheckpointModel(ABC):
         (llm,) = self.components["llm"]
         return target_logits(model, model.get_submodule(llm), features, batch)
 
+    def _generate_inputs(self, batch: Batch) -> Mapping[str, Any]:
+        """Arguments of the LLM's `generate` beside the embeddings and their mask."""
+        return {}
+
     @torch.no_grad()
     def generate(self, net: nn.Module, batch: Batch, *, max_new_tokens: int, synced_gpus: bool) -> list[list[int]]:
-        """New tokens of each row of a left-padded batch of prompts, greedy, without the end token."""
+        """New tokens of each row of a left-padded batch of prompts, without the end token."""
         model = base_model(net)
         return generate_replies(
             model,
@@ -152,5 +160,6 @@ class CheckpointModel(ABC):
             batch,
             max_new_tokens=max_new_tokens,
             synced_gpus=synced_gpus,
-            end_tokens=model.generation_config.eos_token_id,
+            sampling=self.sampling,
+            **self._generate_inputs(batch),
         )

@@ -5,13 +5,14 @@ Shape suffixes: B rows, T tokens in a row, N labelled tokens, V vocabulary, D wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import GenerationConfig
+from transformers import GenerationConfig, LogitsProcessorList
 
 from circuitvlm.core.tensor import IMAGE, Batch
+from circuitvlm.model.base.sampling import Sampling
 
 
 def base_model(net: nn.Module) -> Any:
@@ -39,7 +40,7 @@ def target_logits(llm: Any, body: Any, features: Tensor, batch: Batch) -> Tensor
 
 
 def greedy_config(llm: Any, *, end: int) -> GenerationConfig:
-    """A greedy configuration without the checkpoint's own penalties.
+    """A greedy configuration, without what the checkpoint's own states (sampling, penalties, bounds in seconds).
 
     A reply ends at the checkpoint's own end tokens and at `end`, which ends the replies in training.
     """
@@ -55,15 +56,19 @@ def generate_replies(
     *,
     max_new_tokens: int,
     synced_gpus: bool,
-    end_tokens: list[int],
-    prompt_length: int = 0,
+    sampling: Mapping[str, float] | None,
     **inputs: Any,
 ) -> list[list[int]]:
-    """New tokens of each row of a left-padded batch of prompts, greedy, without the end token.
+    """New tokens of each row of a left-padded batch of prompts, without the end token.
 
-    `prompt_length`: the tokens that `generate` of the LLM returns before the reply. It returns the prompt where
-    `inputs`, its further arguments, hold `input_ids`.
+    The likeliest tokens, unless `sampling` has settings. `inputs` are further arguments of the LLM's `generate`, which
+    returns the prompt before the reply where they hold `input_ids`.
     """
+    prompt_length = batch.tokens_BT.shape[1] if "input_ids" in inputs else 0
+    end_tokens: list[int] = llm.generation_config.eos_token_id
+    if sampling:
+        processor = Sampling(sampling, ids=batch.ids, choices=batch.choices, prompt_length=prompt_length)
+        inputs["logits_processor"] = LogitsProcessorList([processor])
     rows = llm.generate(
         inputs_embeds=embed(llm, features, batch),
         attention_mask=batch.mask.long(),
@@ -72,7 +77,6 @@ def generate_replies(
         num_beams=1,
         use_cache=True,
         synced_gpus=synced_gpus,
-        eos_token_id=end_tokens,
         prefix_allowed_tokens_fn=choice_constraint(
             batch.choices,
             prompt_length=prompt_length,

@@ -64,6 +64,7 @@ class Lavin(CheckpointModel):
                 f"model: expected either weights and vision, or shape, got weights={self.weights!r}, "
                 f"vision={self.vision!r} and shape={self.shape!r}"
             )
+        super().__post_init__()
 
     def smoke_test_model(self) -> Self:
         """The same settings on a very small untrained model, with no more prefix tokens than its tower has blocks."""

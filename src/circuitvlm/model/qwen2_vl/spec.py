@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import Qwen2VLForConditionalGeneration
 
 from circuitvlm.core.tensor import Batch
 from circuitvlm.model.base.checkpoint_model import CheckpointModel
-from circuitvlm.model.base.language_model import base_model, generate_replies
 from circuitvlm.model.base.untrained import SMALL_LLM
 from circuitvlm.model.qwen2_vl.codec import Qwen2VLCodec
 from circuitvlm.model.qwen2_vl.untrained import untrained_folder
@@ -63,10 +62,6 @@ class Qwen2VL(CheckpointModel):
     def _untrained_folder(self, root: Path, shape: Mapping[str, Any]) -> Path:
         return untrained_folder(root, shape)
 
-    def _complete(self, net: Any, load: Callable[..., Any]) -> None:
-        """Keep the checkpoint's own generation configuration, except its bound in seconds, which no reply may have."""
-        net.generation_config.max_time = None
-
     def _encode_images(self, net: Any, vision: Mapping[str, Tensor]) -> Tensor:
         visual = net.model.visual
         pixels = vision["pixel_values"].to(visual.patch_embed.proj.weight.dtype)
@@ -83,25 +78,11 @@ class Qwen2VL(CheckpointModel):
             "image_grid_thw": torch.tensor([[1, side, side]], device=device),
         }
 
-    @torch.no_grad()
-    def generate(self, net: nn.Module, batch: Batch, *, max_new_tokens: int, synced_gpus: bool) -> list[list[int]]:
-        """New tokens of each row of a left-padded batch of prompts, greedy, without the end token.
+    def _generate_inputs(self, batch: Batch) -> Mapping[str, Any]:
+        """Multimodal RoPE needs the tokens and the grids of the images.
 
-        Multimodal RoPE needs the tokens and the grids of the images. The features are computed here as in training,
-        since transformers itself would not run the tower where there is no image.
+        Without their pixels, transformers takes the features that stand in the embeddings. They are computed as in
+        training, since transformers itself would not run the tower where there is no image.
         """
-        model = base_model(net)
-        end = model.generation_config.eos_token_id or model.config.text_config.eos_token_id
-        return generate_replies(
-            model,
-            self.image_features(net, batch),
-            batch,
-            max_new_tokens=max_new_tokens,
-            synced_gpus=synced_gpus,
-            end_tokens=sorted(end if isinstance(end, list) else [end]),
-            prompt_length=batch.tokens_BT.shape[1],
-            input_ids=batch.tokens_BT,
-            mm_token_type_ids=batch.modality_BT.int(),
-            pad_token_id=0,
-            **{name: tensor for name, tensor in batch.vision.items() if name != "pixel_values"},
-        )
+        grids = {name: tensor for name, tensor in batch.vision.items() if name != "pixel_values"}
+        return {"input_ids": batch.tokens_BT, "mm_token_type_ids": batch.modality_BT.int(), **grids}
