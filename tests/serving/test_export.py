@@ -59,7 +59,14 @@ def logits(weights: torch.nn.Module) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    "overrides", [["adapter=lora"], ["adapter=full", "dropout=constant_none"]], ids=["lora", "full"]
+    "overrides",
+    [
+        ["adapter=lora"],
+        ["adapter=lora", "+adapter.targets.head=all"],
+        ["adapter=ia3", "dropout=constant_none", "+adapter.outputs.head=all"],
+        ["adapter=full", "dropout=constant_none"],
+    ],
+    ids=["lora", "lora_of_a_tied_head", "ia3_of_a_tied_head", "full"],
 )
 def test_the_folder_is_the_trained_model(overrides: list[str], folder: Path) -> None:
     run = run_of(folder / "run", *overrides)

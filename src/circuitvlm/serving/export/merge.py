@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -47,7 +48,11 @@ def merge_adapter(weights: Any) -> PreTrainedModel:
 
     Raises NotImplementedError for an adapter that cannot be merged, and for a net of several Hugging Face models.
     """
-    model = weights.merge_and_unload() if isinstance(weights, PeftModel) else weights
+    if isinstance(weights, PeftModel):
+        _untie_head(weights.get_base_model())
+        model = weights.merge_and_unload()
+    else:
+        model = weights
     if not isinstance(model, PreTrainedModel):
         raise NotImplementedError(
             f"expected one Hugging Face model, got {type(model).__name__}, which consists of several. "
@@ -60,6 +65,15 @@ def merge_adapter(weights: Any) -> PreTrainedModel:
             "Face format for both. Use the folder of the run, or of its adapter, which holds the encoder, with the LLM."
         )
     return model
+
+
+def _untie_head(model: Any) -> None:
+    """Give a head with an adapter weights of its own: merged into those of the embeddings, it would change both."""
+    head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
+    if isinstance(head, BaseTunerLayer) and head.weight is embeddings.weight:
+        head.get_base_layer().weight = nn.Parameter(head.weight.detach().clone(), requires_grad=False)
+        for config in (model.config, model.config.get_text_config()):
+            config.tie_word_embeddings = False
 
 
 def build_dequantized(module: Module) -> nn.Module:
