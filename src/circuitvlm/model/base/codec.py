@@ -5,6 +5,7 @@ Shape suffixes: T tokens of a dialogue, R position axes.
 
 from __future__ import annotations
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -104,10 +105,20 @@ class CheckpointCodec(ABC):
         assert isinstance(text, str), "one sequence decodes to one text"
         return text
 
+    @property
+    def processor_settings(self) -> Mapping[str, Any]:
+        """Settings of transformers' own processor of the family, beside its tokenizer and image processor."""
+        return {}
+
     def save(self, folder: Path) -> None:
-        """Write the tokenizer, the chat template and the image processor's configuration."""
+        """Write the tokenizer, the chat template, and the settings of the image processor and of the processor.
+
+        Transformers' `AutoProcessor` loads the folder, where `config.json` is added.
+        """
         self.tokenizer.save_pretrained(folder)
         self.image_processor.save_pretrained(folder)
+        if self.processor_settings:
+            (folder / "processor_config.json").write_text(json.dumps(self.processor_settings, indent=2) + "\n")
 
     @abstractmethod
     def _encode_prompt(self, dialogue: Dialogue) -> Prompt:

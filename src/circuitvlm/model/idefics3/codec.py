@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -49,6 +49,10 @@ class Idefics3Codec(ImageTokenCodec):
         self.tokens_per_tile = (side // patch // config.scale_factor) ** 2
         self.image_processor = load_image_processor(folder, split=split, longest_edge=longest_edge, side=side)
         self.reply_prefix = self._reply_prefix()
+
+    @property
+    def processor_settings(self) -> Mapping[str, Any]:
+        return {"image_seq_len": self.tokens_per_tile}
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of a reply's tokens, up to its end token, without the space that the template writes before it."""

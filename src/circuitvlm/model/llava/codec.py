@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +37,16 @@ class LlavaCodec(ImageTokenCodec):
         super().__init__(tokenizer, config, max_tokens=max_tokens)
         self.layout = TileLayout.from_config(config)
         self.image_processor = load_image_processor(folder, resize=resize, layout=self.layout)
+
+    @property
+    def processor_settings(self) -> Mapping[str, Any]:
+        """What transformers counts a picture's tokens by: the tower has one class token beside the patches."""
+        return {
+            "patch_size": self.layout.patch,
+            "num_additional_image_tokens": 1,
+            "vision_feature_select_strategy": "full" if self.layout.keeps_class_token else "default",
+            "image_token": self.image_word,
+        }
 
     def _encode_prompt(self, dialogue: Dialogue) -> Prompt:
         """The checkpoint determines how many tokens an image has."""
