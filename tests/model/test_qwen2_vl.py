@@ -77,6 +77,21 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     assert all(torch.equal(a, b) for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True))
 
 
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        ({"min_pixels": 10_000, "max_pixels": 5_000}, "1 to model.max_pixels=5000, got 10000"),
+        ({"max_pixels": 1_000}, "1 to model.max_pixels=1000, got 3136"),
+        ({"min_pixels": 40_000}, "1 to model.max_pixels=37632, got 40000"),
+        ({"min_pixels": 0}, "1 to model.max_pixels=37632, got 0"),
+    ],
+)
+def test_a_smallest_picture_above_the_largest_is_refused(bounds: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=f"model.min_pixels: expected a number of pixels from {message}"):
+        make_model(**bounds).codec()
+    make_model(min_pixels=5_000, max_pixels=5_000).codec()
+
+
 def test_replies_are_the_likeliest_tokens_whatever_the_checkpoint_states(tmp_path: Path) -> None:
     """As the hub's checkpoints do: a penalty for repetition, and sampling; and a bound in seconds."""
     torch.manual_seed(0)

@@ -42,6 +42,12 @@ class Qwen2VLCodec(ImageTokenCodec):
         bounds = {"min_pixels": min_pixels, "max_pixels": max_pixels}
         changes = {name: value for name, value in bounds.items() if value is not None}
         self.image_processor = Qwen2VLImageProcessorPil.from_pretrained(folder, local_files_only=True, **changes)
+        smallest, largest = (self.image_processor.size[edge] for edge in ("shortest_edge", "longest_edge"))
+        if not 0 < smallest <= largest:
+            raise ValueError(
+                f"model.min_pixels: expected a number of pixels from 1 to model.max_pixels={largest}, got {smallest}; "
+                f"where one is null, it is that of {folder / 'preprocessor_config.json'}"
+            )
 
     def _encode_prompt(self, dialogue: Dialogue) -> Prompt:
         prompt = self._tokenize(self._prompt_text(dialogue))
