@@ -9,7 +9,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from circuitvlm.runtime.config.check import check
-from circuitvlm.runtime.config.compose import command_line_overrides, compose_base, experiment_of
+from circuitvlm.runtime.config.compose import command_line_overrides, compose_base, empty_sections, experiment_of
 from circuitvlm.runtime.config.schema import register
 from circuitvlm.runtime.entry import is_sweep, run
 from circuitvlm.runtime.help_page import handle_help
@@ -24,6 +24,7 @@ def main(cfg: DictConfig) -> Path | None:
     """Check the config and run it; or run one trial of a sweep, and return its folder."""
     setup_logging()
     overrides = command_line_overrides()
+    empty_sections(cfg, overrides)
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         from circuitvlm.training.sweep import trial
 

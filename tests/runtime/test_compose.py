@@ -9,11 +9,13 @@ from pathlib import Path
 import hydra
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 
 from circuitvlm.runtime.config.check import check
 from circuitvlm.runtime.config.compose import compose, compose_base, experiment_of
 from circuitvlm.runtime.config.schema import register
 
+CONF = Path(__file__).parents[2] / "conf"
 APP = """
 import sys
 from pathlib import Path
@@ -110,3 +112,29 @@ def test_registering_twice_is_harmless(conf: Path) -> None:
 def test_a_wrong_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected the project's folder conf/"):
         compose(config_dir=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "value"),
+    [
+        (["logger={}"], "logger", {}),
+        (["callback={}"], "callback", {}),
+        (["baselines={}"], "baselines", {}),
+        (["++baselines={}"], "baselines", {}),
+        (["mixture_weights={circuits: 1}", "mixture_weights={}"], "mixture_weights", {}),
+        (["mixture_weights={}", "mixture_weights={circuits: 1}"], "mixture_weights", {"circuits": 1}),
+        (["logger=csv", "logger={}", "logger.csv.name=x"], "logger", {"csv": {"name": "x"}}),
+        (["adapter.targets={}", "+adapter.targets.head=all"], "adapter.targets", {"head": "all"}),
+        (["optimizer.lr=1", "optimizer={lr: 2}"], "optimizer.lr", 2),
+    ],
+)
+def test_an_empty_mapping_empties_its_section(overrides: list[str], key: str, value: object) -> None:
+    assert OmegaConf.select(compose(overrides, config_dir=CONF), key) == value
+
+
+def test_train_py_empties_a_section_too() -> None:
+    """Where Hydra's own application composes the config."""
+    words = [sys.executable, "train.py", "data={}"]
+    result = subprocess.run(words, cwd=CONF.parent, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "data: expected a part of the group data, got nothing" in result.stdout + result.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from circuitvlm.runtime.config.schema import register
@@ -26,9 +27,27 @@ def compose(overrides: Sequence[str] = (), *, config_name: str = "train", config
     state.clear()
     try:
         with hydra.initialize_config_dir(config_dir=str(config_dir.resolve()), version_base="1.3"):
-            return hydra.compose(config_name=config_name, overrides=list(overrides))
+            cfg = hydra.compose(config_name=config_name, overrides=list(overrides))
+            empty_sections(cfg, overrides)
+            return cfg
     finally:
         GlobalHydra.instance().hydra = outer_hydra
+
+
+def empty_sections(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """Empty each section to which the overrides assign `{}`, such as `logger={}`.
+
+    Hydra merges the empty mapping into the section, which changes nothing. Overrides of the section and its keys that
+    come after this one are kept.
+    """
+    empty_keys: list[str] = []
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key, value = override.key_or_group, override.value()
+        if value == {} and not override.is_add():
+            OmegaConf.update(cfg, key, {}, merge=False)
+            empty_keys.append(key)
+        elif any(f"{key}.".startswith(f"{section}.") for section in empty_keys) and not override.is_delete():
+            OmegaConf.update(cfg, key, value, force_add=True)
 
 
 def compose_base(config_dir: Path, experiment: str | None) -> DictConfig:
