@@ -79,6 +79,23 @@ def test_a_mixture_keeps_its_shares_grades_each_source_and_goes_on_where_it_stop
     assert all(bool((first[name] == second[name]).all()) for name in first)
 
 
+@pytest.mark.parametrize("weights", [["circuits: 3", "digits: 1"], []], ids=["weighted", "by_size"])
+def test_the_order_of_sources_tasks_and_weights_changes_no_sample_and_no_folder(
+    tmp_path: Path, weights: list[str]
+) -> None:
+    ids, folders_of_runs = [], []
+    for step in (1, -1):
+        orders = [",".join(names[::step]) for names in (["circuits", "digits"], ["netlist", "digit"], weights)]
+        words = [f"data=[{orders[0]}]", f"task=[{orders[1]}]", f"mixture_weights={{{orders[2]}}}"]
+        cfg = compose([*WORDS, f"runs={tmp_path}", f"model.cache={tmp_path / 'model'}", *words], config_dir=CONF)
+        run = Run(cfg, base=compose(WORDS, config_dir=CONF))
+        batches = [*run.data.train_dataloader(), *(batch.loss_batch for batch in run.data.val_dataloader())]
+        ids.append([batch.ids for batch in batches])
+        folders_of_runs.append(run.folder)
+    assert ids[0] == ids[1]
+    assert folders_of_runs[0] == folders_of_runs[1]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -167,13 +167,14 @@ class Data(LightningDataModule):
     def _stream(self, questions: TaskDataset) -> Stream:
         if not self.mixture_weights:
             return EpochStream(len(questions), self.window.seed)
-        indices = questions.indices_by_name(self.mixture_weights)
-        for name, weight in self.mixture_weights.items():
+        weights = dict(sorted(self.mixture_weights.items()))  # their order must not change the samples
+        indices = questions.indices_by_name(weights)
+        for name, weight in weights.items():
             if weight and not indices[name]:
                 raise ValueError(
                     f"mixture_weights.{name}: expected questions in {TRAIN!r}, got none; use mixture_weights.{name}=0"
                 )
-        return MixtureStream(list(indices.values()), list(self.mixture_weights.values()), self.window.seed)
+        return MixtureStream(list(indices.values()), list(weights.values()), self.window.seed)
 
     def val_dataloader(self) -> DataLoader[Any]:
         questions = self.questions(VALIDATION, limit=self.validate_items)

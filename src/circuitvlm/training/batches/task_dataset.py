@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 class TaskDataset(Dataset[Example]):
     """Every example of a split, of every source, once for each task that it fits.
 
+    Sources and tasks are taken in the order of their names, so that the questions do not depend on that of the config.
     `shuffle_images` gives each example the images of the next one that has other images. A reply that is still right
     was then guessed without the image. An example without images stays without. Raises ValueError where no source has
     the split, no example fits a task, or no other image exists.
@@ -40,8 +41,9 @@ class TaskDataset(Dataset[Example]):
         shuffle_images: bool = False,
     ) -> None:
         self.shuffle_images = shuffle_images
+        tasks = dict(sorted(tasks.items()))
         self.task_names = list(tasks)
-        self.source_names = [name for name, source in sources.items() if split in source.splits()]
+        self.source_names = [name for name, source in sorted(sources.items()) if split in source.splits()]
         self.examples = [sources[name].examples(split) for name in self.source_names]
         self.has_several_sources = len(sources) > 1
         if not self.examples:
