@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,23 @@ def test_no_topology_lies_in_two_shares(three: Circuits) -> None:
 def test_shares_are_about_eighty_ten_ten_and_know_no_seed() -> None:
     shares = [generated_split(hashlib.md5(str(i).encode()).hexdigest()) for i in range(2000)]
     assert [round(shares.count(share) / 2000, 1) for share in ("train", "validation", "test")] == [0.8, 0.1, 0.1]
+
+
+def test_drawings_are_on_disk_before_they_get_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a power loss would leave empty files under names that mark them as whole."""
+    calls = []
+    for name in ("sync", "rename", "replace"):
+        monkeypatch.setattr(os, name, recorded(getattr(os, name), name, calls))
+    source(tmp_path, train=split(3)).examples("train")
+    assert calls == ["sync", "rename", "sync", "replace"]
+
+
+def recorded(function: Callable[..., None], name: str, calls: list[str]) -> Callable[..., None]:
+    def call(*args: Any) -> None:
+        calls.append(name)
+        function(*args)
+
+    return call
 
 
 def test_an_example_is_what_its_netlist_says(three: Circuits) -> None:

@@ -55,6 +55,7 @@ def test_shares_and_rate_factors_are_said_without_a_plus(conf: Path) -> None:
     assert (cfg.mixture_weights, cfg.lr_multipliers) == ({"a": 2.0, "b/t": 1.0}, {"vision": 0.1})
     evaluation = compose(["model={weights: there}", "trainer.devices=2"], config_name="eval", config_dir=conf)
     assert (evaluation.model, evaluation.trainer) == ({"weights": "there"}, {"devices": 2})
+    assert compose(["baselines={mine: ['seed=1']}"], config_dir=conf).baselines.mine == ["seed=1"]
     with pytest.raises(Exception, match=r"mixture_weights\.a"):
         compose(["mixture_weights.a=much"], config_dir=conf)
 

@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import wraps
+from glob import glob
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,10 +30,13 @@ GRACE = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """At the n-th call of a place, on one rank: a signal to itself ("SIGKILL"), or an exception ("error").
+    """At the n-th call of a place, on one rank: a signal to itself ("SIGKILL"), an exception ("error"), or, of a
+    micro-batch, a finite loss whose gradient is no number ("nan").
 
-    Places: micro_batch, validation (a batch of it), written (a checkpoint, not yet renamed), renamed (not yet pruned),
-    adapter (its saving). Or, where `place` is empty, after `seconds`, from outside, to all ranks.
+    Places: drawing (of a circuit), micro_batch, validation (a batch of it), written (a checkpoint, not yet renamed),
+    renamed (not yet pruned), adapter (its saving), reply (a batch of them), grading (of a split), report (its table).
+    Or, where `place` is empty, from outside to all ranks, but not to their children: `seconds` after the start, or
+    after a file of the pattern `file` is there.
     """
 
     place: str = ""
@@ -40,6 +44,7 @@ class Moment:
     how: str = "SIGKILL"
     rank: int = 0
     seconds: float = 0.0
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,9 @@ def _watched(pids: list[int], moment: Moment | None) -> list[int]:
                 ended[pid] = os.waitstatus_to_exitcode(status)
                 died = min(died, time.monotonic()) if ended[pid] else died
         alive = set(pids) - ended.keys()
-        if not told and moment is not None and time.monotonic() - began > moment.seconds:
+        if moment is not None and moment.file and not glob(moment.file):
+            began = time.monotonic()
+        elif not told and moment is not None and time.monotonic() - began > moment.seconds:
             told = True
             for pid in alive:
                 os.kill(pid, signal.Signals[moment.how])
@@ -149,16 +156,22 @@ def _fork(job: dict[str, Any], rank: int, *, port: int, moment: Moment | None) -
 
 
 def _arm(moment: Moment) -> None:
+    from circuitvlm.data.circuits import source
+    from circuitvlm.training import execute
     from circuitvlm.training.assemble import Run
     from circuitvlm.training.checkpoint import storage
     from circuitvlm.training.module import Module
 
     owners: dict[str, tuple[Any, str]] = {
+        "drawing": (source, "make_drawing"),
         "micro_batch": (Module, "training_step"),
         "validation": (Module, "validation_step"),
         "written": (storage, "replace_folder"),
         "renamed": (storage, "prune"),
         "adapter": (Run, "save"),
+        "reply": (Module, "predict_step"),
+        "grading": (Run, "regrade"),
+        "report": (execute, "comparison"),
     }
     owner, name = owners[moment.place]
     setattr(owner, name, _stopped(getattr(owner, name), moment))
@@ -174,6 +187,9 @@ def _stopped(plain: Callable[..., Any], moment: Moment) -> Callable[..., Any]:
         if calls == moment.call:
             if moment.how == "error":
                 raise RuntimeError("an error of the tests")
+            if moment.how == "nan":
+                loss = plain(*args, **kwargs)
+                return loss + (loss * 0).sqrt()
             os.killpg(0, signal.Signals[moment.how])  # with its loaders' workers, as a job's end reaches all
         return plain(*args, **kwargs)
 

@@ -115,6 +115,9 @@ def test_a_validation_that_was_stopped_is_repeated_whole(desk: Desk, how: str) -
     name = f"validating_{how}"
     desk.stopped(name, Moment(place="validation", call=6, how=how), *BEST, status=STOPPED if how == "SIGTERM" else -9)
     desk.stopped(name, Moment(place="validation", call=3, how=how), *BEST, status=STOPPED if how == "SIGTERM" else -9)
+    for call in (7, 2):  # twice in the last validation, after which no step is left
+        moment = Moment(place="validation", call=call, how=how)
+        desk.stopped(name, moment, *BEST, status=STOPPED if how == "SIGTERM" else -9)
     desk.whole(name, *BEST)
     assert desk.same(name, "best")
     for file in (VALIDATIONS_FILE, "adapter_best/adapter_model.safetensors"):
@@ -130,6 +133,16 @@ def test_two_processes_go_on_together_and_one_goes_on_alone(two: Desk) -> None:
     said = two.whole("alone").said
     assert "step 4: 1 processes resume a run of 2. The samples and their order are the same" in said
     assert not two.same("alone", "two"), "dropout is another on one process, and with it the weights"
+
+
+def test_a_gradient_that_is_no_number_on_one_rank_stops_both_before_the_step(two: Desk) -> None:
+    moment = Moment(place="micro_batch", call=5, how="nan", rank=1)
+    ended = two.stopped("gradient", moment, processes=2, status=1)
+    assert ended.statuses == [1, 1], ended.said[-4000:]
+    assert "step 2: expected a finite gradient, got others of" in ended.said
+    assert two.steps("gradient") == [2]
+    two.whole("gradient", processes=2)
+    assert two.same("gradient", "two")
 
 
 def test_the_weights_do_not_depend_on_the_loaders_workers(desk: Desk) -> None:

@@ -142,6 +142,7 @@ def _make_chunk(folder: Path, make_item: MakeItem, k: int, chunk_size: int) -> N
         rows.append(row | {"image": f"images/{k:04d}/{index:06d}.png"})
     _write_rows(temporary / ITEMS, rows)
     final.parent.mkdir(exist_ok=True)
+    os.sync()  # else a power loss leaves empty files under the final name
     try:
         os.rename(temporary, final)
     except OSError:
@@ -168,6 +169,7 @@ def _finish(folder: Path, rows: Iterable[Row]) -> None:
     """Write the file of items at once, and remove the old temporary folders of killed processes."""
     temporary = folder / f"{ITEMS}-{uuid.uuid4().hex}.tmp"
     _write_rows(temporary, rows)
+    os.sync()
     os.replace(temporary, folder / ITEMS)
     for leftover in folder.glob("*.tmp"):
         if leftover.is_dir() and time.time() - leftover.stat().st_mtime > STALE_S:

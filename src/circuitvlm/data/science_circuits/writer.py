@@ -70,6 +70,7 @@ def prepare_folder(settings: Settings, *, cache: Path, num_workers: int) -> Path
     temporary.mkdir(parents=True)
     try:
         _write(settings, temporary, num_workers=num_workers)
+        os.sync()  # else a power loss leaves empty files under the final name
         os.rename(temporary, folder)
     except OSError:
         if not (folder / SPLITS).is_file():

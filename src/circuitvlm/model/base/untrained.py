@@ -54,6 +54,7 @@ def write_once(root: Path, key: Sequence[Any], write: Callable[[Path], None]) ->
         new_folder = Path(name, folder.name)
         new_folder.mkdir()
         write(new_folder)
+        os.sync()  # else a power loss leaves empty files under the final name
         try:
             os.rename(new_folder, folder)  # whole or not at all, also while another process writes the same
         except OSError:

@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
-OWN_KEYS = {"run": ("mixture_weights", "lr_multipliers"), "evaluation": ("model", "trainer")}
+OWN_KEYS = {"run": ("mixture_weights", "lr_multipliers", "baselines"), "evaluation": ("model", "trainer")}
 """Mappings whose keys are the user's own or those of another schema; an override adds them without a `+`."""
 
 
@@ -50,7 +50,7 @@ class Run:
     checkpoint_best: str | None = None
     log_every_n_steps: int = MISSING
     init_adapter: str | None = None
-    baselines: dict[str, list[str]] | None = None
+    baselines: dict[str, list[str]] | None = field(default_factory=dict)
 
     mixture_weights: dict[str, float] = field(default_factory=dict)
 

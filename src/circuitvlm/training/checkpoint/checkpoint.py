@@ -64,6 +64,7 @@ class Checkpoint(Callback):
         self.validation_due = False
         self.best_validation: dict[str, Any] = {"step": None, "value": None}
         self.resume_state: dict[str, Any] | None = None
+        self.has_started = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage != "fit":
@@ -90,6 +91,7 @@ class Checkpoint(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Run a validation that the stop has interrupted, and restore the random state."""
         self.stop_request.defer_signals()
+        self.has_started = True
         if self.resume_state is not None:
             check_finite_weights(pl_module, f"the checkpoint of step {trainer.global_step}")
             self.saved_step, self.best_validation = trainer.global_step, self.resume_state["top"]
@@ -146,6 +148,12 @@ class Checkpoint(Callback):
             self.save(trainer, validation_due=False)
         if self._is_stopping(trainer):
             self._exit(trainer.global_step)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Repeat an interrupted validation of the last step: Lightning does not start a training without steps."""
+        if self.resume_state is not None and self.resume_state["due"] and not self.has_started:
+            self.on_train_start(trainer, pl_module)
+            self.on_train_end(trainer, pl_module)
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.stop_request.exit_on_signals()
