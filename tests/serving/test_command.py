@@ -128,6 +128,30 @@ def test_solve_json_at_dc(divider: Path) -> None:
     }
 
 
+MICRO = "Filter\nV1 1 0 5\nR1 1 0 1\u00b5\n.end\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+def test_a_netlist_is_read_in_the_encodings_of_other_programs(encoding: str) -> None:
+    result = call("solve", "--json", stdin=MICRO.encode(encoding))
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["devices"]["R1"]["current"] == pytest.approx(5e6)
+    assert ("read as Windows-1252" in result.stderr) == (encoding == "cp1252")
+
+
+def test_what_is_not_read_is_printed_and_refused_by_strict() -> None:
+    text = "t\nV1 1 0 5\nR1 1 0 1k\n.temp 85\n.op\n.end\n"
+    for command in ("solve", "draw", "format", "deck"):
+        words = ["--format", "svg"] if command == "draw" else []
+        result = call(command, *words, stdin=text)
+        assert result.exit_code == 0, result.stderr
+        assert result.stderr == "circuitvlm: standard input: line 4: not read: '.temp 85'\n"
+        result = call(command, *words, "--strict", stdin=text)
+        assert result.exit_code == 2
+        assert "expected a netlist that is read whole" in result.stderr
+        assert call(command, *words, "--strict", stdin=text.replace(".temp 85\n", "")).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -136,7 +160,7 @@ def test_solve_json_at_dc(divider: Path) -> None:
         ("V1 1 0 1\nV2 1 0 2\n", "V1"),
         ("R1 1 2 1k\nV1 1 2 1\n", "ground"),
         ("D1 1 0 mod\nV1 1 0 1\n", "D1"),
-        (b"\xff\xfe\x00R", "UTF-8"),
+        (b"V1 1 0 5\x81", "UTF-8, Windows-1252"),
     ],
 )
 def test_solve_says_what_is_wrong(text: str | bytes, message: str) -> None:

@@ -5,7 +5,7 @@ The letters of `Device.kind` and the order of the pins are SPICE's (Quarles, SPI
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 GROUND = "0"
 
@@ -69,10 +69,14 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """Devices in the order of the text, with an optional title. Node `0` is ground."""
+    """Devices in the order of the text, with an optional title. Node `0` is ground.
+
+    `remarks` says what of the text was not read, each with its line. Circuits are compared without them.
+    """
 
     devices: tuple[Device, ...]
     title: str = ""
+    remarks: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def nodes(self) -> tuple[str, ...]:

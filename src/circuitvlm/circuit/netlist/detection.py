@@ -25,6 +25,9 @@ SURE = 2
 _SHORT_NAME = re.compile(r"[A-Za-z][0-9]{1,4}:?")
 _SYMBOLIC = re.compile(r"<.*>|\{.*\}|[A-Za-z]+\(.*\)|step|(value|val|res|cap|ind|dc|ac|[rcl])=.*|dc|ac", re.I | re.S)
 _POLY = re.compile(r"poly\(([0-9]{1,3})\)", re.I)
+_MAX_PLAIN_NAME = 5
+"""The letters of the longest name, such as Rload, that has no digit and is no word of a title."""
+
 _MODEL_KINDS = frozenset("DQMJ")
 _TWO_PIN_KINDS = frozenset("RLCVI")
 
@@ -113,7 +116,7 @@ def is_device(tokens: Sequence[str]) -> bool:
     if device.kind == "K":
         coils, has_number = tokens[1:3], any(map(is_number, tokens[3:5]))
         return (has_digit(device.name) and _are_coils(coils)) or (has_number and all(w[0] in "Ll" for w in coils))
-    is_plain = has_digit(device.name) or len(device.name) == 1 or all(map(is_index, device.nodes))
+    is_plain = has_digit(device.name) or all(map(is_index, device.nodes))
     return is_plain or (device.has_value and (device.kind in LINEAR_KINDS or device.has_index))
 
 
@@ -122,7 +125,14 @@ def is_device_not_title(tokens: Sequence[str], *, next_words: Collection[str]) -
     device = _find_candidate(tokens)
     if device is None or not is_device(tokens):
         return False
-    if device.kind == "K" or starts_device(tokens, 0) or all(map(is_index, device.nodes)):
+    if device.kind == "K" or all(map(is_index, device.nodes)):
+        return True
+    are_known = [is_node(node, known_nodes=next_words) for node in device.nodes]
+    if next_words and not any(are_known):
+        return False  # R-2R ladder DAC 4 bit
+    if device.name.isalpha() and len(device.name) > _MAX_PLAIN_NAME and not all(are_known):
+        return False  # Lowpass filter 1 10k
+    if starts_device(tokens, 0):
         return True
     has_device = any(confidence(tokens, i) == SURE for i in range(1, min(len(device.nodes) + 2, len(tokens))))
     is_likely = (device.has_index and device.has_value) or any(node.lower() in next_words for node in device.nodes)

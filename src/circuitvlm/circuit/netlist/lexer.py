@@ -28,18 +28,31 @@ _CHARACTERS = str.maketrans(
     | {"\u2028": "\n", "\u2029": "\n", "\u2126": "Ω", "‘": "'", "’": "'", "“": '"', "”": '"'}
 )
 _SUBSTITUTIONS = (
-    # Control tokens of language models, which may adjoin a word.
-    ("<", re.compile(r"<\|[A-Za-z_]{1,30}\|>|</?s>|<(?:bos|eos|pad|unk)>", re.I), " "),
     # KiCad itself writes Net-(R1-Pad2) this way for SPICE.
     ("-(", re.compile(r"\b(net|unconnected)-\(([^\s(){}=,;]{1,50})\)", re.I), r"\1-_\2_"),
-    # Bold names in Markdown.
-    ("**", re.compile(r"\*\*([A-Za-z]{1,4}[0-9]{1,3}:?)\*\*"), r"\1"),
     # Spectre escapes the index of a bus.
     ("\\<", re.compile(r"\\([<>])"), r"\1"),
-    # A line break that is written as two characters.
-    ("\\n", re.compile(r"\\n(?=[A-Za-z]{1,5}[0-9]{1,4}:?[ \t,]|\.[a-z]|\\n|\s|$)"), "\n"),
 )
 """Replacements in the whole text: (a string that the text must hold, pattern, replacement)."""
+
+_REPLY_SUBSTITUTIONS = (
+    # Control tokens of language models, which may adjoin a word.
+    ("<", re.compile(r"<\|[A-Za-z_]{1,30}\|>|</?s>|<(?:bos|eos|pad|unk)>", re.I), " "),
+    # Bold names in Markdown.
+    ("**", re.compile(r"\*\*([A-Za-z]{1,4}[0-9]{1,3}:?)\*\*"), r"\1"),
+)
+"""The same for replies of models."""
+
+_WRITTEN_BREAK = re.compile(r"\\n(?=[A-Za-z]{1,5}[0-9]{1,4}:?[ \t,]|\.[a-z]|\\n|\s|$)")
+"""A line break that is written as two characters, before a device, a card, or the end of the line."""
+
+_SCHEMATICS = {
+    "LTspice": re.compile(r"\s*Version 4(\.\d+)?\s+SHEET\b"),
+    "KiCad": re.compile(r"\s*(\(kicad_sch\b|EESchema Schematic File)"),
+    "gEDA or xschem": re.compile(r"\s*v (\d{8} \d+\n|\{xschem )"),
+    "Qucs": re.compile(r"\s*<Qucs Schematic"),
+}
+"""Programs, and how the files of their schematics begin."""
 
 _FENCE_TAG = re.compile(r"[ \t]*[A-Za-z][\w+.-]{0,20}[ \t]*(?=\n|$)")
 _DEVICE_SEPARATOR = re.compile(r" ?;(?= ?[A-Za-z]{1,5}[0-9]{1,3} )")
@@ -76,10 +89,12 @@ class Line:
     raw: str
 
 
-def lex(text: str) -> list[Line]:
+def lex(text: str, *, is_file: bool = False) -> list[Line]:
     """The logical lines of `text`, without comments, code fences and blank lines; continuations are joined.
 
-    Every step takes linear time. Raises NetlistError for control characters and for texts or words that are too long.
+    The text of a file is taken as it is; in another one, code blocks, Markdown and line breaks that are written as two
+    characters are removed. Every step takes linear time. Raises NetlistError for control characters, for the file of a
+    schematic, and for texts or words that are too long.
     """
     if len(text) > MAX_CHARACTERS:
         raise NetlistError(f"expected at most {MAX_CHARACTERS} characters, got {len(text)}")
@@ -87,13 +102,17 @@ def lex(text: str) -> list[Line]:
     if match := _CONTROL.search(text):
         line = text.count("\n", 0, match.start()) + 1
         raise NetlistError(f"expected printable text, got the control character {match.group()!r}", line=line)
-    text = _extract_code_block(_INVISIBLE.sub("", text))
-    for trigger, pattern, replacement in _SUBSTITUTIONS:
+    for program, start in _SCHEMATICS.items():
+        if start.match(text):
+            raise NetlistError(f"expected a netlist, got a schematic of {program}; let {program} write its netlist")
+    text = _INVISIBLE.sub("", text)
+    text = text if is_file else _break_lines(_extract_code_block(text))
+    for trigger, pattern, replacement in _SUBSTITUTIONS if is_file else _REPLY_SUBSTITUTIONS + _SUBSTITUTIONS:
         if trigger in text:
             text = pattern.sub(replacement, text)
     return [
         Line(number, tokens, raw)
-        for number, raw in _join_continuations(text)
+        for number, raw in _join_continuations(text, is_file=is_file)
         if (tokens := tuple(split_words(raw, line=number)))
     ]
 
@@ -101,6 +120,17 @@ def lex(text: str) -> list[Line]:
 def is_single_line(text: str) -> bool:
     """Whether the text holds no line break, tab or other control character."""
     return "\n" not in text and "\t" not in text and not _CONTROL.search(text)
+
+
+def _break_lines(text: str) -> str:
+    """The text with line breaks where they are written as two characters; not in comments of a text that has others."""
+    if "\\n" not in text:
+        return text
+    lines = text.split("\n")
+    has_breaks = sum(1 for line in lines if line.strip()) > 1
+    is_comment = [has_breaks and line.lstrip().startswith("*") for line in lines]
+    pairs = zip(lines, is_comment, strict=True)
+    return "\n".join(line if is_kept else _WRITTEN_BREAK.sub("\n", line) for line, is_kept in pairs)
 
 
 def _extract_code_block(text: str) -> str:
@@ -118,10 +148,10 @@ def _extract_code_block(text: str) -> str:
     return text.replace("`", " ")
 
 
-def _join_continuations(text: str) -> list[tuple[int, str]]:
+def _join_continuations(text: str, *, is_file: bool) -> list[tuple[int, str]]:
     """The number and the text of each logical line, without comments and blank lines."""
     physical = text.split("\n")
-    if sum(1 for line in physical if line.strip()) == 1:
+    if not is_file and sum(1 for line in physical if line.strip()) == 1:
         # In a deck on one line, a star may stand before the title, and semicolons may separate the devices.
         physical = _DEVICE_SEPARATOR.sub("\n", " ".join(text.lstrip(" \t\n*").split())).split("\n")
     logical: list[tuple[int, list[str]]] = []
@@ -132,7 +162,7 @@ def _join_continuations(text: str) -> list[tuple[int, str]]:
             line = f"+{line}"
         has_backslash = line.endswith("\\")
         line = line.rstrip("\\").rstrip() if has_backslash else line
-        if line.startswith("|"):  # a row of a table
+        if line.startswith("|") and not is_file:  # a row of a table
             line = line.replace("|", " ").strip()
         if not line or line[0] in "*#" or line.startswith(("//", "$ ")):
             continue

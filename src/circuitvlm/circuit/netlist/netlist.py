@@ -37,9 +37,26 @@ def parse(text: str, *, flat: bool = True) -> Circuit:
         devices = reader.read(flat=flat)
     if not devices:
         raise reader.no_device_error()
-    circuit = Circuit(devices=_unify_nodes(devices), title=reader.title)
-    _refuse_ambiguous(circuit, line_numbers=reader.line_numbers)
+    circuit = _make_circuit(devices, reader)
+    if not reader.is_deck:
+        _refuse_ambiguous(circuit, line_numbers=reader.line_numbers)
     return circuit
+
+
+def parse_deck(text: str, *, flat: bool = True) -> Circuit:
+    """The circuit of a netlist file: every line is a device, a card, a comment, or an error with its number.
+
+    The first line is the title, as in SPICE, unless it is a comment or a card, or the text is a fragment. A fragment
+    has no .end, and its first line states a device. So `Lowpass filter 1 10k`, `V1 1 0 5`, `R1 1 0 1k`, `.end` in four
+    lines has one title and two devices, and `V1 1 0 5`, `R1 1 0 1k` in two lines has two devices.
+
+    All else is as in `parse`. What is not read stands in `Circuit.remarks`. Raises NetlistError.
+    """
+    reader = Reader(lex(text, is_file=True), is_file=True)
+    devices = reader.read(flat=flat)
+    if not devices:
+        raise reader.no_device_error()
+    return _make_circuit(devices, reader)
 
 
 def format(circuit: Circuit, renumber: bool = True) -> str:
@@ -60,13 +77,32 @@ def format(circuit: Circuit, renumber: bool = True) -> str:
     return "\n".join(device_line(device, names=names, text_names=text_names) for device in circuit.devices)
 
 
-def _unify_nodes(devices: Sequence[Device]) -> tuple[Device, ...]:
-    """The devices with one spelling for each node, the first in the text, and `0` for ground."""
+def _make_circuit(devices: Sequence[Device], reader: Reader) -> Circuit:
+    return Circuit(_unify_nodes(devices, wires=reader.wires), title=reader.title, remarks=tuple(reader.remarks))
+
+
+def _unify_nodes(devices: Sequence[Device], *, wires: Sequence[tuple[str, str]]) -> tuple[Device, ...]:
+    """The devices with one spelling for each node, the first in the text, and `0` for ground.
+
+    Nodes that `wires` connect are one node.
+    """
     spellings: dict[str, str] = {}
+    joined: dict[str, str] = {}  # the key of a node -> that of a node to which a wire leads
+
+    def key_of(node: str) -> str:
+        key = GROUND if is_ground(node) else node.casefold() if node.isascii() else node
+        while key in joined:
+            key = joined[key]
+        return key
+
+    for first, second in wires:
+        one, other = sorted((key_of(first), key_of(second)), key=lambda key: key != GROUND)
+        if one != other:
+            joined[other] = one
 
     def unify(node: str) -> str:
-        key = node.casefold() if node.isascii() else node
-        return spellings.setdefault(key, GROUND if is_ground(node) else node)
+        key = key_of(node)
+        return spellings.setdefault(key, GROUND if key == GROUND else node)
 
     return tuple(replace(device, nodes=tuple(map(unify, device.nodes))) for device in devices)
 

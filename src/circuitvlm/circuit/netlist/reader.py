@@ -12,6 +12,7 @@ from circuitvlm.circuit.netlist.lexer import Line, NetlistError
 from circuitvlm.circuit.netlist.spectre import translate_lines
 
 MAX_DEVICES = 20_000
+MAX_REMARKS = 100
 
 _MAX_PREFIX = 3
 """How many words may stand before a device on its line."""
@@ -22,6 +23,28 @@ _SKIPPED_PARTS = {".control": ".endc", ".subckt": ".ends", ".macro": ".eom"}
 _RESUMABLE_CARDS = frozenset({".model", ".param", ".options", ".option", ".op", ".temp", ".include", ".lib", ".global"})
 """Cards that a device may follow on the same line. In others (.dc V1 0 10 1) the words of a device are arguments."""
 
+_ANALYSIS_CARDS = frozenset(
+    {
+        *(
+            ".op",
+            ".dc",
+            ".ac",
+            ".tran",
+            ".tf",
+            ".noise",
+            ".disto",
+            ".pz",
+            ".sens",
+            ".four",
+            ".fourier",
+            ".end",
+            ".title",
+        ),
+        *(".print", ".plot", ".probe", ".save", ".meas", ".measure", ".width", ".backanno", ".ends", ".eom", ".endc"),
+    }
+)
+"""Cards that say what is to be computed or printed. They change nothing of the circuit."""
+
 _BULLET = re.compile(r"[-•]|\d{1,3}[.)]")
 _LINE_PREFIX = re.compile(r">+|\d{1,3}:?|\(\w{1,3}\)")
 
@@ -30,11 +53,21 @@ class Reader:
     """Reads the lines of a netlist one after the other.
 
     `devices` holds the devices outside subcircuits, `title` the words before the first device, and `line_numbers` the
-    number of each device's line by the device's name.
+    number of each device's line by the device's name. `wires` are pairs of nodes that are one (lcapy's `W 1 2`), and
+    `remarks` says what is not read.
+
+    In a file, and in a text that ends with .end, every line after the first device or card is a device, a card or an
+    error. In a file it is one device.
     """
 
-    def __init__(self, lines: Sequence[Line]) -> None:
+    def __init__(self, lines: Sequence[Line], *, is_file: bool = False) -> None:
         self.devices: list[Device] = []
+        self.wires: list[tuple[str, str]] = []
+        self.remarks: list[str] = []
+        self._remark_count = 0
+        self._is_file = is_file
+        self.is_deck = is_file or any(line.tokens[0].lower() == ".end" for line in lines[1:])
+        self._has_begun = False  # whether a device or a card has been read
         self.title = ""
         self.line_numbers: dict[str, int] = {}
         self._all_lines = lines
@@ -50,6 +83,11 @@ class Reader:
         for i, line in enumerate(self._lines):
             if not self._read_line(line, index=i):
                 break
+        for prose in self._prose:
+            if " ".join(prose.tokens) != self.title:
+                self._remark(prose.number, "no device", prose.tokens)
+        if self._remark_count > MAX_REMARKS:
+            self.remarks.append(f"and {self._remark_count - MAX_REMARKS} more lines and words that are not read")
         return flatten(self.devices, self._hierarchy, flat=flat, limit=MAX_DEVICES)
 
     def no_device_error(self) -> NetlistError:
@@ -65,10 +103,11 @@ class Reader:
 
     def _read_line(self, line: Line, *, index: int) -> bool:
         """Read one line. Returns False at .end."""
-        tokens = _strip_prefix(line.tokens)
+        tokens = line.tokens if self._is_file else _strip_prefix(line.tokens)
         position = 0
         if not self._skipped_until and not statement.is_card(tokens[0]):
             position = self._find_first_device(tokens, line=line, index=index)
+        self._has_begun = self._has_begun or position < len(tokens)
         while position < len(tokens):
             word = tokens[position].lower()
             if self._skipped_until:
@@ -76,21 +115,37 @@ class Reader:
             elif word == ".end":
                 return False
             elif statement.is_card(word):
-                position = self._read_card(tokens, position)
+                position = self._read_card(tokens, position, line=line.number)
             else:
-                start, position = position, detection.find_end(tokens, position, known_nodes=self._node_keys)
+                start, position = position, self._find_end(tokens, position)
                 self._read_device(tokens[start:position], line=line.number)
         return True
 
+    def _find_end(self, tokens: Sequence[str], start: int) -> int:
+        """Where the device ends that begins at `start`."""
+        if self._is_file or not statement.kind_of(tokens[start]):
+            return len(tokens)
+        return detection.find_end(tokens, start, known_nodes=self._node_keys)
+
     def _find_first_device(self, tokens: Sequence[str], *, line: Line, index: int) -> int:
         """The position of the first device of the line; the number of words where there is none."""
+        if self.is_deck and self._has_begun:
+            return 0
+        if self._is_file and line.number == 1 and not self._is_fragment(tokens, line=line, index=index):
+            self.title = " ".join(tokens)
+            if detection.is_device(tokens):
+                self._remark(line.number, "taken as the title", tokens)
+            self._has_begun = True
+            return len(tokens)
+        if self._is_file:
+            return 0
         if self._explains_device(tokens):
             self._prose.append(line)
             return len(tokens)
         if self._is_device_line(tokens, line=line, index=index):
             self._refuse_prose_between()
             return 0
-        begin = _find_next(tokens, 0)
+        begin = _find_next(tokens, int(self._may_be_title(line) and detection.is_device(tokens)))
         if not self.devices:
             is_malformed = detection.is_malformed_device(tokens)
             self.title = self.title or " ".join(tokens[:begin])
@@ -106,9 +161,16 @@ class Reader:
             self._prose.append(line)
         return begin
 
+    def _is_fragment(self, tokens: Sequence[str], *, line: Line, index: int) -> bool:
+        """Whether the first line of a file is no title: the text has no .end, and the line states a device."""
+        has_end = any(line.tokens[0].lower() == ".end" for line in self._all_lines)
+        return not has_end and self._is_device_line(tokens, line=line, index=index)
+
     def _is_device_line(self, tokens: Sequence[str], *, line: Line, index: int) -> bool:
         """Whether the line begins with a device."""
-        may_be_title = line.number == self._all_lines[0].number and not (self.devices or self._prose or self.title)
+        if self._is_call(tokens):
+            return True
+        may_be_title = self._may_be_title(line)
         is_device = detection.is_device(tokens)
         if is_device and may_be_title:
             next_words = {word.lower() for line in self._lines[index + 1 :] for word in line.tokens[1:5]}
@@ -117,6 +179,13 @@ class Reader:
             len(tokens) > 2
             and detection.has_known_nodes(tokens, known_nodes=self._find_nodes(), needs_all=may_be_title)
         )
+
+    def _may_be_title(self, line: Line) -> bool:
+        return line.number == self._all_lines[0].number and not (self.devices or self._prose or self.title)
+
+    def _is_call(self, tokens: Sequence[str]) -> bool:
+        """Whether the line calls a subcircuit that the text defines: `XA in m stage`."""
+        return tokens[0][0] in "Xx" and any(word.lower() in self._hierarchy.definitions for word in tokens[2:])
 
     def _explains_device(self, tokens: Sequence[str]) -> bool:
         """Whether a line explains a device that has been read: `R1 is the load resistor.`"""
@@ -147,6 +216,12 @@ class Reader:
             line = self._prose[-1]
             raise NetlistError(f"expected a device or a card, got {' '.join(line.tokens)[:60]!r}", line=line.number)
 
+    def _remark(self, line: int, reason: str, tokens: Sequence[str]) -> None:
+        """Add a remark about words that are not read; beyond MAX_REMARKS they are only counted."""
+        self._remark_count += 1
+        if self._remark_count <= MAX_REMARKS:
+            self.remarks.append(f"line {line}: {reason}: {' '.join(tokens)[:60]!r}")
+
     def _skip_word(self, tokens: Sequence[str], position: int) -> int:
         """Skip one word of a part that is not read. Returns the position of the next word to be read."""
         word, last = tokens[position].lower(), self._skipped_until[-1]
@@ -156,19 +231,26 @@ class Reader:
             self._skipped_until.append(last)
         return position + 1 if self._skipped_until else _find_next(tokens, position + 1)
 
-    def _read_card(self, tokens: Sequence[str], position: int) -> int:
+    def _read_card(self, tokens: Sequence[str], position: int, *, line: int) -> int:
         """Read a card. Returns the position after it."""
         word = tokens[position].lower()
+        if word not in _ANALYSIS_CARDS:
+            self._remark(line, "not read", tokens[position : position + 12])
         if word == ".title" and not self.title:
             self.title = " ".join(tokens[position + 1 :])
         if word in _SKIPPED_PARTS:
             self._skipped_until.append(_SKIPPED_PARTS[word])
             return position + 1
+        if self._is_file:
+            return len(tokens)
         if word in _RESUMABLE_CARDS:
             return _find_next(tokens, position + 1, known_nodes=self._node_keys)
         return next((i for i in range(position + 1, len(tokens)) if statement.is_card(tokens[i])), len(tokens))
 
     def _read_device(self, tokens: Sequence[str], *, line: int) -> None:
+        if statement.is_wire(tokens):
+            self.wires.append((tokens[1], tokens[2]))
+            return
         device = statement.read_device(tokens, line=line, parameters=self._hierarchy.parameters)
         if device.name in self.line_numbers:
             raise NetlistError(

@@ -24,6 +24,7 @@ _REMARK = re.compile(r"[#$].*|\*+|-+|\||/", re.S)
 _ASIDE = re.compile(r"\((?!(?:ac|dc)\))[A-Za-z][A-Za-z .,-]*\)", re.I)
 """Words in brackets after a number, such as `1k (load)`."""
 
+_WIRE = re.compile(r"W[0-9]*", re.I)
 _CARD = re.compile(r"\.[A-Za-z]")
 _DIGITS = re.compile(r"[0-9]+")
 _GROUNDS = frozenset({"gnd", "gnd!", "ground"})
@@ -47,6 +48,11 @@ def _kind_by_letter(word: str) -> str:
     """The kind by the first letter, reserved words included: where a device must stand, DC may be a diode."""
     kind = word[0].upper()
     return kind if kind in PIN_NAMES and len(word) <= MAX_NAME and _NAME.fullmatch(word) else ""
+
+
+def is_wire(words: Sequence[str]) -> bool:
+    """Whether the words are lcapy's statement of a wire between two nodes: `W 1 2`."""
+    return len(words) == 3 and _WIRE.fullmatch(words[0]) is not None
 
 
 def is_card(word: str) -> bool:

@@ -22,7 +22,7 @@ from circuitvlm.serving import display
 from circuitvlm.serving.cli import data
 from circuitvlm.serving.cli.ask import ask
 from circuitvlm.serving.cli.chat import chat
-from circuitvlm.serving.cli.common import DASH, Frequency, Json, NetlistFile, Seed, exit_on_error, read_circuit
+from circuitvlm.serving.cli.common import DASH, Frequency, Json, NetlistFile, Seed, Strict, exit_on_error, read_circuit
 from circuitvlm.serving.cli.doctor import doctor
 from circuitvlm.serving.cli.model import export
 from circuitvlm.serving.cli.report import report
@@ -45,6 +45,7 @@ Pixels = Annotated[
 @app.command("draw")
 def draw_command(
     source: NetlistFile = DASH,
+    strict: Strict = False,
     out_file: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="A .png or .svg file, or - for standard output.")
     ] = DASH,
@@ -68,7 +69,7 @@ def draw_command(
         image_format = image_format or _format_of(out_file)
         if out_file == DASH and image_format == "png" and sys.stdout.isatty():
             raise ValueError("--out: expected a file or a pipe for a PNG, got a terminal; give --out or --format svg")
-        circuit = read_circuit(source)
+        circuit = read_circuit(source, strict=strict)
         from circuitvlm.circuit import draw
 
         draw_function = draw.image if image_format == "png" else draw.svg
@@ -81,7 +82,7 @@ def draw_command(
 
 
 @app.command()
-def solve(source: NetlistFile = DASH, frequency: Frequency = 0.0, json: Json = False) -> None:
+def solve(source: NetlistFile = DASH, frequency: Frequency = 0.0, json: Json = False, strict: Strict = False) -> None:
     """Print the voltages, currents and powers of a circuit.
 
     The analysis is linear and exact. At 0 Hz it is the operating point, with each C open and each L shorted.
@@ -94,7 +95,7 @@ def solve(source: NetlistFile = DASH, frequency: Frequency = 0.0, json: Json = F
     circuitvlm solve filter.cir --frequency 1k --json
     """
     with exit_on_error():
-        circuit = read_circuit(source)
+        circuit = read_circuit(source, strict=strict)
         solution = numeric.solve(circuit, frequency)
         if json:
             display.print_json(display.solution_dict(circuit, solution, frequency=frequency))
@@ -111,6 +112,7 @@ def compare(
         Path, typer.Argument(metavar="TRUTH", help="The true netlist's file, or - for standard input.")
     ],
     json: Json = False,
+    strict: Strict = False,
 ) -> None:
     """Compare a predicted netlist with the true one.
 
@@ -125,7 +127,9 @@ def compare(
     with exit_on_error():
         if predicted_file == DASH and true_file == DASH:
             raise ValueError(f"PREDICTED and TRUTH: expected a file for one of them, got {DASH} for both")
-        comparison = equivalence.compare(read_circuit(predicted_file), read_circuit(true_file))
+        comparison = equivalence.compare(
+            read_circuit(predicted_file, strict=strict, is_reply=True), read_circuit(true_file, strict=strict)
+        )
         if json:
             display.print_json(asdict(comparison))
         else:
@@ -174,6 +178,7 @@ def format_command(
     keep_names: Annotated[
         bool, typer.Option("--keep-names", help="Keep the names of the nodes instead of numbering them.")
     ] = False,
+    strict: Strict = False,
 ) -> None:
     """Print a netlist in canonical form.
 
@@ -185,11 +190,11 @@ def format_command(
     echo 'v1 in 0 dc 10 r1 in 0 1000' | circuitvlm format
     """
     with exit_on_error():
-        echo(netlist.format(read_circuit(source), renumber=not keep_names))
+        echo(netlist.format(read_circuit(source, strict=strict, is_reply=True), renumber=not keep_names))
 
 
 @app.command()
-def deck(source: NetlistFile = DASH, frequency: Frequency = 0.0) -> None:
+def deck(source: NetlistFile = DASH, frequency: Frequency = 0.0, strict: Strict = False) -> None:
     """Print a complete SPICE deck that computes the voltage of every node.
 
     The analysis is the operating point, or AC at one frequency.
@@ -201,7 +206,7 @@ def deck(source: NetlistFile = DASH, frequency: Frequency = 0.0) -> None:
     """
     with exit_on_error():
         analysis = f"ac {frequency!r}" if frequency else "op"
-        echo(netlist.deck(read_circuit(source), analysis), end_line=False)
+        echo(netlist.deck(read_circuit(source, strict=strict), analysis), end_line=False)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -15,6 +15,7 @@ from circuitvlm.circuit.graph import Circuit
 from circuitvlm.circuit.quantity import parse_spice
 from circuitvlm.serving.text import echo
 
+CP1252 = "Windows-1252"
 DASH = Path("-")
 """The name of standard input and standard output."""
 
@@ -42,20 +43,53 @@ Frequency = Annotated[
 ]
 
 
-def read_circuit(file: Path) -> Circuit:
-    """The circuit in a netlist file or in standard input. Raises ValueError with the name of the file, and OSError."""
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse a netlist with lines or words that are not read, instead of a warning.")
+]
+
+
+def read_circuit(file: Path, *, strict: bool, is_reply: bool = False) -> Circuit:
+    """The circuit in a netlist file or in standard input; what is not read of it is printed on standard error.
+
+    A text in one line, a text with a code block, and the reply of a model are read by `netlist.parse`, all others by
+    `netlist.parse_deck`. Raises ValueError with the name of the file, also where `strict` and not all is read; OSError.
+    """
     if file == DASH:
         if sys.stdin.isatty():
             echo("reading a netlist from the terminal; Ctrl-D ends it", to_stderr=True)
         data, name = sys.stdin.buffer.read(), "standard input"
     else:
         data, name = file.read_bytes(), str(file)
+    text, encoding = _decode(data)
+    is_reply = is_reply or "```" in text or sum(1 for line in text.splitlines() if line.strip()) < 2
     try:
-        return netlist.parse(data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{name}: expected UTF-8 text, got another encoding (byte {error.start})") from error
+        circuit = netlist.parse(text) if is_reply else netlist.parse_deck(text)
     except netlist.NetlistError as error:
         raise ValueError(f"{name}: {error}") from error
+    remarks = [*([f"read as {encoding}"] if encoding == CP1252 else []), *circuit.remarks]
+    if strict and remarks:
+        raise ValueError(f"{name}: expected a netlist that is read whole, got:\n  " + "\n  ".join(remarks))
+    for remark in remarks:
+        print_error(f"{name}: {remark}")
+    return circuit
+
+
+def _decode(data: bytes) -> tuple[str, str]:
+    """The text of a file and its encoding: UTF-8, UTF-16 (with or without a mark), or else Windows-1252."""
+    start = data[:200]
+    encodings = {"UTF-8": "utf-8-sig", CP1252: "cp1252"}
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings = {"UTF-16": "utf-16"}
+    elif len(start) > 3 and not any(start[1::2]):
+        encodings = {"UTF-16": "utf-16-le"}
+    elif len(start) > 3 and not any(start[::2]):
+        encodings = {"UTF-16": "utf-16-be"}
+    for name, codec in encodings.items():
+        try:
+            return data.decode(codec), name
+        except UnicodeDecodeError:
+            continue
+    raise ValueError(f"expected text in {', '.join(encodings)}, got {start[:20]!r}")
 
 
 def numbered_path(path: Path, number: int | None) -> Path:

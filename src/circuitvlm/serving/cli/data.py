@@ -9,7 +9,7 @@ import typer
 
 from circuitvlm.runtime.progress import setup_logging
 from circuitvlm.serving import display
-from circuitvlm.serving.cli.common import DASH, Json, NetlistFile, Seed, exit_on_error, read_circuit
+from circuitvlm.serving.cli.common import DASH, Json, NetlistFile, Seed, Strict, exit_on_error, read_circuit
 from circuitvlm.serving.text import echo, escape
 
 
@@ -22,6 +22,7 @@ def transfer(
         typer.Option(metavar="FORMULA", help="Check this formula instead. Exit code 0: it is right. 1: it is not."),
     ] = None,
     json: Json = False,
+    strict: Strict = False,
 ) -> None:
     """Print the exact transfer function of a circuit, with its poles, zeros and DC gain.
 
@@ -34,7 +35,7 @@ def transfer(
     printf 'V1 1 0 V1\\nR1 1 2 R1\\nC1 2 0 C1\\n' | circuitvlm transfer --check '\\frac{1}{1+sR_1C_1}'
     """
     with exit_on_error():
-        circuit = read_circuit(source_file)
+        circuit = read_circuit(source_file, strict=strict)
         try:
             if check is not None:
                 from circuitvlm.circuit.judge.verdict import Verdict, matches_circuit
