@@ -85,10 +85,10 @@ def test_a_title_in_a_reply_is_no_device(title: str) -> None:
 
 
 def test_what_is_not_read_is_remarked_with_its_line() -> None:
-    text = f"title\n{DIVIDER}.temp 85\n.model D1N D(IS=1f)\n.options reltol=1\n.include x.lib\n.op\n.tran 1 2\n.end"
+    text = f"title\n{DIVIDER}.ic v(1)=2\n.model D1N D(IS=1f)\n.options reltol=1\n.include x.lib\n.op\n.tran 1 2\n.end"
     remarks = netlist.parse_deck(text).remarks
     assert [remark.split(": ")[:2] for remark in remarks] == [[f"line {n}", "not read"] for n in (5, 6, 7, 8)]
-    assert remarks[0].endswith("'.temp 85'")
+    assert remarks[0].endswith("'.ic v(1)=2'")
     reply = netlist.parse(f"Here it is.\n{DIVIDER}I hope that it helps.")
     assert reply.title == "Here it is."
     assert reply.remarks == ("line 5: no device: 'I hope that it helps.'",)
@@ -97,7 +97,7 @@ def test_what_is_not_read_is_remarked_with_its_line() -> None:
 
 
 def test_many_remarks_are_counted() -> None:
-    remarks = netlist.parse(DIVIDER + ".temp 1\n" * 300).remarks
+    remarks = netlist.parse(DIVIDER + ".ic v(1)=2\n" * 300).remarks
     assert len(remarks) == MAX_REMARKS + 1
     assert remarks[-1] == "and 200 more lines and words that are not read"
 

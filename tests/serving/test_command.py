@@ -140,16 +140,16 @@ def test_a_netlist_is_read_in_the_encodings_of_other_programs(encoding: str) -> 
 
 
 def test_what_is_not_read_is_printed_and_refused_by_strict() -> None:
-    text = "t\nV1 1 0 5\nR1 1 0 1k\n.temp 85\n.op\n.end\n"
+    text = "t\nV1 1 0 5\nR1 1 0 1k\n.ic v(1)=2\n.op\n.end\n"
     for command in ("solve", "draw", "format", "deck"):
         words = ["--format", "svg"] if command == "draw" else []
         result = call(command, *words, stdin=text)
         assert result.exit_code == 0, result.stderr
-        assert result.stderr == "circuitvlm: standard input: line 4: not read: '.temp 85'\n"
+        assert result.stderr == "circuitvlm: standard input: line 4: not read: '.ic v(1)=2'\n"
         result = call(command, *words, "--strict", stdin=text)
         assert result.exit_code == 2
         assert "expected a netlist that is read whole" in result.stderr
-        assert call(command, *words, "--strict", stdin=text.replace(".temp 85\n", "")).exit_code == 0
+        assert call(command, *words, "--strict", stdin=text.replace(".ic v(1)=2\n", "")).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from circuitvlm.circuit.graph import LINEAR_KINDS, PIN_NAMES, Circuit, Device
+from circuitvlm.circuit.quantity import parse_spice
 
 _OPAMP_GAINS = frozenset({"ad", "inf", "infinity", "opamp", "∞"})
 
-_IGNORED_PARAMETERS = frozenset({"ic", "tc", "tc1", "tc2", "tce", "tol", "temp", "dtemp", "noisy"})
+_IGNORED_PARAMETERS = frozenset({"ic", "tc", "tc1", "tc2", "tce", "tol", "temp", "dtemp", "noisy", "w", "l"})
 """Parameters that change neither an operating point nor a small-signal answer at the nominal temperature."""
+
+
+_WAVEFORM = re.compile(r"(sine?|pulse|exp|pwl|sffm)\(([^()]*)\)", re.I)
 
 
 class UnsolvableDeviceError(ValueError):
@@ -29,16 +36,36 @@ def is_ideal_opamp(device: Device) -> bool:
 
 
 def numeric_value(device: Device) -> float:
-    """The value of a device, in base units.
+    """The value of a device, in base units; of a source with a waveform alone, the waveform's value at the start.
 
     Raises UnsolvableDeviceError where the device has no number, or has a parameter that changes its value.
     """
+    if device.value is None and (start := _start_value(device)) is not None:
+        return start
     if device.value is None:
         raise UnsolvableDeviceError(f"{device.name}: expected a numeric value such as 4.7k, got {device.text[:40]!r}")
-    for word in device.text.split() if device.kind in "RCL" else ():
-        if word.partition("=")[0].lower() not in _IGNORED_PARAMETERS and not word.endswith("%"):
+    for word in device.text.split():
+        key, _, value = word.partition("=")
+        is_ignored = key.lower() in _IGNORED_PARAMETERS or word.endswith("%")
+        if not is_ignored and (value or device.kind in "RCL"):
             raise UnsolvableDeviceError(f"{device.name}: expected a value without parameters, got {word[:40]!r}")
     return device.value
+
+
+def _start_value(device: Device) -> float | None:
+    """The value of `SINE(offset ..)`, `PULSE(first ..)`, `PWL(time first ..)` at the start, which SPICE takes at DC.
+
+    None for another text, and for a sine with a phase.
+    """
+    match = _WAVEFORM.fullmatch(device.text) if device.kind in "VI" else None
+    numbers = match[2].replace(",", " ").split() if match else []
+    place = 1 if match and match[1].lower() == "pwl" else 0
+    if match is None or len(numbers) <= place or (match[1].lower().startswith("sin") and len(numbers) > 5):
+        return None
+    try:
+        return parse_spice(numbers[place])
+    except ValueError:
+        return None
 
 
 def phasors(circuit: Circuit) -> dict[str, complex]:
@@ -50,4 +77,4 @@ def phasors(circuit: Circuit) -> dict[str, complex]:
     sources = [device for device in circuit.devices if device.kind in "VI"]
     if any(source.ac is not None for source in sources):
         return {source.name: source.ac or 0j for source in sources}
-    return {source.name: complex(numeric_value(source)) for source in sources}
+    return {source.name: complex(numeric_value(replace(source, text=""))) for source in sources}

@@ -23,7 +23,10 @@ SURE = 2
 """The highest value of `confidence`."""
 
 _SHORT_NAME = re.compile(r"[A-Za-z][0-9]{1,4}:?")
-_SYMBOLIC = re.compile(r"<.*>|\{.*\}|[A-Za-z]+\(.*\)|step|(value|val|res|cap|ind|dc|ac|[rcl])=.*|dc|ac", re.I | re.S)
+_SYMBOLIC = re.compile(
+    r"<.*>|\{.*\}|[A-Za-z]+\(.*\)|step|opamp|(value|val|res|cap|ind|dc|ac|[rcl])=.*|dc|ac", re.I | re.S
+)
+_SYMBOL = re.compile(r"[A-Za-z]\w{0,9}")
 _POLY = re.compile(r"poly\(([0-9]{1,3})\)", re.I)
 _MAX_PLAIN_NAME = 5
 """The letters of the longest name, such as Rload, that has no digit and is no word of a title."""
@@ -49,10 +52,23 @@ class _Candidate:
             return False
         word = self.value_words[0]
         if self.kind in "RCLVIEG":
-            return is_number(word) or word.lower() == self.name.lower() or _SYMBOLIC.fullmatch(word) is not None
+            return (
+                self._has_symbol
+                or is_number(word)
+                or word.lower() == self.name.lower()
+                or _SYMBOLIC.fullmatch(word) is not None
+            )
         if self.kind in "FH":
             return kind_of(word) in ("V", "R", "L") and is_number("".join(self.value_words[1:]))
         return "=" in word if self.kind == "B" else not is_index(word) and word[0] != "="
+
+    @property
+    def _has_symbol(self) -> bool:
+        """Whether one word stands between numbered nodes and the end or the next name: `R1 1 2 A R2 2 3 B`."""
+        symbol, *next_words = self.value_words
+        ends = not next_words or _SHORT_NAME.fullmatch(next_words[0]) is not None
+        is_name = _SYMBOL.fullmatch(symbol) is not None and has_digit(self.name)
+        return is_name and ends and all(map(is_index, self.nodes))
 
     @property
     def has_index(self) -> bool:
@@ -72,6 +88,8 @@ def _find_candidate(tokens: Sequence[str], start: int = 0) -> _Candidate | None:
         words = tokens[start + 1 : end + 1]
     end = start + 1 + (3 if kind in "QM" else count_nodes(kind, words))
     nodes = tokens[start + 1 : end]
+    if kind == "E" and len(words) > 4 and words[2].lower() == "opamp":  # lcapy's E1 3 0 opamp 1 2 [Ad]
+        nodes, end = [*words[:2], *words[3:5]], start + 3
     is_complete = end <= len(tokens) and (kind != "X" or len(nodes) > 0)
     are_nodes = all(is_node_name(node) and not is_card(node) for node in nodes)
     return _Candidate(tokens[start], kind, nodes, tokens[end : end + 2]) if is_complete and are_nodes else None
@@ -172,7 +190,7 @@ def find_end(tokens: Sequence[str], start: int, *, known_nodes: Collection[str])
     kind = kind_of(tokens[start])
     first_end = start + 1 + {"X": 2, "K": 2, "M": 3, "E": 2, "G": 2}.get(kind, len(PIN_NAMES[kind])) + (kind in "FHW")
     if kind in "EGFH" and start + 3 < len(tokens) and (poly := _POLY.fullmatch(tokens[start + 3])):
-        first_end = start + 4 + int(poly[1])  # after the inputs, which are no devices
+        first_end = start + 4 + int(poly[1]) * (2 if kind in "EG" else 1)  # after the inputs, which are no devices
     # A call that ends in `w=1u l=2u`, with no other word between: a node d1 of it begins no diode.
     needs_sure = (kind == "X" and "=" in tokens[-1]) and all("=" in b for a, b in pairwise(tokens[start:]) if "=" in a)
     for end in range(start + 1, len(tokens)):
@@ -201,6 +219,8 @@ def starts_by_nodes(
     device = _find_candidate(tokens, start)
     if device is None or not device.has_value:
         return False
+    if start + 2 < len(tokens) and confidence(tokens, start + 1) == SURE:
+        return False  # a symbol for a value: `V1 1 0 Vin R1 1 2 5`
     keys = set(map(node_key, device.nodes))
     is_known = any(key in known_nodes or key in own_nodes for key in keys)
     has_value_as_node = any(is_number(node) and not is_index(node) for node in device.nodes)

@@ -10,11 +10,15 @@ from types import MappingProxyType
 from circuitvlm.circuit.graph import Device
 from circuitvlm.circuit.mentions import rewrite_mentions
 from circuitvlm.circuit.netlist import statement
+from circuitvlm.circuit.netlist.environment import NOMINAL, Environment, read_model
 from circuitvlm.circuit.netlist.lexer import Line, NetlistError
 from circuitvlm.circuit.netlist.parameter import assignments, resolve
+from circuitvlm.circuit.netlist.value import is_number
+from circuitvlm.circuit.quantity import parse_spice
 
 MAX_DEPTH = 32
 _OPENING_CARDS, _CLOSING_CARDS = (".subckt", ".macro"), (".ends", ".eom")
+_TEMPERATURES = ("temp", "tnom")
 _PARAMETER_CARDS = (".param", ".params", ".parameter", ".parameters")
 
 
@@ -41,7 +45,14 @@ class Hierarchy:
     top_lines: list[Line] = field(default_factory=list)
     definitions: dict[str, Definition] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
+    models: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    temperatures: dict[str, float] = field(default_factory=dict)
     global_nodes: set[str] = field(default_factory=set)
+
+    def environment(self, parameters: Mapping[str, str]) -> Environment:
+        """The environment of the values of devices whose parameters are these."""
+        temperature, nominal = (self.temperatures.get(key, NOMINAL) for key in ("temp", "tnom"))
+        return Environment(parameters, self.models, temperature, nominal)
 
 
 def split_hierarchy(lines: Iterable[Line]) -> Hierarchy:
@@ -60,11 +71,18 @@ def split_hierarchy(lines: Iterable[Line]) -> Hierarchy:
             open_definitions.append(_read_definition(line))
         elif word in _CLOSING_CARDS and definition:
             _add_definition(hierarchy, open_definitions.pop())
+        elif word == ".model" and (model := read_model(line.tokens)):
+            hierarchy.models.update([model])
+        elif word == ".temp" and len(line.tokens) == 2 and is_number(line.tokens[1]) and not definition:
+            hierarchy.temperatures["temp"] = parse_spice(line.tokens[1])
         elif word == ".global":
             hierarchy.global_nodes.update(word.lower() for word in line.tokens[1:])
         elif word in _PARAMETER_CARDS and (definition or len(assignments(line.tokens)) == len(line.tokens) - 1):
             (definition.defaults if definition else hierarchy.parameters).update(assignments(line.tokens[1:]))
         else:
+            if word in (".options", ".option"):
+                values = assignments(line.tokens[1:]).items()
+                hierarchy.temperatures |= {k: parse_spice(v) for k, v in values if k in _TEMPERATURES and is_number(v)}
             (definition.body if definition else hierarchy.top_lines).append(line)
             if word == ".end" and not definition:
                 break
@@ -199,12 +217,14 @@ class _Flattener:
         callers: tuple[str, ...] = (),
     ) -> None:
         """Add the devices of a subcircuit that is called with these nodes and values of parameters."""
-        parameters = resolve({**self.hierarchy.parameters, **definition.defaults, **values})
+        environment = self.hierarchy.environment(
+            resolve({**self.hierarchy.parameters, **definition.defaults, **values})
+        )
         ports = dict(zip(definition.ports, nodes or (), strict=nodes is not None))
         scope = _Scope(path, ports, self.hierarchy.global_nodes)
         line_numbers: dict[str, int] = {}
         for line in definition.device_lines:
-            device = statement.read_device(line.tokens, line=line.number, parameters=parameters)
+            device = statement.read_device(line.tokens, line=line.number, environment=environment)
             if (first := line_numbers.setdefault(device.name, line.number)) != line.number:
                 raise NetlistError(
                     f"{device.name}: expected one device with this name, got another one in line {first}",

@@ -11,7 +11,7 @@ MAX_CHARACTERS = 1_000_000
 MAX_TOKEN = 4096
 
 _FUNCTIONS = frozenset(
-    {"sin", "pulse", "pwl", "exp", "sffm", "am", "poly", "table", "npn", "pnp", "nmos", "pmos", "v", "i"}
+    {"sin", "sine", "pulse", "pwl", "exp", "sffm", "am", "poly", "table", "npn", "pnp", "nmos", "pmos", "v", "i"}
 )
 """Words that take the parenthesis after them, even across a space."""
 
@@ -189,6 +189,8 @@ def split_words(raw: str, *, line: int | None = None) -> list[str]:
                 continue  # between the cells of a table
             if word == "$" or word.startswith("//"):
                 return words  # a comment, up to the end of the line
+            if words and word.lower().startswith("$sub="):
+                continue  # the substrate's node in a layout
             if words and word[0] == "$" and _COORDINATE.match(word):
                 after_coordinates = True
             elif not (after_coordinates and _INTEGER.fullmatch(word)):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from circuitvlm.circuit.graph import LINEAR_KINDS
+from circuitvlm.circuit.netlist.arithmetic import evaluate
 from circuitvlm.circuit.netlist.lexer import MAX_TOKEN, NetlistError
 from circuitvlm.circuit.netlist.value import is_number
 
@@ -19,7 +20,7 @@ def assignments(words: Sequence[str]) -> dict[str, str]:
 
 
 def resolve(parameters: Mapping[str, str]) -> dict[str, str]:
-    """The parameters with each other's names replaced, whatever their order.
+    """The parameters with each other's names replaced, whatever their order, and arithmetic of numbers computed.
 
     Raises NetlistError for a circular definition.
     """
@@ -27,24 +28,34 @@ def resolve(parameters: Mapping[str, str]) -> dict[str, str]:
     for _ in range(_MAX_ROUNDS):
         last, values = values, {n: _substitute(value, values, ignored_name=n) for n, value in values.items()}
         if values == last:
-            return values
+            return {name: _compute(value) for name, value in values.items()}
     name = next(name for name in values if values[name] != last[name])
     raise NetlistError(f"parameter {name}: expected no circular definition, got {parameters[name][:40]!r}")
 
 
 def substitute(words: Sequence[str], parameters: Mapping[str, str], *, kind: str) -> list[str]:
-    """The words after the nodes of a device of this kind, with values in place of names. Arithmetic is not evaluated.
+    """The words after the nodes of a device of this kind, with values in place of names.
 
+    Arithmetic of numbers in braces is computed; that with other names remains as it is.
     The kinds that have a numeric value may state a name as a word of its own (`R1 1 2 rload`); others say `w=wn`.
     """
     result = list(words)
-    for i, word in enumerate(words if parameters else ()):
+    for i, word in enumerate(words):
         key, _, value = word.partition("=")
-        if value:
-            result[i] = f"{key}={_substitute(value, parameters)}"
-        elif word[0] == "{" or kind in LINEAR_KINDS:
-            result[i] = _substitute(word, parameters)
+        if value and (parameters or value[0] == "{"):
+            result[i] = f"{key}={_compute(_substitute(value, parameters))}"
+        elif word[0] == "{" or (parameters and kind in LINEAR_KINDS):
+            result[i] = _compute(_substitute(word, parameters))
     return result
+
+
+def _compute(word: str) -> str:
+    """The number that arithmetic states; another word as it is."""
+    text = word[1:-1] if word[0] == "{" and word[-1] == "}" else word
+    if is_number(text) or (text == word and not any(sign in text for sign in "+-*/^(")):
+        return word if text == word else text
+    value = evaluate(text, {})
+    return word if value is None else repr(value)
 
 
 def _substitute(word: str, parameters: Mapping[str, str], *, ignored_name: str = "") -> str:

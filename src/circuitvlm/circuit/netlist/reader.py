@@ -251,7 +251,8 @@ class Reader:
         if statement.is_wire(tokens):
             self.wires.append((tokens[1], tokens[2]))
             return
-        device = statement.read_device(tokens, line=line, parameters=self._hierarchy.parameters)
+        environment = self._hierarchy.environment(self._hierarchy.parameters)
+        device = statement.read_device(tokens, line=line, environment=environment)
         if device.name in self.line_numbers:
             raise NetlistError(
                 f"{device.name}: expected one device with this name, got another one in line"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
-from types import MappingProxyType
 
 from circuitvlm.circuit.graph import GROUND, PIN_NAMES, Device
+from circuitvlm.circuit.netlist.environment import Environment
 from circuitvlm.circuit.netlist.lexer import NetlistError
 from circuitvlm.circuit.netlist.parameter import substitute
 from circuitvlm.circuit.netlist.value import is_number, parse_value
+from circuitvlm.circuit.quantity import parse_spice
 
+DEFAULT = Environment()
 MAX_NAME = 64
 MAX_WORDS = 1000
 
@@ -100,19 +102,19 @@ def count_nodes(kind: str, words: Sequence[str]) -> int:
     return len(PIN_NAMES[kind])
 
 
-def read_device(tokens: Sequence[str], *, line: int, parameters: Mapping[str, str] = MappingProxyType({})) -> Device:
-    """The device that the words state, with its nodes as they are spelled and parameters replaced by their values.
+def read_device(tokens: Sequence[str], *, line: int, environment: Environment = DEFAULT) -> Device:
+    """The device that the words state, with its nodes as they are spelled and its value by the environment.
 
     Raises NetlistError with the line's number and the device's name.
     """
     name = tokens[0].rstrip(":").upper()
     try:
-        return _read(name, tokens, parameters)
+        return _read(name, tokens, environment)
     except ValueError as error:
         raise NetlistError(f"{name[:MAX_NAME]}: {error}", line=line) from error
 
 
-def _read(name: str, tokens: Sequence[str], parameters: Mapping[str, str]) -> Device:
+def _read(name: str, tokens: Sequence[str], environment: Environment) -> Device:
     if not (kind := _kind_by_letter(tokens[0])):
         raise ValueError(f"expected a device of a kind in {' '.join(PIN_NAMES)}, got {tokens[0][:MAX_NAME]!r}")
     tokens = _normalize(kind, tokens)
@@ -131,10 +133,21 @@ def _read(name: str, tokens: Sequence[str], parameters: Mapping[str, str]) -> De
         if not before_remark and any(map(is_number, words)):
             raise ValueError(f"expected a value or a model after the nodes, got {words[0][:40]!r}")
         words = before_remark
-    words = substitute(words, parameters, kind=kind)
-    value, ac, text = parse_value("B" if kind in "EG" and count == 2 else kind, words)
+    words = substitute(words, environment.parameters, kind=kind)
+    value_kind = "B" if kind in "EG" and count == 2 else kind
+    plain_words, factor = environment.split_factor(value_kind, words)
+    value, ac, text = parse_value(value_kind, plain_words)
+    if value is None and ac is None:
+        text = parse_value(value_kind, words)[2]
+    elif factor != 1:
+        value = None if value is None else value * factor
+        ac = None if ac is None else ac * factor
     is_aside = value is not None and kind in "RLCVI" and _ASIDE.fullmatch(text)
     return Device(name=name, kind=kind, nodes=nodes, value=value, ac=ac, text="" if is_aside else text)
+
+
+def _is_zero(word: str) -> bool:
+    return is_number(word) and parse_spice(word) == 0
 
 
 def _normalize(kind: str, tokens: Sequence[str]) -> Sequence[str]:
@@ -143,5 +156,9 @@ def _normalize(kind: str, tokens: Sequence[str]) -> Sequence[str]:
         tokens = [*tokens[:3], *tokens[4:6], *(tokens[6:] or ["inf"])]  # lcapy's E1 3 0 opamp 1 2 [Ad [Ac]]
     if kind in "EG" and len(tokens) > 4 and (pair := _NODE_PAIR.fullmatch(tokens[3])):
         return [*tokens[:3], *pair.groups(), *tokens[4:]]  # E1 3 0 (1,2) 100k
+    if kind in "EGFH" and len(tokens) > 4 and tokens[3].lower() == "poly(1)" and _is_zero(tokens[-2]):
+        inputs = tokens[4:6] if kind in "EG" else tokens[4:5]
+        if len(tokens) == 6 + len(inputs):
+            return [*tokens[:3], *inputs, tokens[-1]]  # E1 3 0 POLY(1) 1 2 0 10
     # CDL writes a slash between the nodes and the subcircuit.
     return [word for word in tokens if word != "/"] if kind == "X" else tokens

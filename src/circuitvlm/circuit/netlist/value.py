@@ -17,9 +17,10 @@ _MAX_NUMBER = 64
 _UNIT = re.compile(r"ohms?|[Ωωvafhs]|volts?|vdc|vac|amps?|amperes?|farads?|henry|henries")
 _SCALED_UNIT = re.compile(r"(k|meg)|(meg|[tgkmunpµμ])(ohms?|[Ωωvafhs])", re.I)
 _COEFFICIENT = re.compile(r"tc=[^,]+", re.I)
-_WAVEFORMS = frozenset({"sin", "pulse", "pwl", "exp", "sffm", "am"})
+_WAVEFORMS = frozenset({"sin", "sine", "pulse", "pwl", "exp", "sffm", "am"})
 """Transient functions of a source; the parenthesis around their numbers may be missing."""
 
+_SYMBOL = re.compile(r"[A-Za-z]\w{0,30}")
 _DEVICE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.#+\-\[\]/!]{0,63}")
 
 ParsedValue = tuple[float | None, complex | None, str]
@@ -110,7 +111,9 @@ def _parse_source(words: deque[str]) -> ParsedValue:
             value = number
             continue
         words.popleft()
-        if word.lower() == "ac":
+        if word.lower() == "ac" and words and _is_symbol(words[0]):
+            texts += ["AC", words.popleft()]
+        elif word.lower() == "ac":
             magnitude = _take_number(words)
             ac = 1 + 0j if magnitude is None else _phasor(magnitude, degrees=_take_number(words) or 0.0)
         elif word.lower().startswith("distof"):
@@ -122,6 +125,11 @@ def _parse_source(words: deque[str]) -> ParsedValue:
     if ac is not None and value is None and not texts:
         value = 0.0
     return value, ac, _join_text(texts, has_number=value is not None or ac is not None)
+
+
+def _is_symbol(word: str) -> bool:
+    """Whether a word after `ac` is a symbol for the amplitude."""
+    return _SYMBOL.fullmatch(word) is not None and word.lower() not in _WAVEFORMS | {"dc", "ac", "distof1", "distof2"}
 
 
 def _second_value_error(word: str) -> ValueError:
