@@ -175,7 +175,7 @@ def test_a_master_of_more_nodes_than_its_letter_has_is_a_call() -> None:
     ("old", "new"),
     [
         ("(4,0) (5,0)", "(4,0) (1,0)"),
-        ("vb vc 0", "vc vb 0"),
+        ("vb vc 0", "vb vb 0"),
         ("v(1,2)", "v(2,1)"),
         ("i(vb)", "i(vc)"),
         ("1 2 188u", "2 1 188u"),
@@ -183,6 +183,12 @@ def test_a_master_of_more_nodes_than_its_letter_has_is_a_call() -> None:
 )
 def test_what_controls_a_source_is_wiring(old: str, new: str) -> None:
     assert not verdict(MACRO.replace(old, new), MACRO).topology
+
+
+def test_the_gains_of_a_sum_belong_to_its_controls() -> None:
+    comparison = verdict(MACRO.replace("vb vc 0", "vc vb 0"), MACRO)
+    assert comparison.topology
+    assert not comparison.values
 
 
 def test_what_controls_a_source_may_be_renamed() -> None:

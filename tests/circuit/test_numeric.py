@@ -210,7 +210,7 @@ def test_singular_circuits_say_why(text: str, frequency: float, message: str) ->
         ("V1 1 0 5\nR1 1 0 R1", "R1: expected a numeric value"),
         ("V1 1 0 SIN(0 1 1k 0 0 90)\nR1 1 0 1", "V1: expected a numeric value"),
         ("V1 1 0 5\nR1 1 0 1k tol2=2", "tol2=2"),
-        ("V1 1 0 5 Rser=3\nR1 1 0 1k", "Rser=3"),
+        ("V1 1 0 5 delay=3\nR1 1 0 1k", "delay=3"),
         ("V1 1 0 5\nF1 1 0 V9 2\nR1 1 0 1", "V9"),
         ("V1 1 0 5\nB1 1 0 V=1", "B1"),
     ],

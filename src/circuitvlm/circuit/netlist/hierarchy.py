@@ -11,6 +11,7 @@ from circuitvlm.circuit.graph import Device
 from circuitvlm.circuit.mentions import rewrite_mentions
 from circuitvlm.circuit.netlist import statement
 from circuitvlm.circuit.netlist.environment import NOMINAL, Environment, read_model
+from circuitvlm.circuit.netlist.expansion import expand
 from circuitvlm.circuit.netlist.lexer import Line, NetlistError
 from circuitvlm.circuit.netlist.parameter import assignments, resolve
 from circuitvlm.circuit.netlist.value import is_number
@@ -181,7 +182,7 @@ class _Flattener:
         """
         definition = self.hierarchy.definitions.get(_subcircuit_name(device))
         if definition is None or not definition.device_lines:
-            self.devices.append(device)
+            self.devices += expand(device)
         else:
             if len(definition.ports) != len(device.nodes):
                 raise NetlistError(
