@@ -138,6 +138,11 @@ def test_wires_join_nodes() -> None:
     assert netlist.parse_deck("* t\nV1 1 0 5\nW1 1 0 VS SW\nW 1 2\nR1 2 0 1\n.end").device("W1").text == "VS SW"
 
 
+def test_many_wires_end_soon() -> None:
+    wires = [f"W {n + 1} {n}" for n in range(1, 60_000)]
+    assert netlist.parse_deck("\n".join(["V1 1 0 5", *wires, "R1 60000 0 1k"])).nodes == ("1", "0")
+
+
 def test_a_call_of_a_chip_with_odd_names_is_one_device() -> None:
     text = "* t\nx1 ip_a1 ip_b1 gnd op_y3 ip_c3 net-_x1-pad14_ SN74LV3T97_EP\nv1 ip_a1 0 5\n.end"
     for parse in (netlist.parse, netlist.parse_deck):

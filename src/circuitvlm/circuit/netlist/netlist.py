@@ -90,10 +90,12 @@ def _unify_nodes(devices: Sequence[Device], *, wires: Sequence[tuple[str, str]])
     joined: dict[str, str] = {}  # the key of a node -> that of a node to which a wire leads
 
     def key_of(node: str) -> str:
-        key = GROUND if is_ground(node) else node.casefold() if node.isascii() else node
-        while key in joined:
-            key = joined[key]
-        return key
+        key = root = GROUND if is_ground(node) else node.casefold() if node.isascii() else node
+        while root in joined:
+            root = joined[root]
+        while key != root:  # so that a long chain of wires is followed once
+            joined[key], key = root, joined[key]
+        return root
 
     for first, second in wires:
         one, other = sorted((key_of(first), key_of(second)), key=lambda key: key != GROUND)

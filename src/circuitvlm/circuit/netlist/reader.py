@@ -23,26 +23,10 @@ _SKIPPED_PARTS = {".control": ".endc", ".subckt": ".ends", ".macro": ".eom"}
 _RESUMABLE_CARDS = frozenset({".model", ".param", ".options", ".option", ".op", ".temp", ".include", ".lib", ".global"})
 """Cards that a device may follow on the same line. In others (.dc V1 0 10 1) the words of a device are arguments."""
 
-_ANALYSIS_CARDS = frozenset(
-    {
-        *(
-            ".op",
-            ".dc",
-            ".ac",
-            ".tran",
-            ".tf",
-            ".noise",
-            ".disto",
-            ".pz",
-            ".sens",
-            ".four",
-            ".fourier",
-            ".end",
-            ".title",
-        ),
-        *(".print", ".plot", ".probe", ".save", ".meas", ".measure", ".width", ".backanno", ".ends", ".eom", ".endc"),
-    }
-)
+_ANALYSIS_CARDS = frozenset({
+    ".op", ".dc", ".ac", ".tran", ".tf", ".noise", ".disto", ".pz", ".sens", ".four", ".fourier", ".print", ".plot",
+    ".probe", ".save", ".meas", ".measure", ".width", ".backanno", ".title", ".end", ".ends", ".eom", ".endc",
+})  # fmt: skip
 """Cards that say what is to be computed or printed. They change nothing of the circuit."""
 
 _BULLET = re.compile(r"[-•]|\d{1,3}[.)]")

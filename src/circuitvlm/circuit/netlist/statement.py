@@ -11,7 +11,6 @@ from circuitvlm.circuit.netlist.environment import Environment
 from circuitvlm.circuit.netlist.lexer import NetlistError
 from circuitvlm.circuit.netlist.parameter import substitute
 from circuitvlm.circuit.netlist.value import is_number, parse_value
-from circuitvlm.circuit.quantity import parse_spice
 
 DEFAULT = Environment()
 MAX_NAME = 64
@@ -146,19 +145,11 @@ def _read(name: str, tokens: Sequence[str], environment: Environment) -> Device:
     return Device(name=name, kind=kind, nodes=nodes, value=value, ac=ac, text="" if is_aside else text)
 
 
-def _is_zero(word: str) -> bool:
-    return is_number(word) and parse_spice(word) == 0
-
-
 def _normalize(kind: str, tokens: Sequence[str]) -> Sequence[str]:
     """The words in the order of SPICE's own statements."""
     if kind == "E" and len(tokens) > 5 and tokens[3].lower() == "opamp":
         tokens = [*tokens[:3], *tokens[4:6], *(tokens[6:] or ["inf"])]  # lcapy's E1 3 0 opamp 1 2 [Ad [Ac]]
     if kind in "EG" and len(tokens) > 4 and (pair := _NODE_PAIR.fullmatch(tokens[3])):
         return [*tokens[:3], *pair.groups(), *tokens[4:]]  # E1 3 0 (1,2) 100k
-    if kind in "EGFH" and len(tokens) > 4 and tokens[3].lower() == "poly(1)" and _is_zero(tokens[-2]):
-        inputs = tokens[4:6] if kind in "EG" else tokens[4:5]
-        if len(tokens) == 6 + len(inputs):
-            return [*tokens[:3], *inputs, tokens[-1]]  # E1 3 0 POLY(1) 1 2 0 10
     # CDL writes a slash between the nodes and the subcircuit.
     return [word for word in tokens if word != "/"] if kind == "X" else tokens
