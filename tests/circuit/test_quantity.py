@@ -214,6 +214,11 @@ SINGLE_QUANTITIES = [
 SENTENCES = [
     line.partition(" <- ")
     for line in r"""
+0.5 A <- ½ A | .5 A | 5 x 10e-2 A
+1.5 V <- 1½ V | 1 ½ V | $1\frac{1}{2}$ V
+0.0025 A <- I (mA) = 2.5 | I_1 [mA]: 2.5 | I/mA = 2.5 | $I$ (mA) $= 2.5$
+3+4j V <- 5 V leading by 53.13010235415598° | 5 V @ 53.13010235415598° | 5 cis 53.13010235415598° V
+3-4j V <- 5 V lagging by 53.13010235415598° | 5 V ∠ -53.13010235415598°
 0.0034 A <- The current I2 is 3.4 mA | 3.4 mA flows through R2 | approximately 3.4 mA, i.e., 0.0034 A
 0.0034 A <- I_{2} = 3.4\,\text{mA} | I₂ = 3.4 mA
 0.0034 A <- **Answer:** 3.4 mA | FINAL ANSWER: 3.4 mA | The answer is **3.4 mA**. | <answer>3.4 mA</answer>
@@ -223,8 +228,8 @@ SENTENCES = [
 0.0034 A <- I_{R_1} = \frac{V}{R} = \boxed{3.4\,\text{mA}} | \boxed{I = 3.4\ \mathrm{mA}} with R = 5 Ω
 0.0034 A <- so the meter shows 3.4 mA | Current ≈ 3.4 mA.
 5 V <- The voltage at node 3 is 5 V | voltage at node 3 = 5 V | v(0) = 5 V at t = 0 | V_{12} = 5 V
-5 V <- R1 is 10 kΩ, so 5 V | (a) 5 V | 1) 5 V | 5 to 5 V
-5 V <- 2–5 V | Step 3: V = 5 V | U = 9 V - 4 V = 5 V | \frac{10\text{ V}}{2} = 5\text{ V}
+5 V <- R1 is 10 kΩ, so 5 V | (a) 5 V | 1) 5 V
+5 V <- Step 3: V = 5 V | U = 9 V - 4 V = 5 V | \frac{10\text{ V}}{2} = 5\text{ V}
 5 V <- The voltage is 5 V (node 7) | * V_1 = 5 V | # 5 V | 5 V (R_1 = 3 kΩ, with 2 A)
 5 V <- V1 = 3 V, V2 = 5 V | I think 2 sources give 5 V | "5 V" | The 741's output is 5 V | $V_{th} = 5\ V$.
 5 V <- V = 1 A \cdot 5\,\Omega = 5 V | 10 V * 1/2 = 5 V
@@ -256,7 +261,7 @@ NO_NUMBER = "no number here||   |NaN|inf|-inf|infinity|9**9**9|R1|node 3|Step 2|
 NO_NUMBER += (
     "|3rd|5apples|V|∠|×|=|__import__('os').system('x')|5 V/m|25 °C|25^\\circ C|5 V^2|3 W/m²|e^{j30°}|j|π|-|5**999"
 )
-NO_NUMBER += "|10^999 V|#7|١ V|1e|(|½|\\"
+NO_NUMBER += "|10^999 V|#7|١ V|1e|(|\\"
 HOSTILE = "1|(|10^|-|1,|1 000 |√|(1*|1∠(|frac(|\\frac{|\\frac11|{|_{|\\boxed{|**|* |j |=|answer:|1e^(j|5 V |10-3*|(1+j"
 HOSTILE += "|Ω^|node |⁻|\n"
 
@@ -268,6 +273,33 @@ def test_a_quantity_is_read_however_it_is_written(text: str, value_and_unit: str
     assert quantity.value == pytest.approx(complex(value), rel=1e-12, abs=1e-12 * abs(complex(value)))
     assert isinstance(quantity.value, complex) == ("j" in value)
     assert str(quantity.unit) == unit
+
+
+NO_SINGLE_VALUE = """
+i(t) = 5\\cos(100t-20^\\circ)\\ \\text{A} | v(t) = 10 sin(377 t) V | 3 cos(t) A | i = 2 exp(-t) A | ln(2) V
+20\\log_{10}(2) dB | 2.5 V to 3.3 V | 2-3 V | 2.5–3.3 V | between 2 V and 3 V | 5 V or 6 V | 5 to 5 V | I = 2 A to 3 A
+from 1 V through 4 V
+10 V / 2 Ω | \\frac{10{V}}{100 {m \\ohm}} | 5 V - 3 V | 2 A * 3 Ω
+(4 V) / (2 Ω) | V = 5 V + 3 V
+2 mV/\\celsius | 2 mV/K | 5 V/s | 3 A/m
+"""
+
+
+@pytest.mark.parametrize(
+    "text", [text.strip() for text in NO_SINGLE_VALUE.replace("\n", "|").split("|") if text.strip()]
+)
+def test_a_text_that_states_no_single_value_is_refused(text: str) -> None:
+    """Its last number alone could be right by chance."""
+    with pytest.raises(QuantityError):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The range is 2 V to 3 V, so V = 5 V", "10 V / 2 Ω = 5 V", "5 V (2 V to 3 V before)", "cos(60°) = 0.5, V = 5 V"],
+)
+def test_a_conclusion_counts_after_a_range_or_arithmetic(text: str) -> None:
+    assert parse(text) == parse("5 V")
 
 
 @pytest.mark.parametrize("text", NO_NUMBER.split("|"))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+
+from circuitvlm.circuit.quantity.unit import find_unit
 
 BOX, BOX_END, BOLD = "\ue000", "\ue001", "\ue002"
 """Private-use characters for \\boxed{, its end, and either end of bold type."""
@@ -68,7 +71,17 @@ _SUPERSCRIPT_CIRCLE = re.compile(r"\^(?:\( ?[°o] ?\)|°|o(?!\w))")
 _POWER = re.compile(r"(?<=[0-9)])\*\*(?=[-+(]?[0-9])|(?<=[0-9)]) \*\* (?=[-+(]?[0-9])")
 _OPENING_STAR = re.compile(r"(?:\A|(?<=\n)|(?<=[^\d\s*)] ))\*(?=[^\s*])|(?:\A|(?<=\n))\*(?= )")
 _CLOSING_STAR = re.compile(r"(?<=[^\s*])\*(?=[.,;:!?)]|\Z|\s(?!\s?\d))")
-_LETTER_X = re.compile(r"(?:(?<=[\d). ])|\A)[xX](?= ?10 ?\^)")
+_LETTER_X = re.compile(r"(?:(?<=[\d). ])|\A)[xX](?= ?10 ?(?:\^|e[-+]?[0-9]))")
+_VULGAR_FRACTION = re.compile("([0-9]{0,9}) ?([¼-¾⅐-⅞↉])")
+_NUMBER_AND_UNIT = r"((?<![\w.])[0-9][0-9.,]{0,20}(?:e[-+]?[0-9]{1,3})? ?[A-Za-zΩμµ]{0,5}) ?"
+_LAGGING = re.compile(_NUMBER_AND_UNIT + r"(lagging|leading)(?: by)?(?: an angle of)? (?=[0-9.])")
+_UNIT_IN_LABEL = re.compile(
+    r"(\b[A-Za-zΩμ]\w{0,15}) ?(?:\(([A-Za-zΩμ°]{1,5})\)|\[([A-Za-zΩμ°]{1,5})\]|/([A-Za-zμ]{1,4}[AVΩWHFsz]))( ?[=:≈] ?"
+    r"[-+]?[0-9][0-9.,]{0,20}(?:e[-+]?[0-9]{1,3})?)(?= *(?:\n|\Z))"
+)
+"""The label of an axis or of a column, with its unit, before a number without one: `I (mA) = 2.5`."""
+
+_ANGLE_SIGN = re.compile(_NUMBER_AND_UNIT + r"(?:@|\bcis\b|\bangle\b)(?= ?[-+(]?[0-9.])")
 
 
 def to_plain_text(text: str, *, signs: dict[int, str]) -> str:
@@ -77,6 +90,7 @@ def to_plain_text(text: str, *, signs: dict[int, str]) -> str:
     `\\frac{a}{b}` becomes `frac((a)/(b))`, `\\sqrt{a}` `sqrt(a)`, and every power `^`. A subscript becomes part of its
     name. Units of siunitx become words, products `*`; line breaks stay.
     """
+    text = _VULGAR_FRACTION.sub(_as_decimal, text)
     text = re.sub(" {2,}", " ", text.translate(_CHARACTERS))
     text = _DASH_BETWEEN_WORDS.sub(": ", text).translate(signs)
     text = _SUPERSCRIPT.sub(lambda match: f"^({match[0].translate(_RAISED_DIGITS)})", text)
@@ -86,7 +100,22 @@ def to_plain_text(text: str, *, signs: dict[int, str]) -> str:
     text = _SUPERSCRIPT_CIRCLE.sub("°", text)
     text = _POWER.sub("^", text).replace("**", BOLD)
     text = _CLOSING_STAR.sub("", _OPENING_STAR.sub("", text))
+    text = _LAGGING.sub(lambda match: f"{match[1]} ∠{'-' if match[2] == 'lagging' else ''}", text)
+    text = _UNIT_IN_LABEL.sub(_move_unit, text)
+    text = _ANGLE_SIGN.sub(r"\1 ∠", text)
     return _LETTER_X.sub("*", text).replace("+/-", "±")
+
+
+def _move_unit(match: re.Match[str]) -> str:
+    """`I = 2.5 mA` for `I (mA) = 2.5`; unchanged where the brackets hold no unit."""
+    label, *units, value = match.groups()
+    unit = next(filter(None, units))
+    return match[0] if find_unit(unit) is None else f"{label}{value} {unit}"
+
+
+def _as_decimal(match: re.Match[str]) -> str:
+    """1½ as 1.5."""
+    return repr(int(match[1] or 0) + unicodedata.numeric(match[2]))
 
 
 def _strip_latex(text: str) -> str:

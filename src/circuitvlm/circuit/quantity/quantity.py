@@ -121,7 +121,8 @@ def parse(text: str) -> Quantity:
     \\boxed{} or after `Answer:`, else right after `=`, `≈`, `is`, `:` or in bold type, else it is the last with a unit.
     Remarks in brackets and premises such as `since R1 = 5 kΩ` come last. Numbers of nodes or steps never count.
     The time is linear in the length of the text, and no code is evaluated.
-    Raises QuantityError for a text without a number, or of more than MAX_CHARACTERS.
+    Raises QuantityError for a text without a number or of more than MAX_CHARACTERS, and where the number is no single
+    value: a range, arithmetic that is not calculated, or a part of a function such as 5 cos(100 t) A.
     """
     if len(text) > MAX_CHARACTERS:
         raise QuantityError(f"expected a text of at most {MAX_CHARACTERS:,} characters, got {len(text):,} characters")

@@ -25,6 +25,10 @@ _LABELS = _words(
     "node nodes step figure fig loop mesh branch resistor terminal terminals eq equation pin case stage part"
     " question problem port section source element example table option"
 )
+_FUNCTIONS = _words(
+    "cos sin tan cot sec csc log log10 log_10 log2 log_2 ln lg exp sinh cosh tanh arctan atan arcsin arccos"
+)
+_RANGE_WORDS = _words("to or till until through … ~ ..")
 _CLAUSE_ENDS = frozenset((",", ";", ".", "line"))
 _ANSWER_RANK, _STRONG_RANK, _UNIT_RANK, _WEAK_RANK, _BARE_RANK = 10, 8, 6, 4, 2
 _ANSWER_TOKENS, _PREMISE_TOKENS, _CONDITION_TOKENS = 4, 12, 2
@@ -44,20 +48,23 @@ def find_answer(tokens: Sequence[Token]) -> ParsedQuantity | None:
       not calculated.
 
     Numbers of nodes, steps and lists, tolerances and digits of names are no quantities. The last \\boxed{} or `Answer:`
-    with a quantity excludes the quantities outside it.
+    with a quantity excludes the quantities outside it. None too where the best one is no single value: an end of a
+    range, a member of arithmetic that is not calculated, a factor or an argument of a function.
     """
     ranker = _QuantityRanker(tokens)
     for start, end in reversed([(0, len(tokens)), *ranker.answers, *ranker.boxes]):
-        quantities = [(rank, quantity) for rank, quantity, index in ranker.quantities if start <= index < end]
+        quantities = [entry for entry in ranker.quantities if start <= entry[2] < end]
         if quantities:
-            return max(reversed(quantities), key=itemgetter(0))[1]
+            _, quantity, start = max(reversed(quantities), key=itemgetter(0))
+            return None if start in ranker.partial_values else quantity
     return None
 
 
 class _QuantityRanker:
     """The quantities of a text with their rank and the index of their first token, from one pass over the tokens.
 
-    `answers` and `boxes` are the ranges of tokens after `Answer:` and in \\boxed{}.
+    `answers` and `boxes` are the ranges of tokens after `Answer:` and in \\boxed{}. `partial_values` are the indices of
+    quantities that are no single value.
     """
 
     def __init__(self, tokens: Sequence[Token]) -> None:
@@ -65,6 +72,8 @@ class _QuantityRanker:
         self.quantities: list[tuple[int, ParsedQuantity, int]] = []
         self.answers: list[tuple[int, int]] = []
         self.boxes: list[tuple[int, int]] = []
+        self.partial_values: set[int] = set()
+        self.argument_places = _find_arguments(tokens)
         self.mark = 0  # rank of the mark right before this token
         self.is_doubtful = False  # the mark belongs to a premise
         self.bracket_depth = 0
@@ -87,9 +96,32 @@ class _QuantityRanker:
             return None
         is_tolerance = previous_token.kind == "±" and self.quantity_end == index - 1
         if not self._is_label(index, quantity) and not is_tolerance:
+            if self._is_part(index, quantity):
+                self.partial_values.add(index)
             self.quantities.append((self._rank(index, quantity), quantity, index))
         self.mark, self.is_doubtful, self.quantity_end = 0, False, quantity.end
         return quantity.end
+
+    def _is_part(self, start: int, quantity: ParsedQuantity) -> bool:
+        """Whether this is no value of its own: of a function, of arithmetic, or of a range, whose start is one too."""
+        first, last = start - 1, quantity.end
+        while self.parser.kind(first) == "(":
+            first -= 1
+        while self.parser.kind(last) == ")":
+            last += 1
+        before, after = self.parser.token(first), self.parser.token(last)
+        is_second = self.quantity_end == first and bool(self.quantities)
+        last_start = self.quantities[-1][2] if is_second else 0
+        is_between = before.text == "and" and self.parser.token(last_start - 1).text.lower() == "between"
+        is_range = is_second and (before.text.lower() in _RANGE_WORDS or is_between)
+        if is_range:
+            self.partial_values.add(last_start)
+        is_member = (
+            (before.kind in ("*", "/", "^") and first > 0)
+            or (before.kind in ("+", "-") and self.quantity_end == first)
+            or self._is_operand(0, last)
+        )
+        return is_range or start in self.argument_places or after.text.lower() in _FUNCTIONS or is_member
 
     def _is_sign(self, index: int) -> bool:
         """Whether this plus or minus belongs to the number after it: not in 5 - 3, node-3 and --3."""
@@ -200,3 +232,20 @@ class _QuantityRanker:
         if self.parser.kind(index) != "(":
             return index + (self.parser.kind(index) in ("-", "+")) + (self.parser.kind(index) == "number")
         return next((i for i in range(index, index + 8) if self.parser.kind(i) == ")"), index) + 1
+
+
+def _find_arguments(tokens: Sequence[Token]) -> set[int]:
+    """The indices of the tokens inside the brackets of a function such as cos(."""
+    places: set[int] = set()
+    depths: list[bool] = []  # for each open bracket, whether it or one around it is a function's
+    for index, token in enumerate(tokens):
+        if token.kind == "(":
+            is_function = index > 0 and tokens[index - 1].text.lower() in _FUNCTIONS
+            depths.append(is_function or (bool(depths) and depths[-1]))
+        elif token.kind == ")" and depths:
+            depths.pop()
+        elif token.kind == "line":
+            depths.clear()
+        elif depths and depths[-1]:
+            places.add(index)
+    return places

@@ -82,6 +82,8 @@ class UnitParser:
                 exponent = self.parse_exponent(second + 2)
                 is_quotient = exponent is not None and exponent.value == -1
                 factor, end = Unit("s"), exponent.end if exponent else second + 1
+            if factor is None and is_quotient and kind == "/" and self.kind(index + 1) == "word":
+                return UNSUPPORTED_UNIT, index + 2  # mV/celsius
             if factor is None or unit.name is None:
                 break
             unit, index = divide_units(unit, factor) if is_quotient else multiply_units(unit, factor), end
