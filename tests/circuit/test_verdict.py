@@ -353,3 +353,43 @@ def test_an_unknown_is_judged_with_all_sources_acting() -> None:
     assert matches_unknown("no idea at all", circuit, voltage) is Verdict.UNREADABLE
     with pytest.raises(KeyError, match=r"expected an unknown of the circuit \(I\(V1\), V\(1\), V\(2\)\), got"):
         matches_unknown("1", circuit, probe("i(R1)"))
+
+
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        (r"1/j\omega C", "1/(j*w*C)"), (r"1/2\pi RC", "1/(2*pi*R*C)"), (r"1/\omega_0 L", "1/(omega_0*L)"),
+        (r"\omega L/R", "omega*L/R"), ("1/R C", "C/R"), (r"1/\omega C + R", "R+1/(omega*C)"),
+        (r"-R_2/R_1 as A\to\infty", "-R2/R1"), (r"-R_2/R_1 \text{ as } A \to \infty", "-R2/R1"),
+        (r"-R_2/R_1, when A \rightarrow \infty", "-R2/R1"), (r"R_1 in the limit of A → ∞", "R1"),
+        (r"\frac{1}{1+sRC} \quad (s = j\omega)", "1/(1+s*R*C)"), (r"-R_2/R_1 for large gain", "-R2/R1"),
+        (r"\frac{1{,}000}{s+1{,}000}", "1000/(s+1000)"), ("10{,}000+s", "10000+s"),
+        (r"20\log(A)", r"20\log_{10}(A)"), (r"20 \cdot \log A", r"20\log_{10} A"), ("10*log(P)", "10*log_10(P)"),
+        (r"1\over 1+sRC", "1/(1+s*R*C)"), (r"H = 1\over 1+sR_{1}C", "1/(1+s*R_1*C)"), (r"{1\over 2}+x", "1/2+x"),
+        ("{g}_{k}+1", "g_k+1"), ("{R}_1{C}_2", "R_1*C_2"), ("2k+1", "2*k+1"), ("3m", "3*m"),
+    ],
+)  # fmt: skip
+def test_other_people_s_spellings_are_equal(text: str, truth: str) -> None:
+    assert equal_expressions(text, truth) is Verdict.EQUAL
+
+
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        ("1/(1+s*1k*1u)", "1000/(s+1000)"), (r"\frac{1}{1+s(1\,\text{k}\Omega)(1\,\mu\text{F})}", "1000/(s+1000)"),
+        (r"1/(1+s(2\,\Omega)C)", "1/(1+2*s*C)"), ("1/(1+10k*s*100n)", "1/(1+s/1000)"),
+    ],
+)  # fmt: skip
+def test_values_with_prefixes_or_units_are_unreadable_and_not_wrong(text: str, truth: str) -> None:
+    assert equal_expressions(text, truth) is Verdict.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        (r"20\ln(A)", r"20\log_{10}(A)"), (r"5\log(A)", r"5\log_{10}(A)"), (r"1/j\omega C", "C/(j*w)"),
+        (r"1\over 1+sRC", "1+s*R*C"), ("-R_2/R_1 as A", "-R2/R1*A"),
+    ],
+)  # fmt: skip
+def test_other_formulas_stay_different(text: str, truth: str) -> None:
+    assert equal_expressions(text, truth) is not Verdict.EQUAL

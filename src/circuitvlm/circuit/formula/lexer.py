@@ -53,6 +53,11 @@ _OPERATORS = re.compile(r"\*\*|\|\||//|:=|[-+*/^=()\[\]{}|≈:]")
 _PROSE = re.compile(
     r"(?<![\w\\{])(?:[A-Za-z]?[a-z]{2,}\s+[a-z]{3,}|[A-Z]{3,}_[A-Z_]{2,}|[A-Z]{6,}|[Tt]he|[Nn]ot?|[Cc]annot)(?![\w}(])"
 )
+_PREFIXED_NUMBER = re.compile(r"(?<![\w.])\d+\.?\d*([kMmunpμµ])(?![\w(])")
+_UNIT = re.compile(
+    r"\d\s*(?:\\(?:text|mathrm)\s*\{\s*)?(?:k|M|m|u|µ|μ|\\mu|n|p)?\s*\}?\s*"
+    r"(?:\\Omega(?![A-Za-z])|[ΩΩ]|\\(?:text|mathrm)\s*\{\s*(?:F|H|Hz|V|A|s|S|W)\s*\})"
+)
 _OMEGA = re.compile(r"w([0cndpzro]?)")
 
 
@@ -81,15 +86,24 @@ def tokenize(text: str, vocabulary: Vocabulary | None) -> Iterator[Token]:
         if text[position].isspace():
             position, is_adjacent = position + 1, False
             continue
-        tokens, position = _read_tokens(text, position, vocabulary)
+        start = position
+        tokens, position = _read_tokens(text, start, vocabulary)
         for token in tokens:
             yield token if is_adjacent else replace(token, is_adjacent=False)
             is_adjacent = True
         is_adjacent = True
+        if text[start] == "\\" and tokens and tokens[0].kind == "name":
+            position += len(text[position:]) - len(text[position:].lstrip(" "))  # the space ends a command's name
 
 
 def _refuse_prose(text: str, vocabulary: Vocabulary | None) -> None:
-    """Raise ExpressionError for two adjacent words, or a word in capitals: a product of them is no formula."""
+    """Raise ExpressionError for two adjacent words, or a word in capitals: a product of them is no formula.
+
+    The same for values with units or several prefixes, whose letters would be read as symbols.
+    """
+    prefixes = {match[1] for match in _PREFIXED_NUMBER.finditer(text)}
+    if vocabulary is None and (len(prefixes) > 1 or _UNIT.search(text)):
+        raise ExpressionError(f"expected plain numbers in a formula, got values with prefixes or units: {text[:40]!r}")
     for match in _PROSE.finditer(text):
         if not any(
             word in FUNCTIONS or word in SYMBOL_NAMES or (vocabulary and vocabulary.find(word))

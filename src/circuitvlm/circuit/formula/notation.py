@@ -60,6 +60,8 @@ _GROUP = r"(?:\{[^{}]*\}|\w)"
 _LATEX_RULES = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
+        (r"(?<=\d)\{,\}(?=\d{3}(?!\d))", ","),
+        (r"\{(\w)\}(?=_)", r"\1"),
         (r"/(?:\s*(?:\\!|\\mkern-?\d+mu))+\s*/", "//"),
         (r"\\!|\\mkern-?\d+mu|\\(?:nonumber|notag)(?![A-Za-z])|\\(?:tag|label)\s*\{[^{}]*\}", " "),
         (r"\\left\s*\.|(?:\\right|\\[bB]igg?r?)?\s*\|_" + _GROUP, ""),  # the evaluation bar of a derivative
@@ -79,6 +81,13 @@ _LATEX_RULES = tuple(
 )
 
 
+_DECIBELS = re.compile(r"(?<![\w.,])([12]0)\s*(?:\*|\\cdot|\\times)?\s*\\?log(?![\w^])")
+"""20 log or 10 log, which is of base 10 by the convention of decibels."""
+
+_LOGARITHM_OF_TEN = re.compile(r"l(?:og|n)[({ ]{0,3}10")
+_OVER_OR_BRACE = re.compile(r"\\over(?![A-Za-z])|[{}]")
+
+
 def canonical_name(name: str) -> str:
     """Return a symbol's name without underscores, braces, spaces and commands: R_{\\text{int}} is Rint, ω_0 omega0."""
     name = re.sub(r"\\(?:" + "|".join(FONT_COMMANDS) + r")(?![A-Za-z])", "", name)
@@ -91,4 +100,17 @@ def normalize(text: str) -> str:
     text = text.translate(_CHARACTERS)
     for pattern, replacement in (*_UNICODE_RULES, *_LATEX_RULES):
         text = pattern.sub(replacement, text)
+    if not _LOGARITHM_OF_TEN.search(text):  # which makes a natural logarithm one of base 10
+        text = _DECIBELS.sub(r"\1\\log_{10}", text)
+    return _wrap_over(text)
+
+
+def _wrap_over(text: str) -> str:
+    """The text with braces around the side of an equation with an \\over outside all braces."""
+    depth = 0
+    for match in _OVER_OR_BRACE.finditer(text):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        if not depth and match[0] not in "{}":
+            start = text.rfind("=", 0, match.start()) + 1
+            return f"{text[:start]}{{{text[start:]}}}"
     return text

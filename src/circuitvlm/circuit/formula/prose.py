@@ -66,6 +66,13 @@ _MARKUP_RULES = tuple(
         (r"\\begin\s*\{array\}\s*\{[^{}]*\}|\\(?:begin|end)\s*\{[a-z]+\*?\}", " "),
         (r"(?<!\\)\\\\(?=(?:frac|dfrac|left|right|cdot|omega|text|parallel|sqrt|boxed)(?![a-z]))", r"\\"),
         (r"\\fbox\s*\{", r"\\boxed{"),
+        (r"(?:\\q?quad\s*|\s)\(\s*s\s*=\s*j\s*(?:\\omega|ω|w)\s*\)", " "),
+        (
+            r"[,\s]+(?:\\text\s*\{\s*)?(?:as|when|if|in the limit(?: of| as)?)(?:\s+|\s*\}\s*)[^\n=]{1,30}?"
+            r"(?:\\(?:to|rightarrow)(?![A-Za-z])|→|->)\s*[-+]?"
+            r"(?:\\infty(?![A-Za-z])|∞|0|infinity)",
+            " ",
+        ),
         (r"\*\*(?=\S)([^*\n]+?)\*\*(?![\w(])", r" \1 "),
         (r"(?<=[,;.:])\s*(?:\\(?:q?quad(?![A-Za-z])|[,; ])|~)", " "),
         (r",(?=\\?[A-Za-z][\w\\{}]{0,40}\s*=)", ", "),
