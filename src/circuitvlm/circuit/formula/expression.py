@@ -253,9 +253,10 @@ def _bracket_length(side: list[Token], start: int) -> int:
     """Return how many tokens the bracket after a name has, if it holds no sum: `(j omega)`, `(2 pi f)`; else 0."""
     if start >= len(side) or side[start].text != "(":
         return 0
-    is_inside = [token.kind in ("name", "number", "j", "*") for token in side[start + 1 :]]
-    end = start + 1 + is_inside.index(False) if False in is_inside else start
-    return end - start + 1 if side[end].text == ")" else 0
+    end = start + 1
+    while end < len(side) and side[end].kind in ("name", "number", "j", "*"):
+        end += 1
+    return end - start + 1 if end < len(side) and side[end].text == ")" else 0
 
 
 def _is_ratio_name(side: list[Token]) -> bool:
